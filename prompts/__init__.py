@@ -1,0 +1,1 @@
+"""Prompt templates as files in git: read, checked, rendered. Knows no HTTP, tenant or engine."""
