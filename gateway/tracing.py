@@ -1,0 +1,124 @@
+"""Where a request's time went and what was decided: a small object per request, made into spans at the end.
+
+Stages contain no telemetry: `@traced("retrieve")` times the stage and keeps what its value says of itself (`facts()`).
+The spans are created when the request is over, with the times taken on the way: one span costs about 30 us, so nothing
+is paid twice and none is open across a `yield`. Knows no prompt text and no key.
+
+Invariant: stages are kept in the order they ended; times are `perf_counter_ns`, turned into wall time from one pair of
+readings, so a stage never ends before it began.
+"""
+
+import functools
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(slots=True)
+class Stage:
+    """One step of a request. `start` and `end` in perf_counter_ns; `facts` are plain values; `error` is a code or None."""
+
+    name: str
+    start: int
+    end: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def ms(self) -> float:
+        return (self.end - self.start) / 1e6
+
+
+class Trace:
+    """The stages of one request, and the W3C trace context they belong to (https://www.w3.org/TR/trace-context/)."""
+
+    __slots__ = ("began", "stages", "traceparent", "wall")
+
+    def __init__(self, traceparent: str | None = None) -> None:
+        self.began = time.perf_counter_ns()
+        self.wall = time.time_ns()
+        self.stages: list[Stage] = []
+        self.traceparent = traceparent
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Time a step; an exception leaves its class's name on the stage."""
+        stage = Stage(name, time.perf_counter_ns())
+        try:
+            yield stage
+        except BaseException as error:
+            stage.error = getattr(error, "code", None) or type(error).__name__
+            raise
+        finally:
+            stage.end = time.perf_counter_ns()
+            self.stages.append(stage)
+
+    def note(self, name: str, start: int, **facts: Any) -> Stage:
+        """A step that was timed by hand: from `start` until now."""
+        stage = Stage(name, start, time.perf_counter_ns(), facts)
+        self.stages.append(stage)
+        return stage
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter_ns() - self.began) / 1e6
+
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds per stage; stages of the same name are summed."""
+        sums: dict[str, float] = {}
+        for stage in self.stages:
+            sums[stage.name] = round(sums.get(stage.name, 0.0) + stage.ms, 3)
+        return sums
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The stages as plain values, for the journal: name, offset and length in ms, facts, error."""
+        return [
+            {"stage": s.name, "at_ms": round((s.start - self.began) / 1e6, 3), "ms": round(s.ms, 3)}
+            | ({"facts": s.facts} if s.facts else {})
+            | ({"error": s.error} if s.error else {})
+            for s in sorted(self.stages, key=lambda s: s.start)
+        ]
+
+
+class Traced(Protocol):
+    """What a stage's first argument must carry: the request's trace."""
+
+    @property
+    def trace(self) -> Trace: ...
+
+
+C = TypeVar("C", bound=Traced)
+
+
+def traced(
+    name: str,
+) -> Callable[[Callable[Concatenate[S, C, P], Awaitable[T]]], Callable[Concatenate[S, C, P], Awaitable[T]]]:
+    """Give an async method `(self, call, ...)` its stage; the facts of its value (if it has `facts()`) are kept."""
+
+    def wrap(method: Callable[Concatenate[S, C, P], Awaitable[T]]) -> Callable[Concatenate[S, C, P], Awaitable[T]]:
+        @functools.wraps(method)
+        async def timed(self: S, call: C, *args: P.args, **kwargs: P.kwargs) -> T:
+            with call.trace.stage(name) as stage:
+                value = await method(self, call, *args, **kwargs)
+                facts = getattr(value, "facts", None)
+                if callable(facts):
+                    stage.facts = dict(facts())
+                return value
+
+        return timed
+
+    return wrap
+
+
+def flat(facts: Mapping[str, Any], prefix: str) -> dict[str, str | int | float | bool]:
+    """Facts as span attributes: scalars as they are, anything else as text."""
+    return {
+        f"{prefix}.{name}": value if isinstance(value, (str, int, float, bool)) else str(value)
+        for name, value in facts.items()
+        if value is not None
+    }
