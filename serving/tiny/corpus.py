@@ -39,10 +39,12 @@ class _Page(HTMLParser):
         super().__init__()
         self.pairs: list[tuple[str, str]] = []
         self.title = self.heading = self._text = ""
-        self._skipping = 0
+        self._skipping = 1  # until <main> opens
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self.SKIP:
+        if tag == "main":
+            self._skipping = 0
+        elif tag in self.SKIP:
             self._skipping += 1
         elif tag in self.HEADINGS or tag in ("p", "li"):
             self._text = ""
