@@ -1,0 +1,28 @@
+"""What a running gateway consists of, as one value: the edge reads it, `gateway/app.py` builds it. Knows no concrete class."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.metrics import Metrics
+from gateway.models import Model
+from gateway.pipeline import Pipeline
+from gateway.settings import Settings
+from gateway.state import State
+from prompts.library import Library
+from retrieval.index import Collection
+
+
+@dataclass(slots=True)
+class Runtime:
+    """`faults()` names what is not ready yet or any more, one line each; empty means ready. `draining` is set by a stop."""
+
+    settings: Settings
+    state: State
+    models: Mapping[str, Model]
+    library: Library
+    collections: Mapping[str, Collection]
+    pipeline: Pipeline
+    metrics: Metrics
+    admin_key: str | None
+    faults: Callable[[], list[str]]
+    draining: bool = False
