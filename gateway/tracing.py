@@ -9,6 +9,8 @@ readings, so a stage never ends before it began.
 """
 
 import functools
+import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S")
+
+_TRACEPARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 
 
 @dataclass(slots=True)
@@ -36,15 +40,28 @@ class Stage:
 
 
 class Trace:
-    """The stages of one request, and the W3C trace context they belong to (https://www.w3.org/TR/trace-context/)."""
+    """The stages of one request, and the W3C trace context they belong to (https://www.w3.org/TR/trace-context/).
 
-    __slots__ = ("began", "stages", "traceparent", "wall")
+    `parent` is the caller's span id, or None; an incoming `traceparent` that is not well formed is ignored, as the
+    standard asks. The sampled flag is the caller's; without a caller the request is sampled.
+    """
 
-    def __init__(self, traceparent: str | None = None) -> None:
+    __slots__ = ("began", "parent", "sampled", "span_id", "stages", "trace_id", "wall")
+
+    def __init__(self, incoming: str | None = None) -> None:
         self.began = time.perf_counter_ns()
         self.wall = time.time_ns()
         self.stages: list[Stage] = []
-        self.traceparent = traceparent
+        match = _TRACEPARENT.fullmatch(incoming or "")
+        self.trace_id = match["trace"] if match else secrets.token_hex(16)
+        self.parent = match["span"] if match else None
+        self.sampled = bool(int(match["flags"], 16) & 1) if match else True
+        self.span_id = secrets.token_hex(8)
+
+    @property
+    def traceparent(self) -> str:
+        """The header for whatever this request calls, and for the answer."""
+        return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:

@@ -1,0 +1,64 @@
+"""The gateway's Prometheus metrics, in one registry of its own. Knows no request: it is handed a finished `Record`.
+
+Names follow OpenTelemetry's GenAI conventions where they have one (v1.41), `tollgate_` otherwise. Tenants label counters
+only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error table, never
+from a client, so the number of series is bounded.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from gateway.record import Record
+
+# OpenTelemetry GenAI conventions v1.41: gen_ai.server.request.duration and .time_to_first_token, in seconds.
+DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+# A stage takes from tens of microseconds (a render) to seconds (a generation).
+STAGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters and histograms of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.requests = Counter("tollgate_requests", "Requests by outcome", ["tenant", "model", "status", "code"], registry=r)
+        self.tokens = Counter("tollgate_tokens", "Tokens billed", ["tenant", "model", "type"], registry=r)
+        self.cost = Counter("tollgate_cost_usd", "Dollars billed by the rate card", ["tenant", "model"], registry=r)
+        self.cache = Counter("tollgate_cache", "Cache verdicts", ["verdict"], registry=r)
+        self.stops = Counter("tollgate_stops", "Stop verdicts by prompt", ["prompt", "verdict"], registry=r)
+        self.difference = Counter(
+            "tollgate_preflight_difference_tokens", "Sum of |preflight count - engine's count|", ["model"], registry=r
+        )
+        self.duration = Histogram(
+            "gen_ai_server_request_duration_seconds", "Arrival to last event", ["model"], buckets=DURATIONS, registry=r
+        )
+        self.first = Histogram(
+            "gen_ai_server_time_to_first_token_seconds", "Arrival to first content", ["model"], buckets=DURATIONS, registry=r
+        )
+        self.stage = Histogram("tollgate_stage_seconds", "Time per stage", ["stage"], buckets=STAGES, registry=r)
+        self.open = Gauge("tollgate_open_requests", "Requests in flight", registry=r)
+
+    def observe(self, record: Record) -> None:
+        """Count one finished request."""
+        tenant, model = record.tenant, record.model or "none"
+        self.requests.labels(tenant, model, str(record.status), record.error or "").inc()
+        for kind, amount in record.spent_by_type().items():
+            self.tokens.labels(tenant, model, kind).inc(amount)
+        if record.cost_nano:
+            self.cost.labels(tenant, model).inc(record.cost_nano / 1e9)
+        if record.cache:
+            self.cache.labels(record.cache).inc()
+        if record.stop:
+            self.stops.labels(record.prompt or "", record.stop).inc()
+        if record.difference:
+            self.difference.labels(model).inc(abs(record.difference))
+        self.duration.labels(model).observe(record.duration_ms / 1e3)
+        if record.ttft_ms is not None:
+            self.first.labels(model).observe(record.ttft_ms / 1e3)
+        for name, ms in record.timings_ms.items():
+            self.stage.labels(name).observe(ms / 1e3)
+
+    def render(self) -> bytes:
+        """The text exposition format, version 0.0.4."""
+        return generate_latest(self.registry)

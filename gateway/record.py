@@ -1,0 +1,102 @@
+"""What is remembered of one request: one value that feeds the journal, the span, the metrics and the answer alike.
+
+`row()` is the journal's row, `attributes()` the span's. It holds no prompt text, no answer text and no key secret.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.prices import usd
+from serving.events import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finished request. Tokens are those billed; `counted` is the preflight's count, `usage` the engine's own word.
+
+    `cost_nano` in nano-dollars, None without a price; times in milliseconds; `status` as the client saw it (499: it left).
+    """
+
+    request_id: str
+    at: float
+    tenant: str
+    key: str
+    model: str | None
+    backend: str | None
+    prompt: str | None
+    prompt_version: str | None
+    prompt_digest: str | None
+    status: int
+    error: str | None
+    stop: str | None
+    cache: str | None
+    spent: Usage
+    counted: int | None
+    source: str | None
+    cost_nano: int | None
+    duration_ms: float
+    ttft_ms: float | None
+    timings_ms: Mapping[str, float]
+    stages: list[dict[str, Any]]
+    gateway: Mapping[str, Any] = field(default_factory=dict)
+    difference: int | None = None
+
+    def spent_by_type(self) -> dict[str, int]:
+        """Billed tokens by the conventions' token types."""
+        return {"input": self.spent.input_tokens, "output": self.spent.output_tokens, "cache_read": self.spent.cached_tokens}
+
+    def row(self) -> dict[str, Any]:
+        """The journal's columns (`gateway.state.COLUMNS`)."""
+        return {
+            "request_id": self.request_id,
+            "at": self.at,
+            "tenant": self.tenant,
+            "key": self.key,
+            "model": self.model,
+            "backend": self.backend,
+            "prompt": self.prompt,
+            "prompt_version": self.prompt_version,
+            "prompt_digest": self.prompt_digest,
+            "status": self.status,
+            "error": self.error,
+            "stop": self.stop,
+            "cache": self.cache,
+            "input_tokens": self.spent.input_tokens,
+            "output_tokens": self.spent.output_tokens,
+            "cached_tokens": self.spent.cached_tokens,
+            "token_source": self.source,
+            "cost_nano": self.cost_nano,
+            "duration_ms": round(self.duration_ms, 3),
+            "ttft_ms": None if self.ttft_ms is None else round(self.ttft_ms, 3),
+            "detail": json.dumps({"stages": self.stages, "gateway": self.gateway}, separators=(",", ":")),
+        }
+
+    def attributes(self) -> dict[str, Any]:
+        """The span's attributes, by OpenTelemetry's GenAI conventions (v1.41) where they have a name."""
+        values = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "vllm",
+            "gen_ai.request.model": self.model,
+            "gen_ai.response.id": f"chatcmpl-{self.request_id}",
+            "gen_ai.response.finish_reasons": list(self.gateway.get("stop", {}).get("finish_reasons", ())) or None,
+            "gen_ai.usage.input_tokens": self.spent.input_tokens,
+            "gen_ai.usage.output_tokens": self.spent.output_tokens,
+            "gen_ai.usage.cache_read.input_tokens": self.spent.cached_tokens,
+            "gen_ai.usage.cost": usd(self.cost_nano),
+            "gen_ai.response.time_to_first_chunk": None if self.ttft_ms is None else self.ttft_ms / 1e3,
+            "gen_ai.prompt.name": self.prompt,
+            "gen_ai.prompt.version": self.prompt_version,
+            "error.type": self.error,
+            "http.response.status_code": self.status,
+            "tollgate.tenant": self.tenant,
+            "tollgate.key": self.key,
+            "tollgate.backend": self.backend,
+            "tollgate.cache": self.cache,
+            "tollgate.stop": self.stop,
+            "tollgate.prompt_digest": self.prompt_digest,
+            "tollgate.token_source": self.source,
+            "tollgate.preflight_difference": self.difference,
+        }
+        return {name: value for name, value in values.items() if value is not None}
