@@ -1,0 +1,139 @@
+"""Small checks that fields are made of. A check takes a value and returns nothing; it raises ValueError saying what it
+accepts, phrased to follow the field's name ("must be a number from 0 to 2"). It never quotes the value.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+Check = Callable[[Any], None]
+
+
+def number(low: float, high: float) -> Check:
+    """A number from `low` to `high`, both included."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+
+    return check
+
+
+def integer(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`, both included."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+
+    return check
+
+
+def flag(value: Any) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+
+
+def anything(value: Any) -> None:
+    """Accepts every value: for what is not sent on."""
+
+
+def text(longest: int) -> Check:
+    """A string of 1 to `longest` characters."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, str) or not 1 <= len(value) <= longest:
+            raise ValueError(f"must be a string of 1 to {longest} characters")
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of some strings."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+
+    return check
+
+
+def several(each: Check, most: int) -> Check:
+    """A list of at most `most` values, each of them checked."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, list) or len(value) > most:
+            raise ValueError(f"must be a list of at most {most} entries")
+        for item in value:
+            _within("each entry", each, item)
+
+    return check
+
+
+def either(first: Check, second: Check) -> Check:
+    """What one of two checks accepts."""
+
+    def check(value: Any) -> None:
+        try:
+            first(value)
+        except ValueError as one:
+            try:
+                second(value)
+            except ValueError as two:
+                raise ValueError(f"{one}, or {two}") from None
+
+    return check
+
+
+def json_object(most_bytes: int, deepest: int) -> Check:
+    """An object, at most so many bytes as JSON and so many levels deep."""
+
+    def check(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ValueError("must be an object")
+        if len(orjson.dumps(value)) > most_bytes:
+            raise ValueError(f"must be at most {most_bytes} bytes of JSON")
+        if _deeper(value, deepest):
+            raise ValueError(f"must be at most {deepest} levels deep")
+
+    return check
+
+
+def record(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check:
+    """An object with these keys and no others."""
+    known = {**required, **optional}
+
+    def check(value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ValueError("must be an object")
+        if missing := required.keys() - value.keys():
+            raise ValueError(f"must have {', '.join(sorted(missing))}")
+        if value.keys() - known.keys():
+            raise ValueError(f"may have only {', '.join(sorted(known))}")
+        for name, item in value.items():
+            _within(name, known[name], item)
+
+    return check
+
+
+def _within(name: str, check: Check, value: Any) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"is wrong: {name} {error}") from None
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested more than `levels` deep, found level by level rather than by recursion."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for outer in layer for inner in _children(outer)]
+    return any(isinstance(item, (dict, list)) for item in layer)
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

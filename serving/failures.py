@@ -1,0 +1,89 @@
+"""The one place where what a backend or a socket did wrong becomes a `serving.errors` error.
+
+Two doors: an HTTP status that is not 200 (`refusal`), and an exception of the HTTP client (`translated`). Statuses are
+read as vLLM means them: 400/422 a bad request, 503 a full queue, 401/403/404 a fault in the gateway's own settings.
+
+Invariant: no message holds a host, a key or text of the request; vLLM quotes a bad value as `input`, which is cut out.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import orjson
+
+from serving.errors import (
+    BackendBroken,
+    BackendError,
+    BackendOverloaded,
+    BackendRejected,
+    BackendTimeout,
+    BackendUnavailable,
+)
+
+FULL = frozenset({429, 503})
+# Our own fault, not the client's: a wrong key, path or model name in the gateway's settings; 408 and 421 name the hop.
+MISCONFIGURED = frozenset({401, 403, 404, 405, 407, 408, 421})
+NOT_IMPLEMENTED = 501  # vLLM: this model cannot do what was asked; another replica of it would say the same
+MAX_MESSAGE_CHARS = 500
+# Which failures mean that a kept-alive connection was closed under us before a byte of the answer came.
+RESETS = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+
+
+def refusal(backend: str, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
+    """The error for an answer whose status is not 200."""
+    if status in FULL:
+        return BackendOverloaded(backend, f"the backend is full (HTTP {status})", _retry_after(headers))
+    if status == NOT_IMPLEMENTED or (400 <= status < 500 and status not in MISCONFIGURED):
+        message, param = _reason(body)
+        return BackendRejected(backend, message or f"the backend refused the request (HTTP {status})", status, param)
+    return BackendUnavailable(backend, f"the backend answered HTTP {status}")
+
+
+@contextmanager
+def translated(backend: str, connect_seconds: float, *, started: bool = False) -> Iterator[None]:
+    """Turn the HTTP client's exceptions into backend errors; `started` says that the answer had begun."""
+    try:
+        yield
+    except httpx2.ConnectTimeout as error:
+        raise BackendTimeout(backend, "connect", connect_seconds) from error
+    except httpx2.PoolTimeout as error:
+        raise BackendOverloaded(backend, "every connection to the backend is in use") from error
+    except httpx2.ConnectError as error:
+        raise BackendUnavailable(backend, "cannot connect to the backend") from error
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        if started:
+            raise BackendBroken(backend, "the connection broke in the middle of the answer") from error
+        raise BackendUnavailable(backend, "the connection broke before the answer began") from error
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, if the backend told them as a number (vLLM sends none, proxies before it may)."""
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _reason(body: bytes) -> tuple[str, str | None]:
+    """Message and param of `{"error": {...}}`; empty when it is a string, as vLLM's 401, or no JSON at all."""
+    try:
+        error = orjson.loads(body)["error"]
+        message, param = str(error["message"]), error.get("param")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", None
+    return _without_input(message)[:MAX_MESSAGE_CHARS], _name(param)
+
+
+def _without_input(message: str) -> str:
+    """vLLM's validation messages list dicts of type, loc, msg and input; the complaint is the `msg` of each."""
+    complaints: list[Any] = re.findall(r"'msg': (?:'([^']*)'|\"([^\"]*)\")", message)
+    if complaints:
+        return "; ".join(one or other for one, other in complaints)
+    return message.split("'input':")[0]
+
+
+def _name(param: object) -> str | None:
+    return str(param).removeprefix("body.") if param else None
