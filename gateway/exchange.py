@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from gateway.state import Balance, Limit
 from gateway.tracing import Trace
+from prompts.template import Template
 from retrieval.index import Found
 from serving.events import Completion, Delta, Start, Usage
 from serving.tokens import Count
@@ -78,31 +79,31 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a prompt came from: template id, version and digest; all None for messages that the app wrote itself."""
-
-    id: str | None = None
-    version: str | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Prompt:
-    """What will be sent. `fields` holds template defaults below the request's own; `question` is what similarity may compare."""
+    """What will be sent. `fields` holds template defaults below the request's own; `question` is what similarity may compare.
+
+    `template` is kept so that the same version is rendered again once the passages are known.
+    """
 
     model: str  # alias
     messages: tuple[Message, ...]
     fields: Mapping[str, Any]
-    source: Source
+    template: Template | None
     question: str | None
     schema: Mapping[str, Any] | None
     retrieve: Retrieval | None
     on_length: OnLength
     cache: Literal["off", "exact", "semantic"]
 
+    @property
+    def source(self) -> dict[str, str] | None:
+        """Where it came from: id, version and digest of its template; None for messages that the app wrote itself."""
+        t = self.template
+        return {"id": t.id, "version": t.version, "digest": t.digest} if t else None
+
     def facts(self) -> dict[str, Any]:
         return {"model": self.model, "messages": len(self.messages)} | (
-            {"prompt": self.source.id, "version": self.source.version} if self.source.id else {}
+            {"prompt": self.template.id, "version": self.template.version} if self.template else {}
         )
 
 
@@ -144,6 +145,26 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the check says of an answer: why it stopped, whether its schema holds, what it cites."""
+
+    stop: Literal["complete", "truncated", "failed"]
+    finish_reason: str
+    schema: Literal["none", "valid"] = "none"
+    citations: tuple[Mapping[str, Any], ...] = ()
+    unknown_citations: tuple[int, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "stop": self.stop,
+            "finish_reason": self.finish_reason,
+            "schema": self.schema,
+            "citations": len(self.citations),
+            "unknown_citations": list(self.unknown_citations),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A cached answer that may stand for this one. `score` is the cosine similarity (1.0 for exact), `age` in seconds."""
 
@@ -151,7 +172,7 @@ class Hit:
     completion: Completion
     score: float
     age: float
-    citations: tuple[Mapping[str, Any], ...] = ()
+    verdict: Verdict
 
     def facts(self) -> dict[str, Any]:
         return {"verdict": self.kind, "score": round(self.score, 4), "age_s": round(self.age, 1)}
@@ -180,6 +201,7 @@ class Slot:
     partition: str
     vector: bytes | None
     tags: tuple[str, ...]
+    question: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,31 +227,10 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the check says of an answer: why it stopped, whether its schema holds, what it cites."""
-
-    stop: Literal["complete", "truncated", "failed"]
-    finish_reason: str
-    schema: Literal["none", "valid"] = "none"
-    citations: tuple[Mapping[str, Any], ...] = ()
-    unknown_citations: tuple[int, ...] = ()
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "stop": self.stop,
-            "finish_reason": self.finish_reason,
-            "schema": self.schema,
-            "citations": len(self.citations),
-            "unknown_citations": list(self.unknown_citations),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Opened:
     """The first thing the edge gets: the answer has begun, these are the facts its headers need."""
 
     start: Start
-    model: str
     cache: Literal["miss", "exact", "semantic"]
     balances: tuple[Balance, ...]
 

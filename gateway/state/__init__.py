@@ -10,7 +10,7 @@ gives the difference back. A hold whose process died is settled at its last chec
 `used + held <= amount` at every moment, and every hold ends in exactly one settlement.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -20,15 +20,24 @@ UNITS: tuple[Unit, ...] = ("requests", "tokens", "usd")
 WINDOWS: tuple[Window, ...] = ("request", "minute", "day", "month")
 
 Amounts = Mapping[Unit, int]
+# The largest whole number that Redis's Lua (doubles) holds exactly; in nano-dollars nine million dollars.
+MAX_AMOUNT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` of `unit` within `window` (UTC calendar minute, day or month; `request` bounds a single request)."""
+    """At most `amount` of `unit` within `window` (UTC calendar minute, day or month; `request` bounds a single request).
+
+    Raises ValueError for an amount outside 0 .. MAX_AMOUNT.
+    """
 
     unit: Unit
     window: Window
     amount: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.amount <= MAX_AMOUNT:
+            raise ValueError(f"{self.amount} is no amount for {self.unit}/{self.window}: allowed are 0 to {MAX_AMOUNT}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,8 @@ class Key:
 class Hold:
     """An amount to set aside for one request, judged against every limit of its tenant and its key at time `at`.
 
-    `owner` names the process that holds it, so that a dead process's holds can be told from a slow one's.
+    `owner` names the process that holds it (`owners.owner()`), so that a dead process's holds can be told from a slow
+    one's. Raises ValueError for a negative amount.
     """
 
     request_id: str
@@ -69,10 +79,17 @@ class Hold:
     key_limits: tuple[Limit, ...]
     at: float
 
+    def __post_init__(self) -> None:
+        if any(amount < 0 for amount in self.amounts.values()):
+            raise ValueError(f"a hold cannot set a negative amount aside: {dict(self.amounts)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Where one limit stands. `scope` is `tenant` or `key`; `resets` is when its window ends (0 for `request`)."""
+    """Where one limit stands. `scope` is `tenant` or `key`; `resets` is when its window ends.
+
+    A `request` limit keeps no count: used, held and resets are 0.
+    """
 
     scope: Literal["tenant", "key"]
     limit: Limit
@@ -95,7 +112,10 @@ class OverLimit(Exception):
 
 
 class StateUnavailable(Exception):
-    """Raised when the store cannot answer (Redis down, disk full). Nothing may be admitted on it."""
+    """Raised when the store cannot answer (Redis down, disk full). Nothing may be admitted on it.
+
+    Whether a write took effect is unknown then; every write here may be repeated.
+    """
 
 
 class Keys(Protocol):
@@ -109,7 +129,8 @@ class Keys(Protocol):
     async def tenants(self) -> list[Tenant]:
         """All, by name."""
 
-    async def add_key(self, key: Key) -> None: ...
+    async def add_key(self, key: Key) -> None:
+        """Raises ValueError when its tenant is unknown or its id is taken."""
 
     async def find(self, key_id: str) -> tuple[Key, Tenant] | None:
         """The key and its tenant, revoked and expired ones too: the caller judges."""
@@ -122,31 +143,41 @@ class Keys(Protocol):
 
 
 class Budgets(Protocol):
-    """Holds and settlements against limits."""
+    """Holds and settlements against limits.
+
+    Calls for one request take effect in the order in which they were made, cancelled ones too. So whoever tried `hold`
+    calls `settle` on every way out, also when `hold` was cancelled or raised StateUnavailable: the amount may be set aside.
+    Amounts count from the first hold under a limit of that unit and window: a limit added later starts at 0.
+    """
 
     async def hold(self, hold: Hold) -> list[Balance]:
         """Set the amounts aside, against all limits or none; returns the balances after it. Raises OverLimit.
 
         A `request` window refuses an amount above the limit's. A limit whose unit is missing from `amounts` does not bind.
+        Of several limits that refuse, the one that will refuse longest is named: `request` first, then the latest to reset.
         Calling it again with the same request_id changes nothing and returns the balances.
         """
 
     async def checkpoint(self, request_id: str, spent: Amounts) -> None:
-        """Note what has been used so far, for `recover`; a no-op when the hold is settled or unknown."""
+        """Note what has been used so far, for `recover`: a unit's newest amount counts. No-op when settled or unknown."""
 
     async def settle(self, request_id: str, spent: Amounts) -> list[Balance]:
-        """Book `spent` (0 included) to the windows chosen at the hold and release the rest, once; returns the balances.
+        """Book `spent` (a missing unit is 0) to the windows chosen at the hold and release the rest; returns the balances.
 
-        A second call changes nothing. Unknown request: empty list.
+        At most what was held is booked, so that no backend's count can break a limit. Unknown or settled before: changes
+        nothing, empty list.
         """
 
     async def balances(
         self, tenant: str, key: str, tenant_limits: Sequence[Limit], key_limits: Sequence[Limit], at: float
     ) -> list[Balance]:
-        """Where these limits stand at time `at`."""
+        """Where these limits stand at time `at`: the tenant's in their order, then the key's."""
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
-        """Settle every open hold whose owner is not alive at its last checkpoint; returns the request ids."""
+        """Settle every open hold whose owner is not alive at its last checkpoint; returns the request ids.
+
+        Call it at start, and now and then: it also forgets counts and settlements that are long past.
+        """
 
     async def open_holds(self) -> list[str]:
         """Request ids not settled yet."""
@@ -157,7 +188,8 @@ class Entry:
     """One cached answer. `partition` is the digest of all that must be equal; `key` adds the exact question.
 
     `vector` is the question's embedding (float32 bytes, unit length) or None where only exact hits are wanted; `body` is
-    the answer as JSON bytes; `tags` are what a purge may select by (tenant, prompt, model).
+    the answer as JSON bytes; `tags` are what a purge may select by (tenant, prompt, model); `question` is the text that
+    was embedded, for comparisons that similarity cannot make.
     """
 
     key: str
@@ -167,6 +199,7 @@ class Entry:
     expires: float
     vector: bytes | None = None
     tags: tuple[str, ...] = ()
+    question: str = ""
 
 
 class Answers(Protocol):
@@ -184,10 +217,13 @@ class Answers(Protocol):
     async def purge(self, tag: str | None = None) -> int:
         """Remove the entries with that tag, or all; returns how many."""
 
-    async def count(self) -> int: ...
+    async def count(self) -> int:
+        """Entries stored. An expired one counts until the next `put` sweeps it."""
 
 
-# The journal's columns: what `usage` can group and sum. `detail` is JSON (the stages and decisions of the request).
+# The journal's columns: what `usage` can group and sum. `at` and the two times (milliseconds) are float, tokens and
+# cost_nano int, `status` any scalar, the rest text; `detail` is JSON text (the stages and decisions of the request).
+# All but request_id, at and tenant may be None.
 COLUMNS = (
     "request_id", "at", "tenant", "key", "model", "backend", "prompt", "prompt_version", "prompt_digest",
     "status", "error", "stop", "cache", "input_tokens", "output_tokens", "cached_tokens", "token_source",
@@ -200,27 +236,28 @@ class Journal(Protocol):
     """One row per request, written once, never changed."""
 
     async def write(self, row: Mapping[str, Any]) -> None:
-        """`row` has exactly COLUMNS. A second row of the same request_id is ignored."""
+        """A second row of the same request_id is ignored. Raises ValueError unless `row` has exactly COLUMNS."""
 
     async def read(self, request_id: str) -> dict[str, Any] | None: ...
 
     async def latest(self, limit: int, tenant: str | None = None) -> list[dict[str, Any]]:
         """The newest rows, newest first, without `detail`."""
 
-    async def usage(self, by: Sequence[str], since: float, until: float, tenant: str | None = None) -> list[dict[str, Any]]:
-        """Sums per group: the group's columns (a subset of GROUPS; `day` is the UTC date), then requests, input_tokens,
-        output_tokens, cached_tokens and cost_nano (None when no row had a price), ordered by the group.
-
-        Raises ValueError naming an unknown group.
+    async def usage(
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Sums per group of the rows with since <= at < until: the group's columns (a subset of GROUPS; `day` is the UTC
+        date), then requests, input_tokens, output_tokens, cached_tokens and cost_nano (None when no row had a price),
+        ordered by the group, None first. Raises ValueError naming an unknown group.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The four, and how to close them."""
+    """The four, and how to close them (awaited; later calls raise StateUnavailable)."""
 
     keys: Keys
     budgets: Budgets
     answers: Answers
     journal: Journal
-    close: Callable[[], Any]
+    close: Callable[[], Awaitable[None]]

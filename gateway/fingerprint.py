@@ -1,0 +1,49 @@
+"""What must be equal before one answer may stand for another: two digests. Knows no store and no similarity.
+
+`partition` covers everything that changes an answer but the question itself: tenant, model as served, template digest
+and its other variables, all other messages, sampling fields, schema, collection version, embedder. `key` adds the
+exact question. Similarity decides only inside a partition, so a text of one tenant can never answer another's.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.exchange import Call, Prompt
+
+# Fields that name the request and not its answer.
+_BESIDE = ("stream", "stream_options", "user", "metadata")
+
+
+def _digest(*parts: object) -> str:
+    canonical = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=dict)
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def fingerprint(
+    call: Call, prompt: Prompt, served: str, collection: str | None, embedder: str, output: int
+) -> tuple[str, str]:
+    """(partition, key), hex SHA-256. `served` is the engine's own name of the model, `collection` a version, `output`
+    the ceiling in tokens where the request names none."""
+    fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
+    partition = _digest(
+        "1", call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output, prompt.schema,
+        prompt.retrieve and (prompt.retrieve.collection, prompt.retrieve.top_k, collection),
+        prompt.on_length, embedder,
+    )  # fmt: skip
+    return partition, _digest(partition, prompt.question)
+
+
+def _origin(call: Call, prompt: Prompt) -> Any:
+    """Where the messages come from, less the question: a template and its other variables, or the other messages."""
+    if prompt.template is None or call.prompt is None:
+        others = prompt.messages if prompt.question is None else prompt.messages[:-1]
+        return ["messages", [dict(m) for m in others]]
+    variables = _without(call.prompt.variables, prompt.template.front.question)
+    return ["template", prompt.template.id, prompt.template.digest, variables, [dict(m) for m in call.messages]]
+
+
+def _without(variables: Mapping[str, Any], question: str | None) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if name != question}

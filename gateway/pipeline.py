@@ -1,0 +1,67 @@
+"""The story of one request. Everything else is detail.
+
+A plain function over typed values: the order of the steps is the order of the lines, a cache hit is an `if`, and what
+must happen on every way out is a scope. Streamed and buffered calls read the same events; the edge renders or collects.
+
+Knows no HTTP, no SQL and no vendor. Invariants: nothing is sent before the most it can cost is set aside; another
+backend is tried until the first event, never after; `Closed` comes only after the check, the settlement and the
+journal's row, because a client may leave right after it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from gateway.exchange import Answer, Call, Hit, Packed
+from gateway.ledger import Ledger
+from gateway.stages.build import Build
+from gateway.stages.cache import Cache, replay
+from gateway.stages.check import Check
+from gateway.stages.finish import Finish
+from gateway.stages.preflight import Preflight
+from gateway.stages.retrieve import Retrieve
+from serving.events import Delta, End, Fold, Start
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The stages, built once and called once per request."""
+
+    ledger: Ledger
+    build: Build
+    preflight: Preflight
+    cache: Cache
+    retrieve: Retrieve
+    finish: Finish
+    check: Check
+
+    async def run(self, call: Call) -> AsyncIterator[Answer]:
+        """Answer one call: `Opened`, `Delta`s, `Closed`. Raises a `gateway.errors.Refusal` or a `serving.errors.BackendError`."""
+        async with self.ledger.open(call) as entry:
+            prompt = entry.saw(await self.build(call))  # template and variables -> messages
+            plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
+            found = entry.saw(await self.cache(call, prompt))
+            if isinstance(found, Hit):
+                await entry.hold(None)  # a cached answer costs the request, no tokens
+                basis: Hit | Packed = found
+                source = replay(call, found)
+            else:
+                await entry.hold(plan.usage)  # set aside before it is spent
+                basis = entry.saw(await self.retrieve(call, prompt, plan))
+                source = self.finish(call, basis, plan)  # routes; does with a cut answer what the policy says
+            answer = Fold()
+            async with aclosing(source):
+                async for event in source:
+                    entry.observe(event)  # usage so far: a hang-up is priced exactly
+                    answer.add(event)
+                    match event:
+                        case Start():
+                            yield entry.opened(event)
+                        case Delta():
+                            if event.delta:  # an empty one only carries usage
+                                yield event
+                        case End():
+                            whole = answer.completion()
+                            verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
+                            await self.cache.keep(call, found, whole, verdict)
+                            yield await entry.finish(whole, verdict)

@@ -1,0 +1,151 @@
+"""Build: what the tenant asked becomes the prompt that will be sent. Knows no token, budget or backend.
+
+The template's parameters lie below the request's own; the policies (length, cache, retrieval) come from the request,
+else the template, else the settings. Invariant: messages come from the template's blocks and the app's own messages
+only, so user text never becomes template text.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+from gateway.errors import InvalidValue, NotFound
+from gateway.exchange import Call, Message, OnLength, Prompt, Retrieval
+from gateway.settings import Check
+from gateway.tracing import traced
+from prompts.library import Library, PromptNotFound
+from prompts.template import RenderError, Template, VariableError
+
+ANY = {"type": "object"}  # what response_format json_object promises: some JSON object
+
+
+def compose(template: Template | None, call: Call, passages: Sequence[Any] = ()) -> tuple[Message, ...]:
+    """The messages: the template's, then the app's own; passages go where the template puts them, else before the last turn."""
+    if template is None:
+        return _beside(call.messages, passages)
+    assert call.prompt is not None  # a template is only ever found through call.prompt
+    try:
+        return (*template.render(call.prompt.variables, passages), *call.messages)
+    except VariableError as error:
+        raise InvalidValue(error.message, param=f"prompt.variables.{error.param}".rstrip(".")) from error
+    except RenderError as error:
+        raise InvalidValue(f"The prompt {template.id!r} could not be rendered: {error}", param="prompt") from error
+
+
+class Build:
+    """Makes prompts from templates or from the app's own messages."""
+
+    def __init__(
+        self,
+        library: Library,
+        models: Container[str],
+        collections: Container[str],
+        default_model: str | None,
+        plain_cache: str,
+        check: Check,
+    ) -> None:
+        self._library, self._models, self._collections = library, models, collections
+        self._default, self._plain_cache, self._check = default_model, plain_cache, check
+
+    @traced("build")
+    async def __call__(self, call: Call) -> Prompt:
+        """Raises NotFound (model, prompt, version, collection) and InvalidValue (a variable, by name)."""
+        template = self._template(call)
+        fields = _fields(template, call)
+        schema = _schema(fields)
+        return Prompt(
+            model=self._model(call, template),
+            messages=compose(template, call),
+            fields=fields,
+            template=template,
+            question=_question(template, call),
+            schema=schema,
+            retrieve=self._retrieval(call, template),
+            on_length=self._on_length(call, template, schema is not None, int(fields.get("n") or 1)),
+            cache=template.front.cache if template else self._plain(fields, call),
+        )
+
+    def _template(self, call: Call) -> Template | None:
+        if call.prompt is None:
+            return None
+        try:
+            return self._library.get(call.prompt.id, call.prompt.version)
+        except PromptNotFound as error:
+            raise NotFound(str(error), param="prompt", code="prompt_not_found") from error
+
+    def _model(self, call: Call, template: Template | None) -> str:
+        asked = call.model if call.model not in (None, "auto") else None
+        alias = asked or (template.front.model if template else None) or self._default
+        if alias is None or alias not in self._models:
+            raise NotFound(
+                f"The model {alias!r} is not served here; GET /v1/models lists those that are.",
+                param="model", code="model_not_found",
+            )  # fmt: skip
+        return alias
+
+    def _retrieval(self, call: Call, template: Template | None) -> Retrieval | None:
+        front = template.front.retrieve if template else None
+        wanted = call.options.retrieve or (Retrieval(front.collection, front.top_k) if front else None)
+        if wanted and wanted.collection not in self._collections:
+            raise NotFound(
+                f"There is no collection {wanted.collection!r} here.",
+                param="gateway.retrieve.collection", code="collection_not_found",
+            )  # fmt: skip
+        return wanted
+
+    def _on_length(self, call: Call, template: Template | None, structured: bool, n: int) -> OnLength:
+        """Half a JSON object is no answer, so structured answers default to `error`; and under a grammar a cut one
+        cannot be continued (the grammar starts at its root again), so `continue` becomes `retry` there."""
+        asked = call.options.on_length or (template.front.on_length if template else None)
+        policy: OnLength = asked or ("error" if structured else self._check.on_length)
+        if policy == "continue" and n > 1:
+            raise InvalidValue("`continue` joins one answer; set n to 1 or on_length to `retry`.", param="gateway.on_length")
+        return "retry" if policy == "continue" and structured else policy
+
+    def _plain(self, fields: Mapping[str, Any], call: Call) -> Any:
+        """A request without a template is kept only when it asks for no variety; the request can turn similarity on."""
+        varied = fields.get("temperature") or int(fields.get("n") or 1) > 1 or fields.get("tools") or fields.get("logprobs")
+        if varied and call.options.cache == "auto":
+            return "off"
+        return "semantic" if call.options.semantic else self._plain_cache
+
+
+def _fields(template: Template | None, call: Call) -> dict[str, Any]:
+    """The sampling fields: the template's below the request's own; an output schema becomes the response_format."""
+    if template is None:
+        return dict(call.fields)
+    fields = dict(template.front.sampling) | dict(call.fields)
+    if template.front.output_schema and "response_format" not in fields:
+        named = {"name": template.id.replace("/", "-"), "schema": template.front.output_schema, "strict": True}
+        fields["response_format"] = {"type": "json_schema", "json_schema": named}
+    return fields
+
+
+def _schema(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The JSON Schema that the answer must satisfy, wherever the request put it."""
+    wanted = fields.get("response_format") or {}
+    outputs = fields.get("structured_outputs") or {}
+    if wanted.get("type") == "json_schema":
+        schema = (wanted.get("json_schema") or {}).get("schema")
+    else:
+        schema = outputs.get("json") or (ANY if wanted.get("type") == "json_object" or outputs.get("json_object") else None)
+    return schema if isinstance(schema, Mapping) else None
+
+
+def _question(template: Template | None, call: Call) -> str | None:
+    """What similarity may compare, whole: the template's question variable, or the last user turn of plain text."""
+    if template is not None:
+        name = template.front.question
+        value = call.prompt.variables.get(name) if name and call.prompt else None
+    else:
+        last = call.messages[-1] if call.messages else {}
+        value = last.get("content") if last.get("role") == "user" else None
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _beside(messages: tuple[Message, ...], passages: Sequence[Any]) -> tuple[Message, ...]:
+    """The app's own messages with the passages as a system message before the last turn."""
+    if not passages:
+        return messages
+    listed = "\n\n".join(f"[{p.number}] {p.heading}\n{p.text}" for p in passages)
+    text = f"Answer from these passages and give the number of the passage in brackets, like [1].\n\n{listed}"
+    return (*messages[:-1], {"role": "system", "content": text}, *messages[-1:])

@@ -1,0 +1,69 @@
+"""Preflight: the prompt's exact length, and the arithmetic of the window, before anything is spent. Knows no budget.
+
+The output ceiling is what the request asks for, else the model's default, and never more than the window leaves; where
+passages will be added, the room for them is what is left beside the ceiling. Every generation that the policy on length
+allows is planned here, for the longest of the models that may answer, so that the hold covers all of them.
+"""
+
+from collections.abc import Mapping
+
+from gateway.errors import ContextLengthExceeded, InvalidValue
+from gateway.exchange import Attempt, Call, Plan, Prompt
+from gateway.models import Model
+from gateway.settings import Retrieve
+from gateway.tracing import traced
+
+
+class Preflight:
+    """Plans one request against the windows of its model and that model's fallbacks."""
+
+    def __init__(self, models: Mapping[str, Model], collections: Mapping[str, Retrieve], rounds: int) -> None:
+        self._models, self._collections, self._rounds = models, collections, rounds
+
+    @traced("preflight")
+    async def __call__(self, call: Call, prompt: Prompt) -> Plan:
+        """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer."""
+        model = self._models[prompt.model]
+        count = await model.tokens.count(request(prompt))
+        left = model.window - count.tokens
+        if left < 1:
+            raise ContextLengthExceeded(
+                f"The prompt has {count.tokens} tokens and the window of {prompt.model!r} is {model.window}: "
+                f"shorten it by at least {1 - left}.",
+                param="messages",
+            )
+        output = min(_asked(prompt) or model.max_output, left)
+        room = self._room(prompt, left - output)
+        longest = max([count.tokens, *[(await self._models[m].tokens.count(request(prompt))).tokens for m in model.fallback]])
+        return Plan(count, output, room, model.window, self._attempts(prompt, longest + room, output, model.window))
+
+    def _room(self, prompt: Prompt, left: int) -> int:
+        return min(self._collections[prompt.retrieve.collection].max_tokens, left) if prompt.retrieve else 0
+
+    def _attempts(self, prompt: Prompt, given: int, output: int, window: int) -> tuple[Attempt, ...]:
+        n = int(prompt.fields.get("n") or 1)
+        first = Attempt(given, output * n)
+        match prompt.on_length:
+            case "retry":
+                return (first, Attempt(given, max(1, min(2 * output, window - given)) * n))
+            case "continue":
+                inputs = [given + output * done for done in range(1, self._rounds + 1)]
+                return (first, *[Attempt(i, min(output, window - i)) for i in inputs if i < window])
+        return (first,)
+
+
+def request(prompt: Prompt) -> dict[str, object]:
+    """The part of the request that the chat template renders: what has tokens."""
+    return {"messages": [dict(m) for m in prompt.messages]} | {
+        name: prompt.fields[name] for name in ("tools", "tool_choice") if prompt.fields.get(name) is not None
+    }
+
+
+def _asked(prompt: Prompt) -> int | None:
+    """The ceiling the request names; vLLM lets max_completion_tokens win over the older max_tokens."""
+    asked = prompt.fields.get("max_completion_tokens") or prompt.fields.get("max_tokens")
+    if asked is not None and int(prompt.fields.get("min_tokens") or 0) > int(asked):
+        raise InvalidValue("min_tokens is above the output ceiling; lower it or raise max_completion_tokens.", param="min_tokens")
+    return int(asked) if asked is not None else None
+
+
