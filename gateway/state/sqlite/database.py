@@ -1,0 +1,163 @@
+"""One SQLite file: one thread that writes, a few that read. Knows threads and transactions, no table.
+
+Everything that waits to be written goes into one transaction, so that one fsync serves many requests (group commit).
+Each piece of work runs in a savepoint: its failure undoes itself and nobody else's. A result is handed out only after
+the commit, so whatever was acknowledged is on the disk. A caller that is cancelled does not stop its work.
+Readers have their own connections and, the file being in WAL mode, never wait for the writer.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Self, TypeVar
+
+from gateway.state import StateUnavailable
+from gateway.state.sqlite.schema import connect, prepare
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+MEMORY = ":memory:"
+READERS = 2  # so that one long report does not keep every key lookup waiting
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Work[Any]
+    done: "asyncio.Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+class Database:
+    """Runs plain functions of a connection. Bound to the event loop it was opened in."""
+
+    def __init__(self, path: str, writer: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = writer
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._readers = ThreadPoolExecutor(READERS, "sqlite-reader")
+        self._reading = threading.local()
+        self._thread.start()
+
+    @classmethod
+    async def open(cls, path: str) -> Self:
+        """Open or create the file (and its folder). Raises StateUnavailable that says what is wrong with it."""
+        return cls(path, await asyncio.to_thread(_opened, path))
+
+    async def write(self, work: Work[T]) -> T:
+        """What `work` returns or raises, once it is durable. Raises StateUnavailable when it cannot be."""
+        if self._closed:
+            raise StateUnavailable("the state file is closed")
+        job = _Job(work, self._loop.create_future())
+        self._jobs.put(job)
+        result: T = await job.done
+        return result
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` returns, seeing every write acknowledged before. Raises StateUnavailable."""
+        if self._path == MEMORY:  # lives in the writer's connection alone
+            return await self.write(work)
+        if self._closed:
+            raise StateUnavailable("the state file is closed")
+        return await self._loop.run_in_executor(self._readers, self._read, work)
+
+    async def close(self) -> None:
+        """Finish what was submitted, then close. Further calls are no-ops."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._readers.shutdown)
+            await asyncio.to_thread(self._thread.join)
+
+    def _read(self, work: Work[T]) -> T:
+        try:
+            if not hasattr(self._reading, "db"):
+                self._reading.db = connect(self._path)
+            return work(self._reading.db)
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            jobs = self._waiting()
+            running = None not in jobs
+            batch = [job for job in jobs if job is not None]
+            self._loop.call_soon_threadsafe(partial(_resolve, batch, self._commit(batch)))
+        self._db.close()
+
+    def _waiting(self) -> list[_Job | None]:
+        """Everything submitted by now, at least one."""
+        jobs = [self._jobs.get()]
+        try:
+            while True:
+                jobs.append(self._jobs.get_nowait())
+        except Empty:
+            return jobs
+
+    def _commit(self, batch: list[_Job]) -> list[Any]:
+        """One outcome a job: what it returned, or _Failed."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            outcomes = [self._attempt(job.work) for job in batch]
+            self._db.execute("COMMIT")
+            return outcomes
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):  # nothing to roll back when the failure did it
+                self._db.execute("ROLLBACK")
+            return [_Failed(_unavailable(error))] * len(batch)
+
+    def _attempt(self, work: Work[Any]) -> Any:
+        """Raises sqlite3.Error only when the failure took the whole transaction with it (a full disk does)."""
+        self._db.execute("SAVEPOINT job")
+        try:
+            outcome = work(self._db)
+        except Exception as error:
+            if not self._db.in_transaction:
+                raise
+            self._db.execute("ROLLBACK TO job")
+            outcome = _Failed(_unavailable(error) if isinstance(error, sqlite3.Error) else error)
+        self._db.execute("RELEASE job")
+        return outcome
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    try:
+        if path != MEMORY:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        db = connect(path)
+        prepare(db, path)
+    except (sqlite3.Error, OSError) as error:
+        raise StateUnavailable(f"{path} cannot be opened as state: {error}") from error
+    return db
+
+
+def _resolve(batch: list[_Job], outcomes: list[Any]) -> None:
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if job.done.done():  # its caller was cancelled; the work stands
+            continue
+        if isinstance(outcome, _Failed):
+            job.done.set_exception(outcome.error)
+        else:
+            job.done.set_result(outcome)
+
+
+def _unavailable(error: sqlite3.Error) -> StateUnavailable:
+    """With SQLite's own name for the cause (SQLITE_FULL, SQLITE_BUSY, ...); its message may quote data."""
+    return StateUnavailable(
+        f"the state file cannot answer ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
+    )
