@@ -26,7 +26,7 @@ MAX_AMOUNT = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` of `unit` within `window` (UTC calendar minute, day or month; `request` bounds a single request).
+    """At most `amount` of `unit` within `window`: a UTC calendar minute, day or month, or one single `request`.
 
     Raises ValueError for an amount outside 0 .. MAX_AMOUNT.
     """
@@ -103,7 +103,7 @@ class Balance:
 
 
 class OverLimit(Exception):
-    """Raised by `hold` when a limit would be exceeded; nothing was set aside. Carries the limit's balance and the amount asked."""
+    """Raised by `hold` when a limit would be exceeded; nothing was set aside. `balance` is where that limit stands."""
 
     def __init__(self, balance: Balance, asked: int) -> None:
         super().__init__(f"{asked} {balance.limit.unit} asked, {balance.remaining} left of {balance.limit.amount}")
@@ -146,26 +146,26 @@ class Budgets(Protocol):
     """Holds and settlements against limits.
 
     Calls for one request take effect in the order in which they were made, cancelled ones too. So whoever tried `hold`
-    calls `settle` on every way out, also when `hold` was cancelled or raised StateUnavailable: the amount may be set aside.
+    calls `settle` on every way out, also after a cancelled `hold` or StateUnavailable: the amount may be set aside.
     Amounts count from the first hold under a limit of that unit and window: a limit added later starts at 0.
     """
 
     async def hold(self, hold: Hold) -> list[Balance]:
         """Set the amounts aside, against all limits or none; returns the balances after it. Raises OverLimit.
 
-        A `request` window refuses an amount above the limit's. A limit whose unit is missing from `amounts` does not bind.
-        Of several limits that refuse, the one that will refuse longest is named: `request` first, then the latest to reset.
+        A `request` limit refuses an amount above its own. A limit whose unit is missing from `amounts` does not bind.
+        Of several that refuse, the one that will refuse longest is named: `request` first, then the latest to reset.
         Calling it again with the same request_id changes nothing and returns the balances.
         """
 
     async def checkpoint(self, request_id: str, spent: Amounts) -> None:
-        """Note what has been used so far, for `recover`: a unit's newest amount counts. No-op when settled or unknown."""
+        """Note what has been used so far, for `recover`; a unit's newest amount counts. No-op if settled or unknown."""
 
     async def settle(self, request_id: str, spent: Amounts) -> list[Balance]:
-        """Book `spent` (a missing unit is 0) to the windows chosen at the hold and release the rest; returns the balances.
+        """Book `spent` (a missing unit is 0) to the hold's own windows and release the rest; returns the balances.
 
-        At most what was held is booked, so that no backend's count can break a limit. Unknown or settled before: changes
-        nothing, empty list.
+        At most what was held is booked, so that no backend's count can break a limit. When unknown or settled before,
+        nothing changes and the list is empty.
         """
 
     async def balances(
@@ -187,9 +187,9 @@ class Budgets(Protocol):
 class Entry:
     """One cached answer. `partition` is the digest of all that must be equal; `key` adds the exact question.
 
-    `vector` is the question's embedding (float32 bytes, unit length) or None where only exact hits are wanted; `body` is
-    the answer as JSON bytes; `tags` are what a purge may select by (tenant, prompt, model); `question` is the text that
-    was embedded, for comparisons that similarity cannot make.
+    `vector` is the question's embedding (float32 bytes, unit length) or None where only exact hits are wanted; `body`
+    is the answer as JSON bytes; `tags` are what a purge may select by (tenant, prompt, model); `question` is the text
+    that was embedded, for comparisons that similarity cannot make.
     """
 
     key: str
@@ -246,9 +246,11 @@ class Journal(Protocol):
     async def usage(
         self, by: Sequence[str], since: float, until: float, tenant: str | None = None
     ) -> list[dict[str, Any]]:
-        """Sums per group of the rows with since <= at < until: the group's columns (a subset of GROUPS; `day` is the UTC
-        date), then requests, input_tokens, output_tokens, cached_tokens and cost_nano (None when no row had a price),
-        ordered by the group, None first. Raises ValueError naming an unknown group.
+        """Sums per group of the rows with since <= at < until, ordered by the group, None first.
+
+        Each has the group's columns (some of GROUPS; `day` is the UTC date), then requests, input_tokens,
+        output_tokens, cached_tokens and cost_nano (None when no row had a price). Raises ValueError naming an unknown
+        group.
         """
 
 

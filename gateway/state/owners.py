@@ -58,7 +58,7 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When the process started, in clock ticks since boot; None when it is gone or only waits to be reaped. See proc(5)."""
+    """Clock ticks from boot to the process's start; None when it is gone or only waits to be reaped. See proc(5)."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text()
     except OSError:

@@ -8,7 +8,7 @@ MINUTE, DAY = 60, 86_400  # seconds; POSIX time has no leap seconds, so every UT
 
 
 def span(window: Window, at: float) -> tuple[float, float]:
-    """Start (included) and end (excluded) of the window around `at`, in epoch seconds; (0, 0) for `request`, which has none."""
+    """Start (included) and end (excluded) of the window around `at`, in epoch seconds; (0, 0) for `request`."""
     match window:
         case "request":
             return 0.0, 0.0

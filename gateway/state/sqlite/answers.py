@@ -34,19 +34,20 @@ def _get(db: sqlite3.Connection, key: str, at: float) -> Entry | None:
     if row is None:
         return None
     tags = tuple(tag for (tag,) in db.execute("SELECT tag FROM tags WHERE key = ? ORDER BY tag", (key,)))
-    return Entry(row["key"], row["partition"], row["body"], row["created"], row["expires"], row["vector"], tags)
+    return Entry(**dict(row), tags=tags)
 
 
 def _put(db: sqlite3.Connection, entry: Entry) -> None:
     db.execute("DELETE FROM answers WHERE key = ? OR expires <= ?", (entry.key, entry.created))
-    row = (entry.key, entry.partition, entry.body, entry.created, entry.expires, entry.vector)
-    db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
+    row = (entry.key, entry.partition, entry.body, entry.created, entry.expires, entry.vector, entry.question)
+    db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     db.executemany("INSERT INTO tags VALUES (?, ?)", [(tag, entry.key) for tag in set(entry.tags)])
 
 
 def _vectors(db: sqlite3.Connection, partition: str, at: float) -> list[tuple[str, bytes]]:
     rows = db.execute(
-        "SELECT key, vector FROM answers WHERE partition = ? AND expires > ? AND vector IS NOT NULL ORDER BY created, key",
+        "SELECT key, vector FROM answers WHERE partition = ? AND expires > ? AND vector IS NOT NULL "
+        "ORDER BY created, key",
         (partition, at),
     )
     return [(row["key"], row["vector"]) for row in rows]

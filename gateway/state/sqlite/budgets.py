@@ -1,7 +1,7 @@
-"""Holds and settlements in SQLite. Every function below runs inside one transaction, so each happens whole or not at all.
+"""Holds and settlements in SQLite. Each function below runs in one transaction: it happens whole or not at all.
 
-A hold's row keeps the windows it was held in (`bounds`), the amounts, and what was spent so far; `settled` is NULL while
-it is open. The row stays after the settlement, so that a repeated call finds it, and is forgotten after KEEP.
+A hold's row keeps the windows it was held in (`bounds`), the amounts, and what was spent so far; `settled` is NULL
+while it is open. The row stays after the settlement, so that a repeated call finds it, and is forgotten after KEEP.
 """
 
 import json

@@ -11,8 +11,9 @@ from gateway.state.sqlite.database import Database
 
 _BRIEF = ", ".join(column for column in COLUMNS if column != "detail")
 _SUMS = (
-    "count(*) AS requests, coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens, "
-    "coalesce(sum(cached_tokens), 0) AS cached_tokens, sum(cost_nano) AS cost_nano"
+    "count(*) AS requests, coalesce(sum(input_tokens), 0) AS input_tokens, "
+    "coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens, "
+    "sum(cost_nano) AS cost_nano"
 )
 _OF_TENANT = "(:tenant IS NULL OR tenant = :tenant)"
 
@@ -62,7 +63,7 @@ def _usage(
     db: sqlite3.Connection, by: tuple[str, ...], since: float, until: float, tenant: str | None
 ) -> list[dict[str, Any]]:
     """Group names come from GROUPS, never from a caller's text: they are put into the statement."""
-    names = [f"date(CAST(at AS INTEGER), 'unixepoch') AS day" if group == "day" else group for group in by]
+    names = ["date(CAST(at AS INTEGER), 'unixepoch') AS day" if group == "day" else group for group in by]
     order = ", ".join(by)
     rows = db.execute(
         f"SELECT {', '.join([*names, _SUMS])} FROM journal WHERE at >= :since AND at < :until AND {_OF_TENANT} "

@@ -32,7 +32,7 @@ _TABLES = (
     """CREATE INDEX holds_by_settled ON holds (settled)""",  # the open ones are those with NULL
     """CREATE TABLE answers (
         key TEXT PRIMARY KEY, partition TEXT NOT NULL, body BLOB NOT NULL, created REAL NOT NULL, expires REAL NOT NULL,
-        vector BLOB
+        vector BLOB, question TEXT NOT NULL
     ) STRICT""",
     """CREATE INDEX answers_of_partition ON answers (partition, created)""",
     """CREATE INDEX answers_by_expires ON answers (expires)""",
@@ -61,7 +61,7 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def prepare(db: sqlite3.Connection, path: str) -> None:
-    """Check the file and create what it lacks. Raises StateUnavailable that says what to do, and changes nothing then."""
+    """Check the file and create what it lacks. Raises StateUnavailable that says what to do; nothing changes then."""
     _check(db, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("BEGIN IMMEDIATE")  # two processes may open a new file at once: the second finds it made
