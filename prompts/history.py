@@ -35,8 +35,8 @@ class History:
         self._repository = repository
         self._folder = folder
         self._tags = dict(_tagged(repository))
-        self._commits = _reachable(repository, self._tags.values())
-        self._names = sorted(str(commit.id) for commit in self._commits)
+        self._commits = {str(commit.id): commit for commit in _reachable(repository, self._tags.values())}
+        self._names = sorted(self._commits)
         self._revisions: dict[str, list[Revision]] = {}
 
     @classmethod
@@ -74,12 +74,9 @@ class History:
     def _abbreviated(self, path: str, version: str) -> pygit2.Blob | None:
         commits = _starting(self._names, version)
         blobs = _starting(sorted({revision.digest for revision in self.revisions(path)}), version)
-        match self._repository[(*commits, *blobs)[0]] if len(commits) + len(blobs) == 1 else None:
-            case pygit2.Commit() as commit:
-                return self._blob(commit, path)
-            case pygit2.Blob() as blob:
-                return blob
-        return None
+        if len(commits) + len(blobs) != 1:
+            return None
+        return self._blob(self._commits[commits[0]], path) if commits else self._repository[blobs[0]].peel(pygit2.Blob)
 
     def _blob(self, commit: pygit2.Commit, path: str) -> pygit2.Blob | None:
         try:
@@ -93,10 +90,10 @@ class History:
         return str(blob.id) if blob else None
 
     def _walk(self, path: str) -> list[Revision]:
-        at = {commit.id: self._digest(commit, path) for commit in self._commits}
+        at = {commit.id: self._digest(commit, path) for commit in self._commits.values()}
         return [
             Revision(str(commit.id)[:12], datetime.fromtimestamp(commit.commit_time, UTC), digest)
-            for commit in self._commits
+            for commit in self._commits.values()
             if (digest := at[commit.id]) and all(at.get(parent) != digest for parent in commit.parent_ids)
         ]
 
