@@ -93,10 +93,10 @@ def json_object(most_bytes: int, deepest: int) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, dict):
             raise ValueError("must be an object")
-        if len(orjson.dumps(value)) > most_bytes:
-            raise ValueError(f"must be at most {most_bytes} bytes of JSON")
         if _deeper(value, deepest):
             raise ValueError(f"must be at most {deepest} levels deep")
+        if _size(value) > most_bytes:
+            raise ValueError(f"must be at most {most_bytes} bytes of JSON")
 
     return check
 
@@ -123,6 +123,13 @@ def _within(name: str, check: Check, value: Any) -> None:
         check(value)
     except ValueError as error:
         raise ValueError(f"is wrong: {name} {error}") from None
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:
+        raise ValueError("must be plain JSON") from None
 
 
 def _deeper(value: Any, levels: int) -> bool:
