@@ -190,7 +190,7 @@ class Wire:
 
 
 def translate(error: BackendError) -> Refusal:
-    """What a backend's failure means to the client; hosts and inner texts stay inside, but for a refused request's reason."""
+    """What a backend's failure means to the client; but for a refused request's reason, inner texts stay inside."""
     match error:
         case BackendRejected():
             return InvalidValue(f"The model refused the request: {error.message}", param=error.param)

@@ -19,6 +19,7 @@ from serving.events import Completion, Delta, Start, Usage
 from serving.tokens import Count
 
 CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
+CacheTier = Literal["off", "exact", "semantic"]
 OnLength = Literal["error", "return", "retry", "continue"]
 Message = Mapping[str, Any]
 
@@ -80,7 +81,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What will be sent. `fields` holds template defaults below the request's own; `question` is what similarity may compare.
+    """What will be sent. `fields`: the template's below the request's own; `question`: what similarity may compare.
 
     `template` is kept so that the same version is rendered again once the passages are known.
     """
@@ -93,7 +94,7 @@ class Prompt:
     schema: Mapping[str, Any] | None
     retrieve: Retrieval | None
     on_length: OnLength
-    cache: Literal["off", "exact", "semantic"]
+    cache: CacheTier
 
     @property
     def source(self) -> dict[str, str] | None:
@@ -166,7 +167,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A cached answer that may stand for this one. `score` is the cosine similarity (1.0 for exact), `age` in seconds."""
+    """A cached answer that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in seconds."""
 
     kind: Literal["exact", "semantic"]
     completion: Completion
@@ -190,7 +191,9 @@ class Miss:
     slot: "Slot | None" = None
 
     def facts(self) -> dict[str, Any]:
-        return {"verdict": "miss", "reason": self.reason} | ({} if self.score is None else {"score": round(self.score, 4)})
+        return {"verdict": "miss", "reason": self.reason} | (
+            {} if self.score is None else {"score": round(self.score, 4)}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,22 +84,22 @@ class Entry:
         return value
 
     async def hold(self, ceiling: Usage | None) -> None:
-        """Set aside the request and the most it can use (None: a cached answer, which uses no tokens). Raises a Refusal."""
+        """Set aside the request and the most it can use (None: a cached answer uses no tokens). Raises a Refusal."""
         call, caller = self._call, self._call.caller
         amounts: dict[Unit, int] = {"requests": 1}
         if ceiling is not None:
-            amounts |= {"tokens": ceiling.total_tokens} | self._money(ceiling)
+            amounts["tokens"] = ceiling.total_tokens
+            amounts.update(self._money(ceiling))
         hold = Hold(
             call.request_id, caller.tenant, caller.key, self._ledger.owner, amounts,
             caller.tenant_limits, caller.key_limits, call.at,
         )  # fmt: skip
         with call.trace.stage("hold") as stage:
-            stage.facts = dict(amounts)
+            stage.facts = dict[str, Any](amounts)
+            self._held = True  # before the await: a cancelled or unanswered hold may have been made, so it is settled
             try:
-                self._held = True  # before the await: a cancelled hold may still have been made, and is settled
                 self._balances = tuple(await self._ledger.budgets.hold(hold))
             except OverLimit as error:
-                self._held = False
                 raise refusal(error, call.at) from error
             except StateUnavailable as error:
                 raise Unready("The budgets cannot be read just now, so nothing is admitted; try again.") from error
@@ -197,7 +197,9 @@ class Entry:
             work.append(self._ledger.budgets.settle(self._call.request_id, self._amounts(self._spent())))
         written, *settled = await asyncio.gather(*work, return_exceptions=True)
         for failed in (r for r in (written, *settled) if isinstance(r, BaseException)):
-            log.error("request %s could not be settled now (%s); recovery will", record.request_id, type(failed).__name__)
+            log.error(
+                "request %s could not be settled now (%s); recovery will", record.request_id, type(failed).__name__
+            )
         if settled and not isinstance(settled[0], BaseException):
             self._balances = tuple(settled[0])
         for listener in self._ledger.listeners:

@@ -1,4 +1,4 @@
-"""What a broken limit means to the client: which one, how much was asked, what is left, when it resets. Knows no store."""
+"""What a broken limit means to the client: which one, what was asked, what is left, when it resets. Knows no store."""
 
 from datetime import UTC, datetime
 
@@ -24,6 +24,8 @@ def refusal(over: OverLimit, now: float) -> Refusal:
     wait = max(0.0, balance.resets - now)
     left = amount(balance.remaining, limit.unit)
     until = datetime.fromtimestamp(balance.resets, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    message = f"The {balance.scope}'s limit of {most} per {limit.window} has {left} left, and this request may use {asked}; "
+    message = (
+        f"The {balance.scope}'s limit of {most} per {limit.window} has {left} left, and this request may use {asked}; "
+    )
     kind = RateLimited if limit.window == "minute" else BudgetExceeded
     return kind(message + f"it resets at {until}.", retry_after=wait)

@@ -1,7 +1,7 @@
 """The gateway's Prometheus metrics, in one registry of its own. Knows no request: it is handed a finished `Record`.
 
-Names follow OpenTelemetry's GenAI conventions where they have one (v1.41), `tollgate_` otherwise. Tenants label counters
-only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error table, never
+Names follow OpenTelemetry's GenAI conventions (v1.41) where they have one, `tollgate_` otherwise. Tenants label
+counters only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error table, never
 from a client, so the number of series is bounded.
 """
 
@@ -22,7 +22,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         r = self.registry
-        self.requests = Counter("tollgate_requests", "Requests by outcome", ["tenant", "model", "status", "code"], registry=r)
+        self.requests = Counter(
+            "tollgate_requests", "Requests by outcome", ["tenant", "model", "status", "code"], registry=r
+        )
         self.tokens = Counter("tollgate_tokens", "Tokens billed", ["tenant", "model", "type"], registry=r)
         self.cost = Counter("tollgate_cost_usd", "Dollars billed by the rate card", ["tenant", "model"], registry=r)
         self.cache = Counter("tollgate_cache", "Cache verdicts", ["verdict"], registry=r)
@@ -34,7 +36,11 @@ class Metrics:
             "gen_ai_server_request_duration_seconds", "Arrival to last event", ["model"], buckets=DURATIONS, registry=r
         )
         self.first = Histogram(
-            "gen_ai_server_time_to_first_token_seconds", "Arrival to first content", ["model"], buckets=DURATIONS, registry=r
+            "gen_ai_server_time_to_first_token_seconds",
+            "Arrival to first content",
+            ["model"],
+            buckets=DURATIONS,
+            registry=r,
         )
         self.stage = Histogram("tollgate_stage_seconds", "Time per stage", ["stage"], buckets=STAGES, registry=r)
         self.open = Gauge("tollgate_open_requests", "Requests in flight", registry=r)

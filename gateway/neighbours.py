@@ -39,7 +39,7 @@ class Neighbours:
         self._loading = asyncio.Lock()
 
     async def nearest(self, partition: str, vector: Vector, at: float) -> tuple[str, float] | None:
-        """(key, cosine) of the nearest question, or None where the partition is empty. `vector`: float32 [d], unit length."""
+        """(key, cosine) of the nearest question; None in an empty partition. `vector`: float32 [d], unit length."""
         part = await self._partition(partition, len(vector), at)
         if not part.keys:
             return None

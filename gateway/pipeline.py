@@ -8,7 +8,7 @@ backend is tried until the first event, never after; `Closed` comes only after t
 journal's row, because a client may leave right after it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -35,8 +35,8 @@ class Pipeline:
     finish: Finish
     check: Check
 
-    async def run(self, call: Call) -> AsyncIterator[Answer]:
-        """Answer one call: `Opened`, `Delta`s, `Closed`. Raises a `gateway.errors.Refusal` or a `serving.errors.BackendError`."""
+    async def run(self, call: Call) -> AsyncGenerator[Answer, None]:
+        """Answer one call: `Opened`, `Delta`s, `Closed`. Raises a Refusal or a BackendError."""
         async with self.ledger.open(call) as entry:
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages

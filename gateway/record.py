@@ -16,7 +16,7 @@ from serving.events import Usage
 class Record:
     """A finished request. Tokens are those billed; `counted` is the preflight's count, `usage` the engine's own word.
 
-    `cost_nano` in nano-dollars, None without a price; times in milliseconds; `status` as the client saw it (499: it left).
+    `cost_nano` is None without a price; times in milliseconds; `status` as the client saw it (499: it left).
     """
 
     request_id: str
@@ -45,7 +45,11 @@ class Record:
 
     def spent_by_type(self) -> dict[str, int]:
         """Billed tokens by the conventions' token types."""
-        return {"input": self.spent.input_tokens, "output": self.spent.output_tokens, "cache_read": self.spent.cached_tokens}
+        return {
+            "input": self.spent.input_tokens,
+            "output": self.spent.output_tokens,
+            "cache_read": self.spent.cached_tokens,
+        }
 
     def row(self) -> dict[str, Any]:
         """The journal's columns (`gateway.state.COLUMNS`)."""

@@ -1,4 +1,4 @@
-"""What a running gateway consists of, as one value: the edge reads it, `gateway/app.py` builds it. Knows no concrete class."""
+"""A running gateway as one value: the edge reads it, `gateway/app.py` builds it. Knows no concrete class."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from retrieval.index import Collection
 
 @dataclass(slots=True)
 class Runtime:
-    """`faults()` names what is not ready yet or any more, one line each; empty means ready. `draining` is set by a stop."""
+    """`faults()` names what is not ready, a line each; empty means ready. `draining` is set by a stop."""
 
     settings: Settings
     state: State

@@ -60,7 +60,7 @@ class Backend(Section):
 
 
 class Model(Section):
-    """An alias. `served` is the name its backends know it by (default: the only one they serve); `fallback` names other aliases."""
+    """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases."""
 
     backends: list[Name] = Field(min_length=1)
     served: str | None = None
@@ -110,7 +110,7 @@ class Check(Section):
 
 
 class Price(Section):
-    """US dollars per million tokens. `cached` is for input tokens the engine had in its prefix cache (default: as input)."""
+    """US dollars per million tokens. `cached` is for input found in the engine's prefix cache (default: as input)."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
@@ -198,9 +198,19 @@ def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
     faults = []
     for alias, model in settings.models.items():
         where = ("models", alias)
-        faults += [_fault(path, text, (*where, "backends"), f"no [backends.{b}]") for b in model.backends if b not in settings.backends]
-        faults += [_fault(path, text, (*where, "fallback"), f"no [models.{m}]") for m in model.fallback if m not in settings.models]
-    faults += [_fault(path, text, ("prices", m), f"no [models.{m}]") for m in settings.prices if m not in settings.models]
+        faults += [
+            _fault(path, text, (*where, "backends"), f"no [backends.{b}]")
+            for b in model.backends
+            if b not in settings.backends
+        ]
+        faults += [
+            _fault(path, text, (*where, "fallback"), f"no [models.{m}]")
+            for m in model.fallback
+            if m not in settings.models
+        ]
+    faults += [
+        _fault(path, text, ("prices", m), f"no [models.{m}]") for m in settings.prices if m not in settings.models
+    ]
     default = settings.preflight.default_model
     if default and default not in settings.models:
         faults.append(_fault(path, text, ("preflight", "default_model"), f"no [models.{default}]"))
@@ -214,7 +224,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         for name, model in settings.models.items()
     }
     retrieve = {
-        name: part.model_copy(update={"path": folder / part.path, "source": folder / part.source if part.source else None})
+        name: part.model_copy(
+            update={"path": folder / part.path, "source": folder / part.source if part.source else None}
+        )
         for name, part in settings.retrieve.items()
     }
     build = settings.build.model_copy(update={"prompts": folder / settings.build.prompts})

@@ -12,7 +12,7 @@ import functools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -26,7 +26,7 @@ _TRACEPARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16
 
 @dataclass(slots=True)
 class Stage:
-    """One step of a request. `start` and `end` in perf_counter_ns; `facts` are plain values; `error` is a code or None."""
+    """One step of a request. `start` and `end` in perf_counter_ns; `facts` are plain values; `error` is a code."""
 
     name: str
     start: int
@@ -110,14 +110,15 @@ class Traced(Protocol):
 
 
 C = TypeVar("C", bound=Traced)
+Step = Callable[Concatenate[S, C, P], Coroutine[Any, Any, T]]
 
 
 def traced(
     name: str,
-) -> Callable[[Callable[Concatenate[S, C, P], Awaitable[T]]], Callable[Concatenate[S, C, P], Awaitable[T]]]:
+) -> Callable[[Step[S, C, P, T]], Step[S, C, P, T]]:
     """Give an async method `(self, call, ...)` its stage; the facts of its value (if it has `facts()`) are kept."""
 
-    def wrap(method: Callable[Concatenate[S, C, P], Awaitable[T]]) -> Callable[Concatenate[S, C, P], Awaitable[T]]:
+    def wrap(method: Step[S, C, P, T]) -> Step[S, C, P, T]:
         @functools.wraps(method)
         async def timed(self: S, call: C, *args: P.args, **kwargs: P.kwargs) -> T:
             with call.trace.stage(name) as stage:
@@ -127,7 +128,7 @@ def traced(
                     stage.facts = dict(facts())
                 return value
 
-        return timed
+        return timed  # type: ignore[return-value] # functools.wraps hides that it is still a method
 
     return wrap
 

@@ -8,7 +8,10 @@ import re
 from collections import Counter
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
-_NEGATION = re.compile(r"\b(?:no|not|never|none|nor|neither|nothing|without|cannot|can't|\w+n't|un\w{4,}able|dis(?:able|allow|connect)\w*)\b", re.I)
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nor|neither|nothing|without|cannot|can't|\w+n't|un\w{4,}able|dis(?:able|allow|connect)\w*)\b",
+    re.I,
+)
 
 
 def veto(cached: str, asked: str) -> str | None:

@@ -8,9 +8,10 @@ only, so user text never becomes template text.
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from gateway.errors import InvalidValue, NotFound
-from gateway.exchange import Call, Message, OnLength, Prompt, Retrieval
-from gateway.settings import Check
+from gateway.errors import InvalidValue, NotFound, Unavailable
+from gateway.exchange import CacheTier, Call, Message, OnLength, Prompt, Retrieval
+from gateway.schemas import Schemas
+from gateway.settings import Settings
 from gateway.tracing import traced
 from prompts.library import Library, PromptNotFound
 from prompts.template import RenderError, Template, VariableError
@@ -19,7 +20,7 @@ ANY = {"type": "object"}  # what response_format json_object promises: some JSON
 
 
 def compose(template: Template | None, call: Call, passages: Sequence[Any] = ()) -> tuple[Message, ...]:
-    """The messages: the template's, then the app's own; passages go where the template puts them, else before the last turn."""
+    """The template's messages, then the app's; passages go where the template puts them, else before the last turn."""
     if template is None:
         return _beside(call.messages, passages)
     assert call.prompt is not None  # a template is only ever found through call.prompt
@@ -39,12 +40,11 @@ class Build:
         library: Library,
         models: Container[str],
         collections: Container[str],
-        default_model: str | None,
-        plain_cache: str,
-        check: Check,
+        schemas: Schemas,
+        settings: Settings,
     ) -> None:
-        self._library, self._models, self._collections = library, models, collections
-        self._default, self._plain_cache, self._check = default_model, plain_cache, check
+        self._library, self._models, self._collections, self._schemas = library, models, collections, schemas
+        self._settings = settings
 
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
@@ -52,6 +52,8 @@ class Build:
         template = self._template(call)
         fields = _fields(template, call)
         schema = _schema(fields)
+        if schema is not None:
+            self._schemas.compile(schema)  # a schema that cannot be checked is refused before anything is spent
         return Prompt(
             model=self._model(call, template),
             messages=compose(template, call),
@@ -61,7 +63,7 @@ class Build:
             schema=schema,
             retrieve=self._retrieval(call, template),
             on_length=self._on_length(call, template, schema is not None, int(fields.get("n") or 1)),
-            cache=template.front.cache if template else self._plain(fields, call),
+            cache=(template.front.cache if template else None) or self._plain(fields, call),
         )
 
     def _template(self, call: Call) -> Template | None:
@@ -74,7 +76,9 @@ class Build:
 
     def _model(self, call: Call, template: Template | None) -> str:
         asked = call.model if call.model not in (None, "auto") else None
-        alias = asked or (template.front.model if template else None) or self._default
+        alias = asked or (template.front.model if template else None) or self._settings.default_model()
+        if alias in self._settings.models and alias not in self._models:
+            raise Unavailable(f"No backend of {alias!r} has answered yet; GET /health/ready says why.")
         if alias is None or alias not in self._models:
             raise NotFound(
                 f"The model {alias!r} is not served here; GET /v1/models lists those that are.",
@@ -96,17 +100,21 @@ class Build:
         """Half a JSON object is no answer, so structured answers default to `error`; and under a grammar a cut one
         cannot be continued (the grammar starts at its root again), so `continue` becomes `retry` there."""
         asked = call.options.on_length or (template.front.on_length if template else None)
-        policy: OnLength = asked or ("error" if structured else self._check.on_length)
+        policy: OnLength = asked or ("error" if structured else self._settings.check.on_length)
         if policy == "continue" and n > 1:
-            raise InvalidValue("`continue` joins one answer; set n to 1 or on_length to `retry`.", param="gateway.on_length")
+            raise InvalidValue(
+                "`continue` joins one answer; set n to 1 or on_length to `retry`.", param="gateway.on_length"
+            )
         return "retry" if policy == "continue" and structured else policy
 
-    def _plain(self, fields: Mapping[str, Any], call: Call) -> Any:
-        """A request without a template is kept only when it asks for no variety; the request can turn similarity on."""
-        varied = fields.get("temperature") or int(fields.get("n") or 1) > 1 or fields.get("tools") or fields.get("logprobs")
+    def _plain(self, fields: Mapping[str, Any], call: Call) -> CacheTier:
+        """Where no template names the tier: nothing that asks for variety is kept; the request can turn similarity on."""
+        varied = (
+            fields.get("temperature") or int(fields.get("n") or 1) > 1 or fields.get("tools") or fields.get("logprobs")
+        )
         if varied and call.options.cache == "auto":
             return "off"
-        return "semantic" if call.options.semantic else self._plain_cache
+        return "semantic" if call.options.semantic else self._settings.cache.plain
 
 
 def _fields(template: Template | None, call: Call) -> dict[str, Any]:
@@ -127,7 +135,9 @@ def _schema(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if wanted.get("type") == "json_schema":
         schema = (wanted.get("json_schema") or {}).get("schema")
     else:
-        schema = outputs.get("json") or (ANY if wanted.get("type") == "json_object" or outputs.get("json_object") else None)
+        schema = outputs.get("json") or (
+            ANY if wanted.get("type") == "json_object" or outputs.get("json_object") else None
+        )
     return schema if isinstance(schema, Mapping) else None
 
 

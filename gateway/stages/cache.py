@@ -9,7 +9,7 @@ tenant; every miss says why.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from gateway.errors import CacheOnly
-from gateway.exchange import Call, Hit, Miss, Packed, Prompt, Slot, Verdict
+from gateway.exchange import Call, Hit, Miss, Prompt, Slot, Verdict
 from gateway.fingerprint import fingerprint
 from gateway.models import Model
 from gateway.neighbours import Neighbours
@@ -60,7 +60,9 @@ class Cache:
         body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)
         expires = now + self._section.ttl_s
         with call.trace.stage("keep"):
-            await self._answers.put(Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question))
+            await self._answers.put(
+                Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
+            )
         self._neighbours.add(slot)
 
     async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
@@ -91,7 +93,11 @@ class Cache:
         if entry is None:
             return Miss("the nearest question's answer has expired", score, slot)
         against = veto(entry.question, slot.question)
-        return Miss(f"the nearest question differs in {against}", score, slot) if against else _hit("semantic", entry, score, call.at)
+        return (
+            Miss(f"the nearest question differs in {against}", score, slot)
+            if against
+            else _hit("semantic", entry, score, call.at)
+        )
 
     def _compares(self, call: Call, prompt: Prompt) -> bool:
         wanted = prompt.cache == "semantic" if call.options.semantic is None else call.options.semantic
@@ -101,10 +107,10 @@ class Cache:
         model = self._models[prompt.model]
         version = self._version(prompt.retrieve.collection) if prompt.retrieve else None
         partition, key = fingerprint(call, prompt, model.served, version, self._embedder.identity, model.max_output)
-        tags = (f"tenant:{call.caller.tenant}", f"model:{prompt.model}")
+        tags = [f"tenant:{call.caller.tenant}", f"model:{prompt.model}"]
         if prompt.template:
-            tags += (f"prompt:{prompt.template.id}",)
-        return Slot(key, partition, None, tags, prompt.question or "")
+            tags.append(f"prompt:{prompt.template.id}")
+        return Slot(key, partition, None, tuple(tags), prompt.question or "")
 
     async def _with_vector(self, slot: Slot, compares: bool) -> Slot:
         if not compares or not self._embedder.fits(slot.question):
@@ -113,7 +119,7 @@ class Cache:
         return Slot(slot.key, slot.partition, vector.tobytes(), slot.tags, slot.question)
 
 
-async def replay(call: Call, hit: Hit) -> AsyncIterator[Event]:
+async def replay(call: Call, hit: Hit) -> AsyncGenerator[Event, None]:
     """A kept answer as the events of a new one."""
     kept = hit.completion
     yield Start(f"chatcmpl-{call.request_id}", int(call.at), kept.start.model, kept.start.fingerprint)

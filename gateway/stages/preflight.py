@@ -34,8 +34,11 @@ class Preflight:
             )
         output = min(_asked(prompt) or model.max_output, left)
         room = self._room(prompt, left - output)
-        longest = max([count.tokens, *[(await self._models[m].tokens.count(request(prompt))).tokens for m in model.fallback]])
+        longest = max([count.tokens, *[await self._length(m, prompt) for m in model.fallback if m in self._models]])
         return Plan(count, output, room, model.window, self._attempts(prompt, longest + room, output, model.window))
+
+    async def _length(self, alias: str, prompt: Prompt) -> int:
+        return (await self._models[alias].tokens.count(request(prompt))).tokens
 
     def _room(self, prompt: Prompt, left: int) -> int:
         return min(self._collections[prompt.retrieve.collection].max_tokens, left) if prompt.retrieve else 0
@@ -63,7 +66,7 @@ def _asked(prompt: Prompt) -> int | None:
     """The ceiling the request names; vLLM lets max_completion_tokens win over the older max_tokens."""
     asked = prompt.fields.get("max_completion_tokens") or prompt.fields.get("max_tokens")
     if asked is not None and int(prompt.fields.get("min_tokens") or 0) > int(asked):
-        raise InvalidValue("min_tokens is above the output ceiling; lower it or raise max_completion_tokens.", param="min_tokens")
+        raise InvalidValue(
+            "min_tokens is above the output ceiling; lower it or raise max_completion_tokens.", param="min_tokens"
+        )
     return int(asked) if asked is not None else None
-
-

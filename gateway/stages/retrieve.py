@@ -41,17 +41,19 @@ class Retrieve:
             return Packed(prompt, plan.input)
         if prompt.question is None:
             raise InvalidValue(
-                "Retrieval needs a question: a last message of role user with plain text, or a template that names its question.",
+                "Retrieval needs a question: a last user message of plain text, or a template that names one.",
                 param="gateway.retrieve",
             )
         collection = self._collections[prompt.retrieve.collection]
         vector = (await self._embedder.embed([prompt.question]))[0]
-        found = await asyncio.to_thread(collection.search, vector, prompt.retrieve.top_k)  # FAISS: 17 ms at 100,000 passages
+        found = await asyncio.to_thread(
+            collection.search, vector, prompt.retrieve.top_k
+        )  # FAISS: 17 ms at 100,000 passages
         packed = await self._fit(call, prompt, plan, found)
         return replace(packed, collection=collection.name, version=collection.version, considered=len(found))
 
     async def _fit(self, call: Call, prompt: Prompt, plan: Plan, found: Sequence[Found]) -> Packed:
-        """The most relevant passages that fit: chosen by their own lengths, then counted in place, the last dropped if over."""
+        """The most relevant passages that fit: chosen by their lengths, counted in place, the last dropped if over."""
         tokens = self._models[prompt.model].tokens
         chosen = pack(found, lambda some: sum(tokens.text(f.passage.text) for f in some) <= plan.room)
         while chosen:

@@ -1,0 +1,175 @@
+"""Where everything is put together: the only file that names the concrete classes.
+
+    settings -> state, embedder, library, collections, models -> stages -> pipeline -> runtime -> HTTP
+
+Start order: the state is opened and a dead process's holds are settled before anything is admitted; the embedder loads
+in its own thread while the server already answers (health says so); models connect in the background.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway import api
+from gateway.connect import Models
+from gateway.ledger import Ledger
+from gateway.metrics import Metrics
+from gateway.pipeline import Pipeline
+from gateway.prices import Prices
+from gateway.runtime import Runtime
+from gateway.schemas import Schemas
+from gateway.settings import Settings
+from gateway.stages.build import Build
+from gateway.stages.cache import Cache
+from gateway.stages.check import Check
+from gateway.stages.finish import Finish
+from gateway.stages.preflight import Preflight
+from gateway.stages.retrieve import Retrieve
+from gateway.stages.route import Route
+from gateway.state import State
+from gateway.state.open import open_state
+from gateway.state.owners import alive, owner
+from gateway.telemetry import Telemetry
+from prompts.library import Library
+from retrieval.embed import Embedder
+from retrieval.index import Collection, CollectionError
+
+log = logging.getLogger("tollgate")
+
+RECOVER_S = 10.0  # how often a dead neighbour's holds are looked for: settled within 15 s of its death
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The gateway as an ASGI application. Faults of the settings' files surface when it starts up."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.runtime = await start(settings, stack)
+            yield
+
+    app = FastAPI(title="Tollgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    for router in api.routes():
+        app.include_router(router)
+    return api.wrap(app, settings)
+
+
+async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
+    """Build the runtime; what must be closed goes on the stack. Raises LibraryError, StateUnavailable, SettingsError."""
+    library = Library.load(settings.build.prompts)
+    state = await open_state(settings.state.url)
+    stack.push_async_callback(_closed, state)
+    await _recover(state)
+    _beside(stack, _keep_recovering(state))
+
+    embedder = Embedder()
+    stack.callback(embedder.close)
+    loading = asyncio.create_task(embedder.load())
+    collections, problems = _collections(settings)
+    models = Models(settings)
+    stack.push_async_callback(models.aclose)
+    await models.connect()
+
+    metrics, telemetry = Metrics(), Telemetry(settings.telemetry)
+    stack.callback(telemetry.close)
+    ledger = Ledger(
+        state.budgets,
+        state.journal,
+        Prices(settings.prices),
+        owner(),
+        (telemetry, lambda record, _: metrics.observe(record)),
+    )
+    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections)
+    return Runtime(
+        settings=settings,
+        state=state,
+        models=models,
+        library=library,
+        collections=collections,
+        pipeline=pipeline,
+        metrics=metrics,
+        admin_key=os.environ.get("TOLLGATE_ADMIN_KEY"),
+        faults=_faults(models, problems, loading),
+    )
+
+
+def _pipeline(
+    settings: Settings,
+    ledger: Ledger,
+    library: Library,
+    state: State,
+    embedder: Embedder,
+    models: Models,
+    collections: dict[str, Collection],
+) -> Pipeline:
+    schemas = Schemas()
+    # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
+    secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
+    route = Route(models, settings.route.attempts, secret)
+    return Pipeline(
+        ledger=ledger,
+        build=Build(library, models, collections, schemas, settings),
+        preflight=Preflight(models, settings.retrieve, settings.check.rounds),
+        cache=Cache(settings.cache, state.answers, embedder, models, lambda name: collections[name].version),
+        retrieve=Retrieve(collections, embedder, models),
+        finish=Finish(route),
+        check=Check(schemas),
+    )
+
+
+def _collections(settings: Settings) -> tuple[dict[str, Collection], list[str]]:
+    """The collections that can be served, and a line for each that cannot."""
+    loaded, problems = {}, []
+    for name, section in settings.retrieve.items():
+        try:
+            loaded[name] = Collection.load(section.path, Embedder.identity)
+        except CollectionError as error:
+            problems.append(str(error))
+            log.warning("%s", error)
+    return loaded, problems
+
+
+def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None]") -> Callable[[], list[str]]:
+    def embedder() -> list[str]:
+        if not loading.done():
+            return ["embedder: still loading"]
+        error = loading.exception()
+        return [f"embedder: {error}"] if error else []
+
+    return lambda: [*models.faults(), *problems, *embedder()]
+
+
+def _beside(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
+    """Run `work` until the stack closes."""
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(stop)
+
+
+async def _keep_recovering(state: State) -> None:
+    while True:
+        await asyncio.sleep(RECOVER_S)
+        try:
+            await _recover(state)
+        except Exception:  # the store is away just now; the next round will tell
+            log.exception("could not look for a dead process's holds")
+
+
+async def _recover(state: State) -> None:
+    for request_id in await state.budgets.recover(alive):
+        log.warning("settled the hold of request %s, whose process died, at its last checkpoint", request_id)
+
+
+async def _closed(state: State) -> None:
+    await state.close()

@@ -1,0 +1,107 @@
+"""Models as they really are: each alias is resolved against its running backends. Knows no request.
+
+An alias is there once one of its backends has said what it serves; until then it is missing from the mapping and named
+in `faults()`, and it is tried again in the background, so that gateway and engines may start in any order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+
+from gateway.models import Model
+from gateway.settings import Model as Section
+from gateway.settings import Settings, secret
+from serving.backend import Backend, Timeouts
+from serving.errors import BackendError
+from serving.pool import Pool
+from serving.tokens import choose
+
+log = logging.getLogger("tollgate.models")
+
+AGAIN_S = 1.0  # between two tries: a local engine takes about a minute to start, a lost one comes back any time
+
+
+class Models(Mapping[str, Model]):
+    """The aliases that are connected. `faults()` has a line for each that is not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._sections = settings.models
+        self.backends = {name: _backend(name, settings) for name in settings.backends}
+        self._connected: dict[str, Model] = {}
+        self._problems = dict.fromkeys(settings.models, "not tried yet")
+        self._task: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Try every alias once, side by side; go on trying the missing ones in the background."""
+        await self._try_missing()
+        self._task = asyncio.create_task(self._keep_trying())
+
+    async def aclose(self) -> None:
+        """Stop trying and close every backend."""
+        if self._task:
+            self._task.cancel()
+        await asyncio.gather(*(backend.aclose() for backend in self.backends.values()))
+
+    def faults(self) -> list[str]:
+        """One line per configured alias that cannot answer yet."""
+        return [f"model {alias!r}: {problem}" for alias, problem in self._problems.items()]
+
+    def __getitem__(self, alias: str) -> Model:
+        return self._connected[alias]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connected)
+
+    def __len__(self) -> int:
+        return len(self._connected)
+
+    async def _keep_trying(self) -> None:
+        while self._problems:
+            await asyncio.sleep(AGAIN_S)
+            await self._try_missing()
+
+    async def _try_missing(self) -> None:
+        missing = list(self._problems)
+        for alias, result in zip(missing, await asyncio.gather(*(self._resolve(a) for a in missing)), strict=True):
+            if isinstance(result, Model):
+                self._connected[alias] = result
+                del self._problems[alias]
+            elif result != self._problems[alias]:
+                self._problems[alias] = result
+                log.warning("model %s: %s", alias, result)
+
+    async def _resolve(self, alias: str) -> Model | str:
+        """The model, or what is in the way."""
+        section = self._sections[alias]
+        pool = Pool([self.backends[name] for name in section.backends])
+        problem = ""
+        for backend in pool.backends:
+            try:
+                return await self._through(alias, section, pool, backend)
+            except BackendError as error:
+                problem = f"backend {backend.name!r}: {error.message}"
+        return problem
+
+    async def _through(self, alias: str, section: Section, pool: Pool, backend: Backend) -> Model | str:
+        served = {model.id: model for model in await backend.models()}
+        name = section.served or next(iter(served), None)
+        if name is None or name not in served:
+            return f"backend {backend.name!r} does not serve {name!r}; it serves {sorted(served)}"
+        window = section.window or served[name].max_model_len
+        if window is None:
+            return f"backend {backend.name!r} does not tell its window; set [models.{alias}] window"
+        tokens, report = await choose(backend, section.tokenizer, name)
+        log.info("model %s: %s, window %d, tokens %s", alias, name, window, report)
+        return Model(alias, name, pool, tokens, window, section.max_output, tuple(section.fallback))
+
+
+def _backend(name: str, settings: Settings) -> Backend:
+    section = settings.backends[name]
+    timeouts = Timeouts(section.connect_s, section.first_token_s, section.between_tokens_s, section.total_s)
+    return Backend(
+        name,
+        section.url,
+        api_key=secret(section.api_key_env),
+        timeouts=timeouts,
+        max_connections=section.max_connections,
+    )

@@ -1,0 +1,114 @@
+"""Route: which backend answers, and who is asked next when it does not. Knows no budget and no cache.
+
+An alias's own replicas come first, least busy first; then those of its fallback aliases. Another one is asked until the
+first event arrives, never after: what the client has seen cannot be taken back. A request that a backend refuses as
+wrong is refused; another backend would say the same.
+
+Invariant: whatever ends the generator closes the backend's stream, so that the engine stops working for nobody.
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from gateway.errors import Unavailable
+from gateway.exchange import Call, Packed
+from gateway.models import Model
+from gateway.stages.preflight import request
+from serving.backend import Backend
+from serving.errors import BackendError, BackendRejected
+from serving.events import Delta, End, Event, Usage
+
+
+class Route:
+    """Sends prompts to backends. `attempts` bounds how many are asked; `secret` keys the tenants' cache salts."""
+
+    def __init__(self, models: Mapping[str, Model], attempts: int, secret: bytes) -> None:
+        self._models, self._attempts, self._secret = models, attempts, secret
+
+    async def __call__(
+        self, call: Call, packed: Packed, output: int, begun: str | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """One generation of `output` tokens at most per choice; `begun` is an assistant's text to go on from.
+
+        Raises the last BackendError when nobody answers, or the one that broke a started stream.
+        """
+        failure: BackendError | None = None
+        for model, backend in self._candidates(packed.prompt.model):
+            began = time.perf_counter_ns()
+            body = self._body(call, packed, model, output, begun)
+            stream = backend.stream(body, self._headers(call))
+            with model.pool.using(backend):
+                async with aclosing(stream):
+                    try:
+                        first = await anext(stream)
+                    except BackendRejected as error:
+                        call.trace.note("route", began, backend=backend.name, model=model.alias).error = type(
+                            error
+                        ).__name__
+                        raise
+                    except BackendError as error:
+                        call.trace.note("route", began, backend=backend.name, model=model.alias).error = type(
+                            error
+                        ).__name__
+                        model.pool.failed(backend)
+                        failure = error
+                        continue
+                    call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
+                    yield first
+                    async for event in self._rest(call, stream, backend, model, packed):
+                        yield event
+                    return
+        raise failure or Unavailable(f"The model {packed.prompt.model!r} has no backend.")
+
+    async def _rest(
+        self, call: Call, stream: AsyncGenerator[Event, None], backend: Backend, model: Model, packed: Packed
+    ) -> AsyncGenerator[Event, None]:
+        """The events after the first, timed as `generate`; a backend that gave no usage is counted for."""
+        with call.trace.stage("generate") as stage:
+            said = 0
+            try:
+                async for event in stream:
+                    match event:
+                        case Delta():
+                            said += model.tokens.text(event.text) if event.usage is None else 0
+                        case End(usage=None):
+                            event = replace(event, usage=Usage(packed.input.tokens, said))
+                            stage.facts["usage"] = "counted by the gateway"
+                        case End():
+                            stage.facts |= dict(event.metrics or {})
+                    yield event
+            except BackendError:
+                model.pool.failed(backend)
+                raise
+            model.pool.succeeded(backend)
+
+    def _candidates(self, alias: str) -> Iterator[tuple[Model, Backend]]:
+        named = [alias, *self._models[alias].fallback]
+        chain = [self._models[name] for name in named if name in self._models]
+        candidates = [(model, backend) for model in chain for backend in model.pool.order()]
+        yield from candidates[: self._attempts]
+
+    def _body(self, call: Call, packed: Packed, model: Model, output: int, begun: str | None) -> dict[str, Any]:
+        """The request as this model's engine takes it: checked fields, our ceiling, and the tenant's own cache salt."""
+        fields = {k: v for k, v in packed.prompt.fields.items() if k not in ("max_tokens", "max_completion_tokens")}
+        body = fields | request(packed.prompt) | {"model": model.served, "max_completion_tokens": output}
+        body["cache_salt"] = self._salt(call.caller.tenant)
+        if begun is not None:
+            body["messages"] = [*body["messages"], {"role": "assistant", "content": begun}]
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return body
+
+    def _salt(self, tenant: str) -> str:
+        """Keeps the engine's prefix cache per tenant: timing would tell what others asked (CVE-2025-46570).
+
+        Hex, because vLLM refuses base64's slash.
+        """
+        return hmac.new(self._secret, tenant.encode(), hashlib.sha256).hexdigest()
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
