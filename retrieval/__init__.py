@@ -1,1 +1,1 @@
-"""Documents to passages to a FAISS index, and back: what is relevant to a question. Knows no tenant, prompt or engine."""
+"""From documents to a FAISS index, and from a question to passages. Knows no tenant, prompt or engine."""

@@ -1,0 +1,106 @@
+"""What a file becomes: a `Document`, cut into the sections below its headings.
+
+Knows files and headings; formats are `parse`'s business, tokens and passages those of `split`.
+
+Invariants: `document.text[section.start :][: len(section.text)] == section.text`, so that a citation's offsets can be
+looked up; a heading path starts with the document's title; sections come in reading order and none is blank.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+MAX_BYTES: Final = 20 * 2**20  # a book is 1 MB of text; what is larger is an archive, and would hold up every build
+MAX_HEADING: Final = 200  # characters; headings travel with every passage
+
+
+class Unreadable(Exception):
+    """Raised when a file gives no document. `reason` says why, in words for the person who owns the file."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as found. `id` is its path relative to the collection's folder, with slashes."""
+
+    id: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The text below one heading; `start` counts characters of the document's text."""
+
+    heading_path: tuple[str, ...]
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: str
+    title: str
+    text: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A heading in a text: its level (1 is the highest, 0 the beginning of the text) and the characters it takes up."""
+
+    level: int
+    heading: str
+    start: int
+    end: int
+
+
+def read(path: Path, folder: Path) -> Source:
+    """The bytes of a file that lies in `folder`, links followed. Raises Unreadable."""
+    name = path.relative_to(folder).as_posix()
+    try:
+        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
+            raise Unreadable(name, "is a link out of the folder: copy the file into it")
+        if not path.is_file():
+            raise Unreadable(name, "is not a regular file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(name, f"cannot be opened ({error.strerror})") from error
+    except RuntimeError as error:  # pathlib's word for links in a circle
+        raise Unreadable(name, "is a link that leads to itself") from error
+    if len(data) > MAX_BYTES:
+        raise Unreadable(name, f"is larger than {MAX_BYTES // 2**20} MiB: split it")
+    return Source(name, data)
+
+
+def outline(source_id: str, text: str, marks: Sequence[Mark], title: str = "") -> Document:
+    """The document of a text whose headings are known; the first heading of level 1 is its title, before `title`."""
+    heads = [mark.heading for mark in marks if mark.level == 1]
+    title = _short(next(filter(None, [*heads, title]), PurePosixPath(source_id).stem))
+    return Document(source_id, title, text, tuple(_sections(title, text, marks)))
+
+
+def _sections(title: str, text: str, marks: Sequence[Mark]) -> Iterator[Section]:
+    above: list[Mark] = []
+    for mark, after in pairwise([Mark(0, "", 0, 0), *marks, Mark(0, "", len(text), len(text))]):
+        above = [*(outer for outer in above if outer.level < mark.level), mark]
+        headings = [_short(outer.heading) for outer in above]
+        path = (title, *(heading for heading in headings if heading not in ("", title)))
+        body = text[mark.end : after.start]
+        if body.strip():
+            yield Section(path, body.strip(), mark.end + len(body) - len(body.lstrip()))
+
+
+def _short(heading: str) -> str:
+    return heading[:MAX_HEADING].strip()
