@@ -1,0 +1,47 @@
+"""Runs a command that must not outlive its starter: `python guard.py COMMAND...`, with standard input as a leash.
+
+The command runs as the leader of its own process group. When standard input ends, because the starter closed it or died
+in any way (kill -9 included), the whole group is told to stop and then killed; when the command ends by itself, what it
+left behind is killed and its exit status is passed on. A death signal (PR_SET_PDEATHSIG) would reach only the command,
+not the processes that it starts in turn, as vLLM does with its engine.
+
+Standard library only: it is run as a file, by an interpreter that may have nothing installed.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+STOP_SECONDS = 10.0  # vLLM stops within 2 s; a process that hangs in a kernel would not
+
+
+def run(command: list[str]) -> int:
+    """The command's exit status, negative for a signal."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_stop_when_let_go, args=(child.pid,), daemon=True).start()
+    status = child.wait()
+    _signal(child.pid, signal.SIGKILL)
+    return status
+
+
+def _stop_when_let_go(group: int) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    _signal(group, signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    _signal(group, signal.SIGKILL)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # everyone in it has gone
+        os.killpg(group, number)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the leash decides: a signal to the terminal's group is not for us
+    sys.exit(run(sys.argv[1:]) & 0xFF)
