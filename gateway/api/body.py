@@ -1,0 +1,81 @@
+"""Bytes to checked values: parsed once, bounded in depth, held against a pydantic shape. Knows no particular request.
+
+Invariants: every fault of the bytes or of their shape is an `InvalidValue` that says where, never what: a body is not
+echoed, for it may hold prompts, and not all that a parser accepts can be written back. Depth is found level by level,
+so that no nesting can exhaust the stack.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gateway.errors import InvalidValue
+
+LONGEST_NAME = 64  # of a client's own field name that is shown back to it
+
+
+class Strict(BaseModel):
+    """An object of which every field is known: `1` is no string, `"1"` no number, and a misspelt name is an error."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse(body: bytes, max_depth: int) -> dict[str, Any]:
+    """The JSON object in `body`. Raises InvalidValue with the place of the first fault."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidValue(f"The body is not JSON: {error.msg} at {where}.") from None
+    if not isinstance(value, dict):
+        raise InvalidValue("The body must be a JSON object.")
+    if _deeper(value, max_depth):
+        raise InvalidValue(f"The body is nested more than {max_depth} levels deep; send a flatter one.")
+    return value
+
+
+def checked(shape: type[M], value: Mapping[str, Any]) -> M:
+    """`value` as a `shape`. Raises InvalidValue whose `param` is the path of the first wrong field."""
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = _path(first["loc"])
+    raise InvalidValue(_sentence(param, first["type"], first["msg"]), param=param)
+
+
+def _deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Any:
+    return node.values() if isinstance(node, dict) else node
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """`messages[0].content`. Steps that begin with `|` name a union's member, `[key]` a key: the body has neither."""
+    path = ""
+    for step in loc:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif not step.startswith("|") and step != "[key]":
+            path += f".{step[:LONGEST_NAME]}" if path else step[:LONGEST_NAME]
+    return path
+
+
+def _sentence(param: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"{param} is not a field of this API; remove it or correct its spelling."
+    if kind == "missing":
+        return f"{param} is required."
+    return f"{param}: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,37 @@
+"""POST /v1/chat/completions: who asks, what is asked, and on to the pipeline. Knows no stage and no wire format."""
+
+import time
+
+from fastapi import APIRouter, Request
+
+from gateway.api.auth import caller
+from gateway.api.reply import Reply
+from gateway.api.wire import read_chat
+from gateway.exchange import Call
+from gateway.tracing import Trace
+
+router = APIRouter()
+
+
+@router.post("/v1/chat/completions")
+async def chat(request: Request) -> Reply:
+    """One completion, streamed or whole. Refusals leave as exceptions; the middleware renders them."""
+    runtime = request.app.state.runtime
+    trace = Trace(request.headers.get("traceparent"))
+    with trace.stage("auth"):
+        who = await caller(request)
+    with trace.stage("read"):
+        asked = read_chat(await request.body(), runtime.settings.server)
+    call = Call(
+        request_id=request.state.request_id,
+        caller=who,
+        model=asked.model,
+        messages=asked.messages,
+        prompt=asked.prompt,
+        fields=asked.fields,
+        options=asked.options,
+        stream=asked.stream,
+        trace=trace,
+        at=time.time(),
+    )
+    return Reply(call, runtime.pipeline.run(call), asked.include_usage)

@@ -1,0 +1,71 @@
+"""The client's side of a request: is it still there, and does it hear from us. Knows nothing of what is being answered.
+
+uvicorn does not cancel a handler whose client has left, it only says so to whoever calls `receive()`: whoever works for
+a client therefore watches that beside the work, from the first moment on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Send
+
+from gateway.api.sse import KEEP_ALIVE
+
+T = TypeVar("T")
+
+# Half of the 30 s after which impatient proxies (AWS's and nginx's defaults are 60 s) cut a silent connection.
+KEEP_ALIVE_S = 15.0
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` in a task of its own and return what it returns; cancel it as soon as the client leaves.
+
+    The body must have been read: the next thing that `receive` gives is the disconnect. Returns only when `work` has
+    ended, its clean-up included. Raises ClientDisconnect when the client left first, else whatever `work` raises.
+    """
+    worker, watcher = asyncio.create_task(work), asyncio.create_task(_left(receive))
+    try:
+        await asyncio.wait((worker, watcher), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watcher.cancel()
+        worker.cancel()  # changes nothing when it is done
+        await asyncio.wait((worker, watcher))
+    if worker.cancelled():
+        raise ClientDisconnect
+    return worker.result()
+
+
+@asynccontextmanager
+async def kept_alive(send: Send, every: float = KEEP_ALIVE_S) -> AsyncIterator[Send]:
+    """A `send` for a started event stream that says something itself when nothing was sent for `every` seconds.
+
+    One timer per stream and none per event. It has stopped when the block is left, so that nothing follows the end.
+    """
+    clock = asyncio.get_running_loop().time
+    last = clock()
+
+    async def noted(message: Message) -> None:
+        nonlocal last
+        last = clock()
+        await send(message)
+
+    async def speak() -> None:
+        while True:
+            await asyncio.sleep(last + every - clock())
+            if clock() - last >= every:
+                await noted({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+
+    speaker = asyncio.create_task(speak())
+    try:
+        yield noted
+    finally:
+        speaker.cancel()
+        await asyncio.wait((speaker,))
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,23 @@
+"""A failure on its way out: what the client is told, and what the log is; before and after the first byte alike."""
+
+import logging
+import traceback
+
+from gateway.errors import Unready, Wire
+from gateway.state import StateUnavailable
+
+log = logging.getLogger("tollgate.api")
+
+
+def wire_of(error: BaseException, request_id: str) -> Wire:
+    """What the client is told of `error`. A bug is logged, once, here.
+
+    The log has its class and where it happened, but not its text, which may quote what a client sent.
+    """
+    if isinstance(error, StateUnavailable):
+        error = Unready("The gateway's state cannot be read just now, so nothing is admitted; try again.")
+    wire = Wire.of(error, request_id)
+    if wire.status == 500:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("request %s failed on %s\n%s", request_id, type(error).__name__, where)
+    return wire

@@ -1,0 +1,64 @@
+"""The headers of an answer: what was used, what is left, where the time went. Pure.
+
+Names and formats: the contract's, and OpenAI's for `x-ratelimit-*` and `openai-processing-ms`
+(platform.openai.com/docs/guides/rate-limits, platform.openai.com/docs/api-reference/debugging-requests).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gateway.exchange import Call
+from gateway.state import Balance, Unit
+
+Headers = dict[str, str]
+
+
+def of_answer(call: Call, cache: str, balances: Sequence[Balance], cost_usd: float | None, now: float) -> Headers:
+    """All headers of an answer; `balances` as they stand when the headers leave, `now` in seconds since the epoch."""
+    trace = call.trace
+    headers = {
+        "x-cache": cache,
+        "openai-processing-ms": str(round(trace.elapsed_ms())),
+        "traceparent": trace.traceparent,
+    }
+    headers |= _tokens(balances) | _rate(balances, "requests", now) | _rate(balances, "tokens", now)
+    if timing := _timing(trace.timings_ms()):
+        headers["server-timing"] = timing
+    if cost_usd is not None:
+        headers["x-cost-usd"] = f"{cost_usd:.9f}"  # nano-dollars are what is booked
+    return headers
+
+
+def duration(seconds: float) -> str:
+    """A time span as OpenAI writes it: `20ms`, `7s`, `6m0s`, `23h4m5s`."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))}ms"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _tightest(balances: Iterable[Balance], unit: Unit) -> Balance | None:
+    """The balance with least left; a `request` limit bounds one request and has nothing left to tell."""
+    kept = (b for b in balances if b.limit.unit == unit and b.limit.window != "request")
+    return min(kept, key=lambda b: b.remaining, default=None)
+
+
+def _tokens(balances: Sequence[Balance]) -> Headers:
+    tight = _tightest(balances, "tokens")
+    return {"x-tokens-used": str(tight.used + tight.held), "x-tokens-remaining": str(tight.remaining)} if tight else {}
+
+
+def _rate(balances: Sequence[Balance], unit: Unit, now: float) -> Headers:
+    tight = _tightest(balances, unit)
+    if tight is None:
+        return {}
+    return {
+        f"x-ratelimit-limit-{unit}": str(tight.limit.amount),
+        f"x-ratelimit-remaining-{unit}": str(tight.remaining),
+        f"x-ratelimit-reset-{unit}": duration(tight.resets - now),
+    }
+
+
+def _timing(timings_ms: dict[str, float]) -> str:
+    """https://www.w3.org/TR/server-timing/"""
+    return ", ".join(f"{stage};dur={ms:g}" for stage, ms in timings_ms.items())

@@ -1,0 +1,118 @@
+"""What holds for every request, whatever its route: an id, one shape of error, one line of log.
+
+A pure ASGI layer, for a `BaseHTTPMiddleware` would break streams and context variables. It knows no route.
+
+Invariants: whatever is raised below is rendered here and nowhere else; every request is logged once, without headers,
+query or body, for these hold secrets and prompts; the request id is ours, because the journal's ids must be unique.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from typing import Any, NoReturn
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.failure import wire_of
+from gateway.errors import NotFound
+
+LEFT = 499  # nginx's status for a client that closed the connection first
+TIMEOUT = 408  # the only refusal of a request that has not come in whole
+SHOWN = 256  # characters of a path that are logged
+CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+access = logging.getLogger("tollgate.access")
+
+
+class WrongMethod(NotFound):
+    """Raised when the path is known and the method is not."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class Edge:
+    """Gives each request its id, renders whatever it raises, and logs it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = Visit(scope, send)
+        try:
+            await self._app(scope, receive, visit.send)
+        except ClientDisconnect:
+            visit.status = LEFT
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of a Rust library is no Exception (M13)
+            await visit.fail(error)
+        finally:
+            visit.log()
+
+
+class Visit:
+    """One request as the edge sees it. `status` is what was sent, 0 when nothing was."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._began = time.perf_counter()
+        self.request_id = f"req_{secrets.token_hex(16)}"
+        self.status = 0
+        theirs = Headers(scope=scope).get("x-request-id", "")
+        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self._state["request_id"] = self.request_id
+        self._state["client_request_id"] = theirs if CLIENT_ID.fullmatch(theirs) else None
+
+    async def send(self, message: Message) -> None:
+        """Passes a message on; the first one gets what every answer carries."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            ours = [(b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+            message = {**message, "headers": [*message.get("headers", ()), *ours]}
+        await self._send(message)
+
+    async def fail(self, error: BaseException) -> None:
+        """Answer with the error. When an answer has begun, the connection is left to break: nothing can be added."""
+        wire = wire_of(error, self.request_id)
+        self._state["error"] = wire.code
+        if self.status:
+            return
+        body = orjson.dumps(wire.body())
+        headers = wire.headers() | {"content-type": "application/json", "content-length": str(len(body))}
+        if wire.status == TIMEOUT:
+            headers["connection"] = "close"  # or the server would go on waiting for the rest
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await self.send({"type": "http.response.start", "status": wire.status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def log(self) -> None:
+        """One JSON line; JSON keeps control characters of a hostile path from forging another."""
+        state = self._state
+        line = {
+            "request_id": self.request_id,
+            "client_request_id": state["client_request_id"],
+            "method": self._scope["method"][:SHOWN],
+            "path": self._scope["path"][:SHOWN],
+            "status": self.status,
+            "error": state.get("error"),
+            "tenant": state.get("tenant"),
+            "key": state.get("key"),
+            "ms": round((time.perf_counter() - self._began) * 1000, 1),
+        }
+        access.info("%s", orjson.dumps({k: v for k, v in line.items() if v is not None}).decode())
+
+
+async def unrouted(request: Request, error: Exception) -> NoReturn:
+    """The app's handler of HTTPException, which only the router raises: no such path, or not with this method."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        raise WrongMethod(f"This path does not take {request.method[:16]}.")
+    raise NotFound("There is nothing under this path; see /v1/models for what the gateway serves.")

@@ -1,0 +1,118 @@
+"""One answer on its way to one client, streamed or whole; both read the same events. Knows no route and no store.
+
+Until the first event an exception leaves as it is, so that a refusal keeps its HTTP status; after it the status is
+sent, and an exception becomes one last event without `[DONE]`.
+
+Invariant: the task that reads the answer also closes it, on every way out, and it ends when the client leaves.
+"""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.connection import kept_alive, while_connected
+from gateway.api.failure import wire_of
+from gateway.api.headers import Headers, of_answer
+from gateway.api.sse import Chunks, failure
+from gateway.exchange import Answer, Call, Closed, Opened
+from serving.events import Delta
+
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # nginx would gather the events
+}
+
+
+class Reply(Response):
+    """Sends `answers`, which must be unstarted, as the answer to `call`."""
+
+    def __init__(self, call: Call, answers: AsyncGenerator[Answer, None], include_usage: bool) -> None:
+        super().__init__()
+        self._call, self._answers, self._include_usage = call, answers, include_usage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = self._stream(scope, send) if self._call.stream else self._collect(send)
+        await while_connected(receive, work)
+
+    async def _collect(self, send: Send) -> None:
+        async with aclosing(self._answers) as answers:
+            opened = await _opened(answers)
+            closed = [answer async for answer in answers][-1]
+        assert isinstance(closed, Closed)
+        body = orjson.dumps(completion(self._id, opened, closed), default=dict)
+        headers = of_answer(self._call, opened.cache, closed.balances, closed.cost_usd, time.time())
+        await _begin(send, {"content-type": "application/json", "content-length": str(len(body))} | headers)
+        await _send(send, body, more=False)
+
+    async def _stream(self, scope: Scope, send: Send) -> None:
+        async with aclosing(self._answers) as answers:
+            opened = await _opened(answers)
+            await _begin(send, STREAM_HEADERS | of_answer(self._call, opened.cache, opened.balances, None, time.time()))
+            try:
+                last = await self._pieces(answers, opened, send)
+            except Exception as error:
+                wire = wire_of(error, self._call.request_id)
+                scope["state"]["error"] = wire.code
+                last = failure(wire)
+        await _send(send, last, more=False)
+
+    async def _pieces(self, answers: AsyncGenerator[Answer, None], opened: Opened, send: Send) -> bytes:
+        """Send each piece as it comes; returns what comes after the last."""
+        chunks = Chunks(self._id, opened.start, self._include_usage)
+        async with kept_alive(send) as say:
+            async for answer in answers:
+                match answer:
+                    case Delta():
+                        await _send(say, chunks.delta(answer), more=True)
+                    case Closed():
+                        return chunks.closing(answer)
+        raise RuntimeError("the answer ended without Closed")
+
+    @property
+    def _id(self) -> str:
+        return f"chatcmpl-{self._call.request_id}"
+
+
+def completion(answer_id: str, opened: Opened, closed: Closed) -> dict[str, Any]:
+    """OpenAI's chat.completion (platform.openai.com/docs/api-reference/chat/object); stop_reason is vLLM's."""
+    start = opened.start
+    return {
+        "id": answer_id,
+        "object": "chat.completion",
+        "created": start.created,
+        "model": start.model,
+        "system_fingerprint": start.fingerprint,
+        "choices": [
+            {
+                "index": choice.index,
+                "message": choice.message,
+                "logprobs": choice.logprobs,
+                "finish_reason": choice.finish_reason,
+                "stop_reason": choice.stop_reason,
+            }
+            for choice in closed.completion.choices
+        ],
+        "usage": closed.usage.openai(),
+        "gateway": closed.gateway,
+    }
+
+
+async def _opened(answers: AsyncGenerator[Answer, None]) -> Opened:
+    first = await anext(answers)
+    assert isinstance(first, Opened)
+    return first
+
+
+async def _begin(send: Send, headers: Headers) -> None:
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 200, "headers": raw})
+
+
+async def _send(send: Send, body: bytes, *, more: bool) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
