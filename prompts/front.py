@@ -29,6 +29,10 @@ _Text = Annotated[str, Field(min_length=1)]
 _Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
+def _listed(stop: Any) -> Any:
+    return [stop] if isinstance(stop, str) else stop
+
+
 class Sampling(TypedDict, total=False):
     """Request fields a template may set: OpenAI's (ranges of its API reference), then vLLM's own."""
 
@@ -37,7 +41,7 @@ class Sampling(TypedDict, total=False):
     temperature: Annotated[float, Field(ge=0, le=2)]
     top_p: Annotated[float, Field(gt=0, le=1)]
     max_tokens: Annotated[int, Field(ge=1)]
-    stop: _Text | Annotated[list[_Text], Field(min_length=1, max_length=4)]
+    stop: Annotated[list[_Text], Field(min_length=1, max_length=4), BeforeValidator(_listed)]
     seed: int
     presence_penalty: _Penalty
     frequency_penalty: _Penalty

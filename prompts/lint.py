@@ -66,9 +66,14 @@ def _outside(body: list[nodes.Node], inside: bool) -> Iterator[tuple[int, str]]:
                 yield from _outside([*node.body, *node.elif_, *node.else_], inside)
             case nodes.For():
                 yield from _outside([*node.body, *node.else_], inside)
-            case nodes.Output() if not inside and any(not _blank(part) for part in node.nodes):
-                yield node.lineno, "text outside of a message block reaches nobody: move it into one"
+            case nodes.Output() if not inside:
+                for line in filter(None, map(_line_of_text, node.nodes)):
+                    yield line, "text outside of a message block reaches nobody: move it into one"
 
 
-def _blank(part: nodes.Node) -> bool:
-    return isinstance(part, nodes.TemplateData) and not part.data.strip()
+def _line_of_text(part: nodes.Node) -> int | None:
+    """Where a printed part begins to show; None for white space."""
+    if not isinstance(part, nodes.TemplateData):
+        return part.lineno
+    shown = part.data.lstrip()
+    return part.lineno + part.data.count("\n", 0, len(part.data) - len(shown)) if shown else None
