@@ -113,7 +113,10 @@ class Collection:
         query = np.ascontiguousarray(vector, np.float32).reshape(1, -1)
         if query.shape[1] != self._index.d or not np.isfinite(query).all():
             raise ValueError(f"a question's vector has {self._index.d} finite numbers, this one {query.shape[1]}")
-        scores, rows = self._index.search(query, max(0, min(top_k, len(self.passages))))
+        count = min(top_k, len(self.passages))
+        if count < 1:
+            return []
+        scores, rows = self._index.search(query, count)
         return [Found(self.passages[row], float(score)) for row, score in zip(rows[0], scores[0], strict=True)]
 
     def vectors(self) -> Vectors:

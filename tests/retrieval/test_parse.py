@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,12 @@ def sections(document: Document) -> list[tuple[str, str]]:
 
 
 def test_markdown_keeps_its_source_below_each_heading() -> None:
-    text = "---\ntitle: no\n---\n# The `KV` *cache*\r\n\r\nWhat *it* is.\n\n## Size\n\n```\n# code\n```\n\nSet\n===\nend\n> # quoted\n"
-    document = parse(Source("kv.md", text.encode()))
+    head, size, last = (
+        "# The `KV` *cache*\r\n\r\nWhat *it* is.\n\n",
+        "## Size\n\n```\n# code\n```\n\n",
+        "Set\n===\nend\n> # quoted\n",
+    )
+    document = parse(Source("kv.md", f"---\ntitle: no\n---\n{head}{size}{last}".encode()))
     assert document.title == "The KV cache"
     assert sections(document) == [
         ("The KV cache", "What *it* is."),
@@ -85,17 +90,13 @@ def test_a_pdf_without_text_is_refused(pdf: Callable[[list[str]], bytes]) -> Non
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
 @pytest.mark.parametrize("suffix", list(FORMATS))
 def test_no_bytes_give_any_other_exception(suffix: str, data: bytes) -> None:
-    try:
+    with suppress(Unreadable):
         sections(parse(Source(f"any{suffix}", data)))
-    except Unreadable:
-        pass
 
 
 def test_damaged_pdfs_are_refused_or_read(pdf: Callable[[list[str]], bytes]) -> None:
     whole = pdf(["one page of text"])
     for at in range(0, len(whole), 3):
         for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 8]) + whole[at + 1 :]):
-            try:
+            with suppress(Unreadable):
                 parse(Source("damaged.pdf", damaged))
-            except Unreadable:
-                continue

@@ -1,0 +1,81 @@
+import re
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.document import Document, Source, outline
+from retrieval.embed import Embedder
+from retrieval.parse import parse
+from retrieval.split import HEADING_LIMIT, LIMIT, OVERLAP, split
+
+
+def markdown(text: str) -> Document:
+    return parse(Source("page.md", text.encode()))
+
+
+def paragraph(topic: str, sentences: int) -> str:
+    return " ".join(f"Sentence {number} is about {topic} and a few other things." for number in range(sentences))
+
+
+def test_a_short_section_is_one_passage(embedder: Embedder) -> None:
+    document = markdown("# KV cache\n\nintro\n\n## Size\n\nOne.\n\nTwo.\n")
+    intro, size = split(document, embedder.tokens)
+    assert (size.document, size.title, size.heading, size.text) == (
+        "page.md",
+        "KV cache",
+        "KV cache > Size",
+        "One.\n\nTwo.",
+    )
+    assert size.embedded == "KV cache > Size\nOne.\n\nTwo."
+    assert document.text[size.start : size.end] == size.text
+    assert intro.id != size.id
+
+
+def test_a_long_section_is_cut_between_paragraphs(embedder: Embedder) -> None:
+    paragraphs = [paragraph(topic, 10) for topic in ("tokens", "caches", "budgets")]
+    passages = split(markdown("# T\n\n" + "\n\n".join(paragraphs)), embedder.tokens)
+    assert [passage.text for passage in passages] == paragraphs
+
+
+def test_a_long_paragraph_is_cut_between_sentences_and_carries_one_over(embedder: Embedder) -> None:
+    passages = split(markdown("# T\n\n" + paragraph("tokens", 40)), embedder.tokens)
+    assert len(passages) > 2
+    assert all(passage.text.startswith("Sentence") and passage.text.endswith("things.") for passage in passages)
+    for before, after in pairwise(passages):
+        shared = before.text[after.start - before.start :]
+        assert shared.count("Sentence") == 1
+        assert after.text.startswith(shared)
+        assert embedder.tokens(shared) - 2 <= OVERLAP
+
+
+def test_a_heading_path_longer_than_a_passage_loses_its_outer_end(embedder: Embedder) -> None:
+    deep = "".join(f"{'#' * level} {'very long heading ' * 10}{level}\n\n" for level in range(1, 7))
+    (passage,) = split(markdown(f"{deep}text"), embedder.tokens)
+    assert passage.heading.endswith("heading 6")
+    assert embedder.tokens(passage.heading) <= HEADING_LIMIT
+
+
+def test_a_text_without_any_place_to_cut_is_cut_anyway(embedder: Embedder) -> None:
+    passages = split(outline("han.txt", "語" * 5000, []), embedder.tokens)
+    assert "".join(passage.text for passage in passages) == "語" * 5000
+    assert all(embedder.tokens(passage.embedded) <= LIMIT for passage in passages)
+
+
+words = st.sampled_from(
+    ["token", "cache.", "GPU!", "антитело", "語彙", "\n", "\n\n", "## head\n", "x" * 300, "😀", "`a=1`"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.lists(words, min_size=1, max_size=400).map(" ".join) | st.text(min_size=1, max_size=2000))
+def test_every_passage_fits_is_where_it_says_and_nothing_is_lost(embedder: Embedder, text: str) -> None:
+    document = outline("any.txt", text, [])
+    passages = split(document, embedder.tokens)
+    seen: set[int] = set()
+    for passage in passages:
+        assert embedder.tokens(passage.embedded) <= LIMIT
+        assert passage.text == document.text[passage.start : passage.end] != ""
+        seen.update(range(passage.start, passage.end))
+    assert not re.search(r"\S", "".join(letter for at, letter in enumerate(document.text) if at not in seen))
+    assert len({passage.id for passage in passages}) == len(passages)
