@@ -18,5 +18,5 @@ def checked_groups(by: Sequence[str]) -> tuple[str, ...]:
     """The groups, each once. Raises ValueError naming an unknown one."""
     unknown = [group for group in by if group not in GROUPS]
     if unknown:
-        raise ValueError(f"usage cannot be grouped by {', '.join(unknown)}: allowed are {', '.join(GROUPS)}")
+        raise ValueError(f"usage cannot be grouped by {', '.join(unknown)}; allowed are {', '.join(GROUPS)}")
     return tuple(dict.fromkeys(by))

@@ -77,30 +77,25 @@ async def check_durable(client: Client) -> None:
 
     As shipped Redis writes snapshots only: a killed server loses everything since the last one.
     """
-    settings = await _settings(client)
-    if settings.get("appendonly") == "no":
+    if await _setting(client, "appendonly") == "no":
         raise StateUnavailable(
             "Redis has `appendonly no`: a restart would forget what was spent. Set `appendonly yes` in redis.conf, or "
             "run `redis-cli CONFIG SET appendonly yes`"
         )
-    policy = settings.get("maxmemory-policy", "noeviction")
+    policy = await _setting(client, "maxmemory-policy")
     if policy != "noeviction":
         raise StateUnavailable(
             f"Redis has `maxmemory-policy {policy}`: full memory would evict budgets. Set `maxmemory-policy noeviction`"
         )
 
 
-async def _settings(client: Client) -> dict[str, str]:
+async def _setting(client: Client, name: str) -> str:
     with translated():
         try:
-            found = await client.config_get("appendonly", "maxmemory-policy")
+            found = await client.config_get(name)
         except ResponseError as error:
             raise StateUnavailable(
                 "Redis does not tell whether it is durable (CONFIG is refused). If its provider promises that it keeps "
                 "every write and evicts nothing, add `?durable=no` to the URL to skip this check"
             ) from error
-    return {_text(name): _text(value) for name, value in found.items()}
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return str(found[name])
