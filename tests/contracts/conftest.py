@@ -5,7 +5,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -32,19 +31,25 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest) -> str:
     """An empty store."""
-    if request.param == "redis":
-        address: str = request.getfixturevalue("redis_url")
-        redis.Redis.from_url(address).flushall()
-        return address
-    return "sqlite://:memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/state.db"
+    return _empty(request.param, request)
 
 
-@pytest.fixture
-def shared_url(url: str) -> str:
-    """An empty store that another process can open too."""
-    return url
+@pytest.fixture(params=["file", "redis"])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """An empty store that outlives its process, and that another may open too."""
+    return _empty(request.param, request)
+
+
+def _empty(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "memory":
+        return "sqlite://:memory:"
+    if kind == "file":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/state.db"
+    address: str = request.getfixturevalue("redis_url")
+    redis.Redis.from_url(address).flushall()
+    return address
 
 
 @pytest.fixture

@@ -272,18 +272,15 @@ def test_usage_names_an_unknown_group(play: Play) -> None:
     play(scenario)
 
 
-def test_what_was_written_is_there_after_reopening(url: str) -> None:
-    if ":memory:" in url:
-        return
-
+def test_what_was_written_is_there_after_reopening(shared_url: str) -> None:
     async def fill() -> None:
-        state = await open_state(url)
+        state = await open_state(shared_url)
         await state.keys.add_tenant(ACME)
         await state.journal.write(row(1))
         await state.close()
 
     async def look() -> None:
-        state = await open_state(url)
+        state = await open_state(shared_url)
         assert await state.keys.tenant("acme") == ACME
         assert await state.journal.read("r01") == row(1)
         await state.close()

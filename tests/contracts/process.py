@@ -1,0 +1,64 @@
+"""A process of its own on a store, for tests that kill it or race several: `python process.py WHAT URL [NAME COUNT]`.
+
+hold     hold 10 tokens, checkpoint 4, say so, and live on
+write    journal rows for ever, naming each once it is acknowledged
+race     ask COUNT times for one token as NAME, then say how many were admitted
+"""
+
+import asyncio
+import sys
+import time
+
+from gateway.state import COLUMNS, Hold, Limit, OverLimit, State
+from gateway.state.open import open_state
+from gateway.state.owners import owner
+
+TOKENS = Limit("tokens", "month", 50)
+
+
+def asked(request_id: str, tokens: int) -> Hold:
+    return Hold(request_id, "acme", "k1", owner(), {"tokens": tokens}, (TOKENS,), (), time.time())
+
+
+async def hold(state: State) -> None:
+    await state.budgets.hold(asked("mid-stream", 10))
+    await state.budgets.checkpoint("mid-stream", {"tokens": 4})
+    print("held", flush=True)
+    await asyncio.sleep(600)
+
+
+async def write(state: State) -> None:
+    async def rows(stream: int) -> None:
+        for number in range(1_000_000):
+            request_id = f"r{stream}-{number}"
+            await state.journal.write(dict.fromkeys(COLUMNS) | {"request_id": request_id, "at": 1.0, "tenant": "acme"})
+            print(request_id, flush=True)
+
+    await asyncio.gather(*map(rows, range(8)))
+
+
+async def race(state: State, name: str, count: int) -> None:
+    async def admitted(number: int) -> bool:
+        try:
+            await state.budgets.hold(asked(f"{name}-{number}", 1))
+        except OverLimit:
+            return False
+        return True
+
+    print(sum(await asyncio.gather(*map(admitted, range(count)))), flush=True)
+
+
+async def main(what: str, url: str, *rest: str) -> None:
+    state = await open_state(url)
+    match what:
+        case "hold":
+            await hold(state)
+        case "write":
+            await write(state)
+        case "race":
+            await race(state, rest[0], int(rest[1]))
+    await state.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

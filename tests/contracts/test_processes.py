@@ -1,0 +1,91 @@
+"""Several processes on one store, and what is left when one is killed."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.state import State
+from gateway.state.open import open_state
+from gateway.state.owners import alive
+from tests.contracts.process import TOKENS
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process of `process.py`; killed at the end."""
+    command = [sys.executable, "-m", "tests.contracts.process", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+async def on(url: str, scenario: Callable[[State], Awaitable[None]]) -> None:
+    state = await open_state(url)
+    try:
+        await scenario(state)
+    finally:
+        await state.close()
+
+
+def said(running: "subprocess.Popen[str]") -> str:
+    assert running.stdout is not None
+    return running.stdout.readline().strip()
+
+
+def test_a_killed_process_has_its_hold_settled_at_the_checkpoint(shared_url: str) -> None:
+    async def look(state: State) -> None:
+        assert await state.budgets.recover(alive) == []
+        running.kill()
+        running.wait()
+        assert await state.budgets.recover(alive) == ["mid-stream"]
+        (balance,) = await state.budgets.balances("acme", "k1", [TOKENS], [], time.time())
+        assert (balance.used, balance.held) == (4, 0)
+
+    with process("hold", shared_url) as running:
+        assert said(running) == "held"
+        asyncio.run(on(shared_url, look))
+
+
+@pytest.mark.parametrize("rows", [1, 40, 300])
+def test_a_killed_process_loses_no_row_that_it_acknowledged(shared_url: str, rows: int) -> None:
+    async def look(state: State) -> None:
+        found = await state.journal.latest(1_000_000)
+        assert {row["request_id"] for row in found} >= set(acknowledged)
+        (total,) = await state.journal.usage([], 0.0, 2.0)
+        assert total["requests"] == len(found)
+
+    with process("write", shared_url) as running:
+        acknowledged = [said(running) for _ in range(rows)]
+        running.kill()
+        assert running.stdout is not None
+        acknowledged += [line.strip() for line in running.stdout.readlines() if line.endswith("\n")]
+    assert all(acknowledged)
+    asyncio.run(on(shared_url, look))
+
+
+def test_processes_that_race_for_a_budget_share_it_exactly(shared_url: str) -> None:
+    """Four of them, on a store that none has made yet."""
+
+    async def look(state: State) -> None:
+        (balance,) = await state.budgets.balances("acme", "k1", [TOKENS], [], time.time())
+        assert (balance.used, balance.held) == (0, TOKENS.amount)
+        assert len(await state.budgets.open_holds()) == TOKENS.amount
+
+    with (
+        process("race", shared_url, "a", "40") as a,
+        process("race", shared_url, "b", "40") as b,
+        process("race", shared_url, "c", "40") as c,
+        process("race", shared_url, "d", "40") as d,
+    ):
+        assert sum(int(said(running)) for running in (a, b, c, d)) == TOKENS.amount
+    asyncio.run(on(shared_url, look))
