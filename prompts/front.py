@@ -66,7 +66,7 @@ def _object_schema(variables: Any) -> Any:
         return variables
     if variables.get("type") == "object":
         return {"additionalProperties": False, **variables}
-    required = [name for name, schema in variables.items() if "default" not in (schema or ())]
+    required = [name for name, one in variables.items() if not (isinstance(one, Mapping) and "default" in one)]
     return {"type": "object", "properties": dict(variables), "required": required, "additionalProperties": False}
 
 
@@ -150,15 +150,16 @@ def _data(path: str, header: Header) -> Any:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise LibraryError([Fault(path, line, f"not YAML: {error.problem}")]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise LibraryError([Fault(path, 1, f"cannot be read: {error}")]) from None
+        raise LibraryError([Fault(path, 1, f"cannot be read: {str(error).splitlines()[0]}")]) from None
 
 
 def _contradictions(front: FrontMatter) -> Iterator[tuple[str, str]]:
     """Keys that are fine alone and wrong together."""
     properties = front.variables.get("properties", {})
+    texts = [name for name, one in properties.items() if isinstance(one, Mapping) and one.get("type") == "string"]
     if front.model and front.task:
         yield "task", "model and task exclude each other: name the model, or the task that chooses one"
-    if front.question is not None and properties.get(front.question, {}).get("type") != "string":
+    if front.question is not None and front.question not in texts:
         yield "question", f"{front.question!r} is not a declared variable of type string"
     if front.cache == "semantic" and front.question is None:
         yield "cache", "semantic compares the question alone: name it with `question`, or use exact"

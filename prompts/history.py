@@ -28,16 +28,16 @@ class Revision(NamedTuple):
 
 
 class History:
-    """The past of the files below one folder of a repository. One thread at a time."""
+    """The past of the files below one folder of a repository, read once. One thread at a time."""
 
     def __init__(self, repository: pygit2.Repository, folder: str) -> None:
-        """`folder` is relative to the repository's root, with `/`, and empty for the root itself."""
+        """`folder` is relative to the repository's root, with `/`."""
         self._repository = repository
         self._folder = folder
         self._tags = dict(_tagged(repository))
         self._commits = {str(commit.id): commit for commit in _reachable(repository, self._tags.values())}
         self._names = sorted(self._commits)
-        self._revisions: dict[str, list[Revision]] = {}
+        self._past = _past(self._commits.values(), folder)
 
     @classmethod
     def of(cls, folder: Path) -> Self | None:
@@ -47,18 +47,15 @@ class History:
         repository = pygit2.Repository(found) if found else None
         if repository is None or repository.workdir is None:
             return None
-        inner = place.relative_to(Path(repository.workdir).resolve()).as_posix()
-        return cls(repository, "" if inner == "." else inner)
+        return cls(repository, place.relative_to(Path(repository.workdir).resolve()).as_posix())
 
     @property
     def tags(self) -> Collection[str]:
         return self._tags.keys()
 
-    def revisions(self, path: str) -> list[Revision]:
+    def revisions(self, path: str) -> Sequence[Revision]:
         """The contents a file has had, newest first; `path` is relative to the folder."""
-        if path not in self._revisions:
-            self._revisions[path] = self._walk(path)
-        return self._revisions[path]
+        return self._past.get(path, ())
 
     def read(self, path: str, version: str) -> bytes | None:
         """A file's bytes at a tag, a commit or a blob digest (7 hex digits or more); None for none and for several.
@@ -79,23 +76,45 @@ class History:
         return self._blob(self._commits[commits[0]], path) if commits else self._repository[blobs[0]].peel(pygit2.Blob)
 
     def _blob(self, commit: pygit2.Commit, path: str) -> pygit2.Blob | None:
-        try:
-            found = commit.tree[f"{self._folder}/{path}" if self._folder else path]
-        except KeyError:
-            return None
+        found = _at(commit.tree, f"{self._folder}/{path}")
         return found if isinstance(found, pygit2.Blob) else None
 
-    def _digest(self, commit: pygit2.Commit, path: str) -> str | None:
-        blob = self._blob(commit, path)
-        return str(blob.id) if blob else None
 
-    def _walk(self, path: str) -> list[Revision]:
-        at = {commit.id: self._digest(commit, path) for commit in self._commits.values()}
-        return [
-            Revision(str(commit.id)[:12], datetime.fromtimestamp(commit.commit_time, UTC), digest)
-            for commit in self._commits.values()
-            if (digest := at[commit.id]) and all(at.get(parent) != digest for parent in commit.parent_ids)
-        ]
+def _past(commits: Iterable[pygit2.Commit], folder: str) -> dict[str, list[Revision]]:
+    """Every path below the folder that ever was, with the commits that gave it content no parent had."""
+    known: dict[pygit2.Oid, dict[str, str]] = {}
+    files = {commit.id: _files(_at(commit.tree, folder), known) for commit in commits}
+    past: dict[str, list[Revision]] = {}
+    for commit in commits:
+        parents = [files.get(parent, {}) for parent in commit.parent_ids]
+        if any(parent is files[commit.id] for parent in parents):
+            continue
+        for path, digest in files[commit.id].items():
+            if all(parent.get(path) != digest for parent in parents):
+                date = datetime.fromtimestamp(commit.commit_time, UTC)
+                past.setdefault(path, []).append(Revision(str(commit.id)[:12], date, digest))
+    return past
+
+
+def _files(tree: pygit2.Object | None, known: dict[pygit2.Oid, dict[str, str]]) -> dict[str, str]:
+    """Path to digest for every file below a tree; equal trees share one dictionary, through `known`."""
+    if not isinstance(tree, pygit2.Tree):
+        return {}
+    if tree.id not in known:
+        found = known[tree.id] = {}
+        for entry in tree:
+            if isinstance(entry, pygit2.Tree):
+                found.update({f"{entry.name}/{path}": digest for path, digest in _files(entry, known).items()})
+            elif isinstance(entry, pygit2.Blob):
+                found[str(entry.name)] = str(entry.id)
+    return known[tree.id]
+
+
+def _at(tree: pygit2.Tree, path: str) -> pygit2.Tree | pygit2.Blob | None:
+    try:
+        return tree[path]
+    except KeyError:
+        return None
 
 
 def _tagged(repository: pygit2.Repository) -> list[tuple[str, pygit2.Commit]]:

@@ -35,7 +35,7 @@ class Library:
     def __init__(self, root: Path) -> None:
         """Reads and compiles every template below `root`. Raises LibraryError with every fault of every file."""
         self._templates = _read_all(root / FOLDER)
-        self._history = _history(root)
+        self._history = _history(root / FOLDER)
         self._old = lru_cache(_OLD)(self._read_old)
 
     @classmethod
@@ -62,24 +62,20 @@ class Library:
 
     def versions(self, id: str) -> list[Revision]:
         """The commits that changed a template, newest first; none without git. Raises PromptNotFound."""
-        revisions = self._history.revisions(_path(id)) if self._history and _ID.fullmatch(id) else []
+        revisions = self._history.revisions(id + SUFFIX) if self._history and _ID.fullmatch(id) else ()
         if not revisions and id not in self._templates:
             raise PromptNotFound(id, None, self.ids())
         return list(revisions)
 
     def _read_old(self, id: str, version: str) -> Template:
         known = [revision.commit for revision in self.versions(id)]
-        data = self._history.read(_path(id), version) if self._history else None
+        data = self._history.read(id + SUFFIX, version) if self._history else None
         if self._history is None or data is None:
             raise PromptNotFound(id, version, known)
         try:
-            return parse(id, f"{id}{SUFFIX}", data, version if version in self._history.tags else None)
+            return parse(id, id + SUFFIX, data, version if version in self._history.tags else None)
         except LibraryError as error:
             raise PromptNotFound(id, version, known, str(error)) from None
-
-
-def _path(id: str) -> str:
-    return f"{FOLDER}/{id}{SUFFIX}"
 
 
 def _read_all(folder: Path) -> dict[str, Template]:
@@ -109,10 +105,10 @@ def _read(name: str, file: Path) -> Template:
         raise LibraryError([Fault(name, 0, f"cannot be read: {error.strerror}")]) from None
 
 
-def _history(root: Path) -> History | None:
+def _history(folder: Path) -> History | None:
     """The history, or None with a warning: a folder that git refuses, such as one of another owner, has no versions."""
     try:
-        return History.of(root)
+        return History.of(folder)
     except pygit2.GitError as error:
         _log.warning("no versions of prompts: git refuses to read their repository: %s", error)
         return None

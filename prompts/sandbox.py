@@ -159,12 +159,17 @@ class Program:
 
     def __init__(self, path: str, body: str) -> None:
         """Raises LibraryError with every fault of the body; `path` is the name in their texts."""
-        tree = _parse(path, body)
-        if faults := lint(path, tree, _ENVIRONMENT.filters, _ENVIRONMENT.tests):
-            raise LibraryError(faults)
-        self.free = {name: _line_of(tree, name) for name in sorted(meta.find_undeclared_variables(tree))}
+        try:
+            tree = _ENVIRONMENT.parse(body)
+            if faults := lint(path, tree, _ENVIRONMENT.filters, _ENVIRONMENT.tests):
+                raise LibraryError(faults)
+            self.free = {name: _line_of(tree, name) for name in sorted(meta.find_undeclared_variables(tree))}
+            self._template = _compile(path, tree)
+        except TemplateSyntaxError as error:
+            raise LibraryError([Fault(path, error.lineno, error.message or "not a template")]) from None
+        except (RecursionError, MemoryError, SyntaxError):  # limits of Python's parser, such as 20 nested blocks
+            raise LibraryError([Fault(path, 0, "loops or expressions are nested too deeply")]) from None
         self._path = path
-        self._template = _compile(path, tree)
         self._left = OUTPUT_CAP - _size(body)
 
     def render(self, values: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -186,24 +191,12 @@ class Program:
         return self._template.get_corresponding_lineno(mine[-1]) if mine else 1
 
 
-def _parse(path: str, body: str) -> nodes.Template:
-    try:
-        return _ENVIRONMENT.parse(body)
-    except TemplateSyntaxError as error:
-        raise LibraryError([Fault(path, error.lineno, error.message or "not a template")]) from None
-    except RecursionError:
-        raise LibraryError([Fault(path, 0, "expressions are nested too deeply")]) from None
-
-
 def _compile(path: str, tree: nodes.Template) -> Template:
     for loop in tree.find_all(nodes.For):
         repeated = sum(_size(text.data) for text in loop.find_all(nodes.TemplateData))
         cost = nodes.Const(max(_LOOP_COST, repeated))
         loop.iter = nodes.Filter(loop.iter, _METERED, [cost], [], None, None, lineno=loop.lineno)
-    try:
-        return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, filename=path), {})
-    except (SyntaxError, RecursionError):  # Python's own limits, such as 20 nested blocks
-        raise LibraryError([Fault(path, 0, "loops or expressions are nested too deeply")]) from None
+    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, filename=path), {})
 
 
 def _line_of(tree: nodes.Template, name: str) -> int:

@@ -125,6 +125,7 @@ def test_the_body_keeps_its_line_numbers() -> None:
 def test_a_header_that_cannot_be_read(text: str, message: str) -> None:
     [fault] = faults(text)
     assert fault.startswith(message)
+    assert "\n" not in fault
 
 
 @pytest.mark.parametrize(
@@ -145,13 +146,14 @@ def test_a_header_that_cannot_be_read(text: str, message: str) -> None:
         ("model: a\ntask: b", "t:5: task: model and task exclude each other"),
         ("question: topic", "t:4: question: 'topic' is not a declared variable of type string"),
         ("question: count", "t:4: question: 'count' is not a declared variable of type string"),
+        ("question: anything", "t:4: question: 'anything' is not a declared variable of type string"),
         ("cache: semantic", "t:4: cache: semantic compares the question alone"),
         ("retrieve: {collection: docs}", "t:4: retrieve: searches for the question"),
         ("output_schema: {type: object}\non_length: continue", "t:5: on_length: continue cannot be combined"),
     ],
 )
 def test_one_fault(line: str, message: str) -> None:
-    [fault, *_] = faults(f"---\ndescription: d\nvariables: {{count: {{type: integer}}}}\n{line}\n---\n")
+    [fault, *_] = faults(f"---\ndescription: d\nvariables: {{count: {{type: integer}}, anything: true}}\n{line}\n---\n")
     assert fault.startswith(message)
 
 
@@ -167,6 +169,7 @@ def test_one_fault(line: str, message: str) -> None:
         ("{passages: {type: array}}", "'passages' cannot be the name of a variable"),
         ("{caller: {type: string}}", "'caller' cannot be the name of a variable"),
         ("{1: {type: string}}", "Dict key must be str"),
+        ("{a: 5}", "properties.a: the value is not of types"),
         ("{a: null}", "properties.a: the value is not of types"),
     ],
 )

@@ -163,7 +163,12 @@ def test_a_default_stands_in_for_a_variable() -> None:
         (user("{% if question is callable %}{% endif %}"), ["t.md.j2:7: there is no test callable"]),
         (user(user("x")), ["t.md.j2:7: a message block cannot stand inside another"]),
         (user("{% for a in items %}" * 25 + "{% endfor %}" * 25), ["t.md.j2: loops or expressions are nested"]),
-        (user("{{ " + "(" * 5000 + " }}"), ["t.md.j2: expressions are nested too deeply"]),
+        (user("{{ " + "(" * 5000 + " }}"), ["t.md.j2: loops or expressions are nested"]),
+        (user("{{ question" + " + question" * 5000 + " }}"), ["t.md.j2: loops or expressions are nested"]),
+        (user("{{ question" + "|upper" * 5000 + " }}"), ["t.md.j2: loops or expressions are nested"]),
+        (user("{{ question" + ".a" * 5000 + " }}"), ["t.md.j2: loops or expressions are nested"]),
+        (user("{{ " + "-" * 5000 + "1 }}"), ["t.md.j2: loops or expressions are nested"]),
+        (user("{{ " + "(" * 300 + "1" + ")" * 300 + " }}"), ["t.md.j2: loops or expressions are nested"]),
         (user("x" * (256 << 10)), ["t.md.j2: has 262"]),
     ],
 )

@@ -1,0 +1,62 @@
+"""What rendering and loading cost, printed and not asserted: `python tests/prompts/measure.py`.
+
+On one core of a shared 2-core machine (Python 3.11): `answer` with four passages renders in 0.05 ms; a folder of 200
+templates with 1,000 commits loads in 0.9 s; the first look at a template's past takes 0.03 s.
+"""
+
+import tempfile
+import timeit
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import pygit2
+
+from prompts.library import Library
+
+SHIPPED = Path(__file__).parents[2] / "prompts"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What a template sees of a passage."""
+
+    number: int
+    heading: str
+    text: str
+
+
+def rendering() -> None:
+    template = Library.load(SHIPPED).get("answer")
+    passages = [Passage(n, "Page > Heading", "A sentence of eight words stands here. " * 20) for n in range(1, 5)]
+    took = min(timeit.repeat(lambda: template.render({"question": "What is it?"}, passages), number=1000, repeat=5))
+    print(f"render `answer`, 4 passages: {took:.3f} ms")
+
+
+def loading(place: Path, templates: int = 200, commits: int = 1000) -> None:
+    repository = pygit2.init_repository(place)
+    source = (SHIPPED / "templates/answer.md.j2").read_text()
+    folder = place / "templates"
+    folder.mkdir()
+    author = pygit2.Signature("A. Author", "author@example.com", 1_700_000_000, 0)
+    for number in range(commits):
+        name = f"{number % templates}.md.j2"
+        (folder / name).write_text(source + f"{{# {number} #}}\n")
+        repository.index.add(f"templates/{name}")
+        parents = [] if repository.head_is_unborn else [repository.head.target]
+        repository.create_commit("HEAD", author, author, "message", repository.index.write_tree(), parents)
+    began = perf_counter()
+    library = Library.load(place)
+    print(f"load {templates} templates, {commits} commits: {perf_counter() - began:.2f} s")
+    began = perf_counter()
+    found = library.versions("7")
+    print(f"{len(found)} versions of one: {perf_counter() - began:.3f} s")
+    began = perf_counter()
+    library.get("7", found[-1].digest)
+    print(f"compile an old version: {(perf_counter() - began) * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    rendering()
+    with tempfile.TemporaryDirectory() as scratch:
+        loading(Path(scratch))
