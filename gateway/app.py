@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
 
 async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
-    """Build the runtime; what must be closed goes on the stack. Raises LibraryError, StateUnavailable, SettingsError."""
+    """Build the runtime; what must close goes on the stack. Raises LibraryError, StateUnavailable or SettingsError."""
     library = Library.load(settings.build.prompts)
     state = await open_state(settings.state.url)
     stack.push_async_callback(_closed, state)

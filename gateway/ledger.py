@@ -95,7 +95,7 @@ class Entry:
             caller.tenant_limits, caller.key_limits, call.at,
         )  # fmt: skip
         with call.trace.stage("hold") as stage:
-            stage.facts = dict[str, Any](amounts)
+            stage.facts = {str(unit): amount for unit, amount in amounts.items()}
             self._held = True  # before the await: a cancelled or unanswered hold may have been made, so it is settled
             try:
                 self._balances = tuple(await self._ledger.budgets.hold(hold))

@@ -1,8 +1,8 @@
 """The gateway's Prometheus metrics, in one registry of its own. Knows no request: it is handed a finished `Record`.
 
 Names follow OpenTelemetry's GenAI conventions (v1.41) where they have one, `tollgate_` otherwise. Tenants label
-counters only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error table, never
-from a client, so the number of series is bounded.
+counters only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error
+table, never from a client, so the number of series is bounded.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram

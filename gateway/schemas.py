@@ -8,7 +8,7 @@ Raises `InvalidValue` for a schema that cannot be used: before anything is spent
 from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonschema_rs
 import orjson
@@ -48,13 +48,7 @@ def _where(error: jsonschema_rs.ValidationError) -> str:
 
 def _compiled(schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
     try:
-        return jsonschema_rs.validator_for(
-            dict(schema), retriever=_refuse, offline=True, pattern_options=jsonschema_rs.RegexOptions()
-        )
+        return jsonschema_rs.validator_for(dict(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions())
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise InvalidValue(f"The JSON Schema cannot be used: {reason}", param="response_format") from error
-
-
-def _refuse(uri: str) -> NoReturn:
-    raise ValueError(f"a schema may not refer to another document ({uri})")

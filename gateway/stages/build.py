@@ -108,7 +108,7 @@ class Build:
         return "retry" if policy == "continue" and structured else policy
 
     def _plain(self, fields: Mapping[str, Any], call: Call) -> CacheTier:
-        """Where no template names the tier: nothing that asks for variety is kept; the request can turn similarity on."""
+        """Where no template names the tier: what asks for variety is not kept; the request can turn similarity on."""
         varied = (
             fields.get("temperature") or int(fields.get("n") or 1) > 1 or fields.get("tools") or fields.get("logprobs")
         )

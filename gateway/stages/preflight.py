@@ -12,6 +12,10 @@ from gateway.exchange import Attempt, Call, Plan, Prompt
 from gateway.models import Model
 from gateway.settings import Retrieve
 from gateway.tracing import traced
+from serving.tokens import Count, PromptRefused
+
+# What else of a request vLLM hands to the chat template.
+TEMPLATED = ("tools", "reasoning_effort")
 
 
 class Preflight:
@@ -24,7 +28,7 @@ class Preflight:
     async def __call__(self, call: Call, prompt: Prompt) -> Plan:
         """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer."""
         model = self._models[prompt.model]
-        count = await model.tokens.count(request(prompt))
+        count = await self._count(prompt.model, prompt)
         left = model.window - count.tokens
         if left < 1:
             raise ContextLengthExceeded(
@@ -34,11 +38,16 @@ class Preflight:
             )
         output = min(_asked(prompt) or model.max_output, left)
         room = self._room(prompt, left - output)
-        longest = max([count.tokens, *[await self._length(m, prompt) for m in model.fallback if m in self._models]])
+        longest = max(
+            [count.tokens, *[(await self._count(m, prompt)).tokens for m in model.fallback if m in self._models]]
+        )
         return Plan(count, output, room, model.window, self._attempts(prompt, longest + room, output, model.window))
 
-    async def _length(self, alias: str, prompt: Prompt) -> int:
-        return (await self._models[alias].tokens.count(request(prompt))).tokens
+    async def _count(self, alias: str, prompt: Prompt) -> Count:
+        try:
+            return await self._models[alias].tokens.count(request(prompt))
+        except PromptRefused as error:
+            raise InvalidValue(f"The model {alias!r} cannot take these messages: {error}.", param="messages") from error
 
     def _room(self, prompt: Prompt, left: int) -> int:
         return min(self._collections[prompt.retrieve.collection].max_tokens, left) if prompt.retrieve else 0
@@ -58,7 +67,7 @@ class Preflight:
 def request(prompt: Prompt) -> dict[str, object]:
     """The part of the request that the chat template renders: what has tokens."""
     return {"messages": [dict(m) for m in prompt.messages]} | {
-        name: prompt.fields[name] for name in ("tools", "tool_choice") if prompt.fields.get(name) is not None
+        name: prompt.fields[name] for name in TEMPLATED if prompt.fields.get(name) is not None
     }
 
 

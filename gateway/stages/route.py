@@ -68,24 +68,25 @@ class Route:
     async def _rest(
         self, call: Call, stream: AsyncGenerator[Event, None], backend: Backend, model: Model, packed: Packed
     ) -> AsyncGenerator[Event, None]:
-        """The events after the first, timed as `generate`; a backend that gave no usage is counted for."""
-        with call.trace.stage("generate") as stage:
-            said = 0
-            try:
-                async for event in stream:
-                    match event:
-                        case Delta():
-                            said += model.tokens.text(event.text) if event.usage is None else 0
-                        case End(usage=None):
-                            event = replace(event, usage=Usage(packed.input.tokens, said))
-                            stage.facts["usage"] = "counted by the gateway"
-                        case End():
-                            stage.facts |= dict(event.metrics or {})
-                    yield event
-            except BackendError:
-                model.pool.failed(backend)
-                raise
-            model.pool.succeeded(backend)
+        """The events after the first, timed as `generate`; where a backend gives no usage, we count."""
+        began, said, ended = time.perf_counter_ns(), 0, False
+        try:
+            async for event in stream:
+                match event:
+                    case Delta(usage=None):
+                        said += model.tokens.text(event.text)
+                    case End():
+                        ended = True
+                        model.pool.succeeded(backend)
+                        event = replace(event, usage=event.usage or Usage(packed.input.tokens, said))
+                        call.trace.note("generate", began, **dict(event.metrics or {}))
+                yield event
+        except BackendError:
+            model.pool.failed(backend)
+            raise
+        finally:
+            if not ended:  # the backend broke, or nobody wants the rest
+                call.trace.note("generate", began).error = "cut"
 
     def _candidates(self, alias: str) -> Iterator[tuple[Model, Backend]]:
         named = [alias, *self._models[alias].fallback]
