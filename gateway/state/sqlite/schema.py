@@ -4,6 +4,7 @@
 """
 
 import sqlite3
+import time
 from pathlib import Path
 
 from gateway.state import StateUnavailable
@@ -63,7 +64,7 @@ def connect(path: str) -> sqlite3.Connection:
 def prepare(db: sqlite3.Connection, path: str) -> None:
     """Check the file and create what it lacks. Raises StateUnavailable that says what to do; nothing changes then."""
     _check(db, path)
-    db.execute("PRAGMA journal_mode = WAL")
+    _enter_wal(db)
     db.execute("BEGIN IMMEDIATE")  # two processes may open a new file at once: the second finds it made
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
@@ -75,6 +76,19 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         raise StateUnavailable(
             f"{path} has schema version {version}, this program knows up to {VERSION}: upgrade it, or name another file"
         )
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    """SQLite itself does not wait here for another process that does the same on a new file."""
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _check(db: sqlite3.Connection, path: str) -> None:
