@@ -1,0 +1,110 @@
+"""`tollgate check`: everything that a start would find wrong, before a start. Changes nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import SETTINGS, Config, StateDir, settings_of, with_state
+from gateway.connect import Models
+from gateway.settings import Settings, SettingsError, secret
+from gateway.state import State, StateUnavailable
+from prompts.errors import LibraryError
+from prompts.library import Library
+from retrieval.embed import Embedder
+from retrieval.index import Collection, CollectionError
+from serving.backend import Backend
+from serving.errors import BackendError
+
+Offline = Annotated[bool, typer.Option("--offline", help="Do not ask the backends.")]
+
+
+def check(config: Config = SETTINGS, state: StateDir = None, offline: Offline = False) -> None:
+    """Check settings, prompts, collections and backends: every fault on its own line."""
+    settings = settings_of(config, state)
+    faults = [*faults_of_start(settings), *_collections(settings), *_unknown_names(settings)]
+    if not offline and not any(_secrets(settings)):
+        faults += asyncio.run(_backends(settings))
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo("no faults", err=True)
+
+
+def faults_of_start(settings: Settings) -> list[str]:
+    """What would keep the gateway from starting: secrets that are not set, prompts or a state that cannot be used."""
+    return [*_secrets(settings), *_prompts(settings), *_state(settings)]
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    for name, section in settings.backends.items():
+        try:
+            secret(section.api_key_env)
+        except SettingsError as error:
+            yield f"backend {name!r}: {error}"
+
+
+def _prompts(settings: Settings) -> Iterator[str]:
+    try:
+        Library.load(settings.build.prompts)
+    except LibraryError as error:
+        yield from (f"{settings.build.prompts}: {fault}" for fault in error.faults)
+
+
+def _state(settings: Settings) -> Iterator[str]:
+    async def reached(_: State) -> None:
+        """Opening it is the check."""
+
+    try:
+        with_state(settings, reached)
+    except (StateUnavailable, ValueError) as error:
+        yield f"state: {error}"
+
+
+def _collections(settings: Settings) -> Iterator[str]:
+    for section in settings.retrieve.values():
+        try:
+            Collection.load(section.path, Embedder.identity)
+        except CollectionError as error:
+            yield str(error)
+
+
+def _unknown_names(settings: Settings) -> Iterator[str]:
+    """Models and collections that templates name and the settings do not have."""
+    if not settings.models:
+        yield "no model is configured: add a [models.NAME] and its [backends.NAME]"
+    try:
+        library = Library.load(settings.build.prompts)
+    except LibraryError:
+        return
+    for template in map(library.get, library.ids()):
+        if template.front.model and template.front.model not in settings.models:
+            yield f"prompt {template.id!r} names a model that is not configured: [models.{template.front.model}]"
+        if template.front.retrieve and template.front.retrieve.collection not in settings.retrieve:
+            yield f"prompt {template.id!r} wants [retrieve.{template.front.retrieve.collection}], which is not there"
+
+
+async def _backends(settings: Settings) -> list[str]:
+    models = Models(settings)
+    try:
+        answers = await asyncio.gather(*(_served(backend) for backend in models.backends.values()))
+    finally:
+        await models.aclose()
+    served = dict(zip(models.backends, answers, strict=True))
+    faults = [answer for answer in answers if isinstance(answer, str)]
+    for alias, section in settings.models.items():
+        for name in section.backends:
+            known = served[name]
+            if not isinstance(known, str) and section.served and section.served not in known:
+                faults.append(f"model {alias!r}: backend {name!r} serves {', '.join(known)}, not {section.served!r}")
+    return faults
+
+
+async def _served(backend: Backend) -> list[str] | str:
+    """The names a backend serves, or what is wrong with it."""
+    try:
+        return [model.id for model in await backend.models()]
+    except BackendError as error:
+        return f"backend {backend.name!r} at {backend.url}: {error.message}"

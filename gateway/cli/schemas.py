@@ -1,0 +1,68 @@
+"""`tollgate schemas`: JSON Schemas against what they describe, outside of any request."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import orjson
+import typer
+
+from gateway.cli.common import Failure
+from gateway.errors import InvalidValue
+from gateway.schemas import Schemas
+
+app = typer.Typer(name="schemas", help="JSON Schemas: what an answer must satisfy.", no_args_is_help=True)
+
+# A schema may be `true` or `false` (JSON Schema 2020-12 core, section 4.3.2); the validators take objects.
+BOOLEAN: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
+Batch = Annotated[Path, typer.Option(help='Lines of {"schema", "instance"}; - reads standard input.')]
+
+
+@app.callback()
+def group() -> None:
+    """JSON Schemas: what an answer must satisfy."""
+
+
+@app.command()
+def validate(batch: Batch) -> None:
+    """Check instances against their schemas: a line of {"valid", "errors"} for each line read."""
+    schemas, unreadable = Schemas(), 0
+    with _open(batch) as lines:
+        for line in lines:
+            try:
+                errors = _errors(schemas, *_pair(line))
+            except ValueError as error:
+                unreadable += 1
+                errors = [str(error)]
+            typer.echo(json.dumps({"valid": not errors, "errors": errors}, ensure_ascii=False))
+    if unreadable:
+        raise Failure(f"{unreadable} lines could not be read; their errors say why")
+
+
+def _open(batch: Path) -> BinaryIO:
+    try:
+        return sys.stdin.buffer if str(batch) == "-" else batch.open("rb")
+    except OSError as error:
+        raise Failure(f"{batch} cannot be read: {error.strerror}") from error
+
+
+def _pair(line: bytes) -> tuple[Any, Any]:
+    """The schema and the instance of a line. Raises ValueError."""
+    pair = orjson.loads(line)
+    if not isinstance(pair, dict) or pair.keys() != {"schema", "instance"}:
+        raise ValueError('a line is {"schema": ..., "instance": ...}')
+    return pair["schema"], pair["instance"]
+
+
+def _errors(schemas: Schemas, schema: Any, instance: Any) -> list[str]:
+    """What is wrong with the schema, or where the instance fails it (JSON Pointers, RFC 6901)."""
+    if isinstance(schema, bool):
+        schema = BOOLEAN[schema]
+    if not isinstance(schema, dict):
+        return ["a schema is an object, true or false"]
+    try:
+        found = schemas.compile(schema).iter_errors(instance)
+    except InvalidValue as error:
+        return [error.message]
+    return [f"{''.join(f'/{part}' for part in error.instance_path) or 'the top'}: {error.message}" for error in found]

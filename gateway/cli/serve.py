@@ -1,0 +1,43 @@
+"""`tollgate serve`: the gateway alone, on the backends and the state that its settings name."""
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+import uvloop
+
+from gateway.app import create_app
+from gateway.cli.check import faults_of_start
+from gateway.cli.common import SETTINGS, Config, Failure, StateDir, settings_of
+from gateway.cli.server import cancelled_by_signals, listen, log_to, serving, url_of
+from gateway.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on; default: the settings'.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one; default: the settings'.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; only 1 for now.")]
+
+
+def serve(
+    config: Config = SETTINGS, state: StateDir = None, host: Host = None, port: Port = None, workers: Workers = 1
+) -> None:
+    """Run the gateway until it is told to stop (SIGINT, SIGTERM)."""
+    if workers > 1:
+        raise typer.BadParameter(
+            "several processes are not supported yet: run one gateway per core behind a load balancer, "
+            "all with the same redis:// state",
+            param_hint="--workers",
+        )
+    settings = settings_of(config, state)
+    if faults := faults_of_start(settings):
+        raise Failure("\n".join(faults))
+    log_to(None)
+    with suppress(asyncio.CancelledError):  # a signal is how this command ends
+        uvloop.run(_serve(settings, host or settings.server.host, settings.server.port if port is None else port))
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
+    with cancelled_by_signals(), listen(host, port) as listener:
+        typer.echo(f"tollgate listens on {url_of(listener)}", err=True)
+        async with serving(create_app(settings), settings, listener) as running:
+            await asyncio.wait({running})

@@ -1,0 +1,168 @@
+"""How the gateway is served: uvicorn on uvloop and httptools, with bounds on what a connection may send.
+
+Knows no route. Invariants: the port is taken before anything slow begins; a stop lets running answers finish for
+`server.grace_s`, and a second one does not; the process ends by returning, never by a signal's default.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.cli.common import Failure
+from gateway.settings import Settings
+
+# Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+# Request line and headers together: four times what nginx takes by default. One read (64 KiB) may lie beyond it.
+MAX_HEAD_BYTES = 32 * 1024
+
+_MESSAGE = f"The request line and the headers are larger than {MAX_HEAD_BYTES} bytes; send less."
+_BODY = orjson.dumps(
+    {"error": {"message": _MESSAGE, "type": "invalid_request_error", "param": None, "code": "headers_too_large"}}
+)
+HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    + f"content-length: {len(_BODY)}\r\n\r\n".encode()
+    + _BODY
+)
+
+
+class BoundedHead(HttpToolsProtocol):
+    """uvicorn's parser, which by itself keeps headers of any size (RFC 6585 section 5 for the answer)."""
+
+    _head: int | None = 0  # bytes of the head being read; None once it is whole
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is None or self.transport.is_closing():
+            return
+        self._head += len(data)
+        if self._head > MAX_HEAD_BYTES:
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that is stopped by `stop()`; signals are its caller's business."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._app = app
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedHead,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,  # the edge writes its own, without queries
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=int(settings.server.grace_s),
+                backlog=BACKLOG,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals alone (uvicorn would raise them again at its end, which kills the caller)."""
+        yield
+
+    def stop(self) -> None:
+        """Take no more requests and let those that run finish, for `server.grace_s` at most."""
+        self.should_exit = True
+        runtime: Any = getattr(self._app.state, "runtime", None)  # not there before the start-up is over
+        if runtime:
+            runtime.draining = True
+
+    async def run_on(self, listener: socket.socket) -> None:
+        """Serve on an open socket until `stop`. Raises Failure when the application does not start."""
+        try:
+            await self.serve(sockets=[listener])
+        except SystemExit as error:
+            raise Failure("the gateway did not start; the log says why") from error
+
+
+def log_to(file: Path | None) -> None:
+    """Send the logs to a file, or to standard error; libraries only speak up when something is wrong."""
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(filename=file, level=logging.WARNING, format=form)
+    for name in ("tollgate", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port (0: any free one). Raises Failure."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        what = f"port {port} of {host} cannot be used ({error.strerror})"
+        raise Failure(f"{what}; name another with --port, or stop what listens there") from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a client on this machine reaches it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def free_port(host: str) -> int:
+    """A port that is free now; whoever needs it must take it soon."""
+    with listen(host, 0) as listener:
+        return int(listener.getsockname()[1])
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, settings: Settings, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve for as long as the block lasts, then stop with grace; a second cancellation ends it at once.
+
+    The task ends before that only when the application did not start (Failure).
+    """
+    server = Server(app, settings)
+    running = asyncio.create_task(server.run_on(listener))
+    try:
+        yield running
+    finally:
+        server.stop()
+        await running
+
+
+@contextmanager
+def cancelled_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM cancel the task that runs the block."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

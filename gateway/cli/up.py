@@ -1,0 +1,205 @@
+"""`tollgate up`: the whole product on one machine, from nothing to a line of curl that answers.
+
+The port is taken first, the documents are indexed while the engine starts, the gateway runs in this process. Whatever
+ends this process, Ctrl-C or kill -9, ends the engine too (`serving.launch`).
+"""
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx2
+import typer
+import uvloop
+
+from gateway.app import create_app
+from gateway.cli.common import Failure, Json
+from gateway.cli.home import ADMIN_KEY, ALIAS, COLLECTION, MODEL, ROOT, Credentials, Home, Upstream
+from gateway.cli.index import build_collection
+from gateway.cli.server import cancelled_by_signals, free_port, listen, log_to, serving, url_of
+from gateway.settings import Settings
+from gateway.state.open import open_state
+from retrieval.index import Manifest
+from retrieval.ingest import Progress
+from serving.backend import Backend
+from serving.errors import BackendError
+from serving.launch import EngineFailed, launch
+
+STARTED = time.monotonic()
+ENGINE_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
+SERVED = "tiny"
+
+HOST, PORT = "127.0.0.1", 8080
+READY_S = 120.0  # the gateway's own start takes seconds; a machine that compiles or swaps beside it, longer
+QUESTION = "What does the KV cache do?"
+BACKEND_KEY = "TOLLGATE_BACKEND_KEY"
+WINDOW = 4096  # tokens, for a server that does not tell its own: what the smallest models of today have
+
+Url = Annotated[
+    str | None, typer.Option("--backend", envvar="TOLLGATE_BACKEND_URL", help="A server that runs already.")
+]
+ModelDir = Annotated[Path | None, typer.Option("--tokenizer", help="The folder of that server's model, if it is here.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")]
+Folder = Annotated[Path, typer.Option("--state", help="Where settings, keys, data and logs are kept.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The command's options."""
+
+    backend: str | None
+    tokenizer: Path | None
+    port: int
+    as_json: bool
+
+
+def up(
+    backend: Url = None,
+    tokenizer: ModelDir = None,
+    port: Port = PORT,
+    state: Folder = Path(".tollgate"),
+    as_json: Json = False,
+) -> None:
+    """Run the whole product here: state, sample documents, a model, the gateway."""
+    if backend is not None and not backend.startswith(("http://", "https://")):
+        raise typer.BadParameter("write a URL such as http://127.0.0.1:8000", param_hint="--backend")
+    home = Home(state)
+    log_to(home.gateway_log)
+    with suppress(asyncio.CancelledError):  # Ctrl-C is how this command ends
+        uvloop.run(_up(home, Order(backend, tokenizer, port, as_json)))
+    _say("stopped")
+
+
+async def _up(home: Home, order: Order) -> None:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(cancelled_by_signals())
+        listener = stack.enter_context(listen(HOST, order.port))
+        indexing = _indexing(home, stack)
+        upstream, died = await _upstream(home, order, stack)
+        await indexing
+        settings = home.configure(upstream, listener.getsockname()[1])
+        credentials = await _credentials(home, settings)
+        os.environ[ADMIN_KEY] = credentials.admin_key
+        running = await stack.enter_async_context(serving(create_app(settings), settings, listener))
+        await _first({running, died}, _ready(url_of(listener)))
+        _announce(url_of(listener), credentials, home, order.as_json)
+        await _first({running, died})
+
+
+async def _credentials(home: Home, settings: Settings) -> Credentials:
+    state = await open_state(settings.state.url)
+    try:
+        return await home.credentials(state)
+    finally:
+        await state.close()
+
+
+def _indexing(home: Home, stack: AsyncExitStack) -> asyncio.Task[Manifest]:
+    """Index the sample documents beside what follows; the end of the stack makes it stop at its next batch."""
+    stopped = threading.Event()
+    stack.callback(stopped.set)
+
+    def report(step: Progress) -> None:
+        if stopped.is_set():
+            raise Failure("the indexing was stopped")
+        if step.step in ("embed", "left_out") or step.done == step.total:
+            _say(f"documents: {step.step} {step.done}/{step.total} {step.reason}")
+
+    return asyncio.create_task(asyncio.to_thread(build_collection, COLLECTION, home.documents, report))
+
+
+async def _upstream(home: Home, order: Order, stack: AsyncExitStack) -> tuple[Upstream, asyncio.Task[str]]:
+    """The server to ask, and a task that ends with the reason when it dies (never for one that is not ours)."""
+    if order.backend:
+        return await _given(order.backend, order.tokenizer), asyncio.create_task(_never())
+    if not ENGINE_PYTHON.exists():
+        raise Failure("the CPU engine is not installed: run `make install`, or name a server with --backend URL")
+    try:
+        port = free_port(HOST)
+        engine = await stack.enter_async_context(launch(MODEL, port, ENGINE_PYTHON, home.engine_log, _say, name=SERVED))
+    except EngineFailed as error:
+        raise Failure(str(error)) from error
+    return Upstream(engine.url, SERVED, MODEL), asyncio.create_task(engine.died())
+
+
+async def _given(url: str, tokenizer: Path | None) -> Upstream:
+    url = url.rstrip("/").removesuffix("/v1")
+    has_key = BACKEND_KEY in os.environ
+    backend = Backend("backend", url, api_key=os.environ.get(BACKEND_KEY))
+    try:
+        models = await backend.models()
+    except BackendError as error:
+        raise Failure(f"{url} does not say what it serves ({error.message}): is it running, and is it vLLM?") from error
+    finally:
+        await backend.aclose()
+    if not models:
+        raise Failure(f"{url} serves no model")
+    first = models[0]
+    window = None if first.max_model_len else WINDOW
+    _say(f"using {first.id} at {url}" + (f", with a window of {window} tokens as it tells none" if window else ""))
+    return Upstream(url, first.id, tokenizer, window, BACKEND_KEY if has_key else None)
+
+
+async def _never() -> str:
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    return await never
+
+
+async def _first(watched: set[asyncio.Task[Any]], goal: Coroutine[Any, Any, None] | None = None) -> None:
+    """Wait for `goal`, or for ever without one. Raises Failure when something watched ends before."""
+    aim = asyncio.create_task(goal or _never())
+    try:
+        await asyncio.wait({aim, *watched}, return_when=asyncio.FIRST_COMPLETED)
+        for task in watched:
+            if task.done():
+                raise Failure(task.result() or "the gateway stopped by itself")
+        await aim
+    finally:
+        aim.cancel()
+
+
+async def _ready(url: str) -> None:
+    """Wait until the gateway says that it is ready. Raises Failure with what is in the way after READY_S."""
+    deadline, faults = time.monotonic() + READY_S, "no answer"
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        while time.monotonic() < deadline:
+            with suppress(httpx2.HTTPError):  # it listens before it has started
+                answer = await client.get(f"{url}/health/ready")
+                if answer.is_success:
+                    return
+                faults = answer.text
+            await asyncio.sleep(0.1)
+    raise Failure(f"the gateway was not ready within {READY_S:g} s: {faults}")
+
+
+def _announce(url: str, credentials: Credentials, home: Home, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"url": url, "key": credentials.key, "admin_key": credentials.admin_key, "model": ALIAS}))
+        return
+    body = json.dumps({"model": ALIAS, "prompt": {"id": "answer", "variables": {"question": QUESTION}}})
+    typer.echo(
+        f"""
+Tollgate answers at {url}
+
+  key    {credentials.key}
+  admin  in {home.keys_file}
+  logs   {home.gateway_log}
+
+curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' \\
+  -H 'Authorization: Bearer {credentials.key}' \\
+  -d '{body}'
+
+Ctrl-C ends it."""
+    )
+
+
+def _say(text: str) -> None:
+    """One line of progress, with the seconds since the start."""
+    typer.echo(f"{time.monotonic() - STARTED:5.0f} s  {text.strip()}", err=True)
