@@ -43,5 +43,6 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the leash decides: a signal to the terminal's group is not for us
+        # The leash decides, not a signal to the terminal's group. A handler, since the command would inherit SIG_IGN.
+        signal.signal(number, lambda *_: None)
     sys.exit(run(sys.argv[1:]) & 0xFF)

@@ -1,0 +1,152 @@
+"""The client against a scripted backend: every way in which an answer can be whole or broken."""
+
+import asyncio
+import gzip
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from serving.backend import Backend, Model
+from serving.errors import BackendBroken
+from serving.events import Delta, End, Event, Start, Stop, Usage
+from tests.fakes.backend import DONE, FIN, JSON, RST, STREAM, Script, event, first, piece, said, words
+from tests.fakes.client import ASK, failing, faked
+
+
+async def collect(backend: Backend, body: dict[str, Any] = ASK) -> list[Event]:
+    return [one async for one in backend.stream(body)]
+
+
+def test_a_whole_answer() -> None:
+    async def run() -> None:
+        async with faked() as (backend, _):
+            events = await collect(backend)
+        assert events[0] == Start("chatcmpl-fake", 1_790_000_000, "tiny")
+        assert [one.text for one in events[1:-1] if isinstance(one, Delta)] == ["Hello", " world"]
+        assert isinstance(events[-1], End)
+        assert events[-1].stops == (Stop(0, "stop"),)
+        assert events[-1].usage == Usage(13, 2)
+        assert events[-1].metrics
+
+    asyncio.run(run())
+
+
+def test_complete_is_the_stream_folded() -> None:
+    async def run() -> None:
+        async with faked() as (backend, _):
+            answer = await backend.complete(ASK)
+        assert answer.choices[0].message["content"] == "Hello world"
+        assert answer.usage == Usage(13, 2)
+
+    asyncio.run(run())
+
+
+def test_what_is_sent() -> None:
+    async def run() -> None:
+        async with faked(api_key="k") as (backend, fake):
+            async with aclosing(backend.stream(ASK, {"x-request-id": "r1"})) as events:
+                async for _ in events:
+                    pass
+            (seen,) = fake.requests
+        assert (seen.method, seen.path) == ("POST", "/v1/chat/completions")
+        assert seen.body == ASK | {
+            "stream": True,
+            "stream_options": {"include_usage": True, "continuous_usage_stats": True},
+        }
+        assert seen.headers["authorization"] == "Bearer k"
+        assert seen.headers["x-request-id"] == "r1"
+        assert seen.headers["accept-encoding"] == "identity"
+
+    asyncio.run(run())
+
+
+def test_the_client_does_not_change_the_body_it_is_given() -> None:
+    async def run() -> None:
+        body = ASK | {"stream": False}
+        async with faked() as (backend, _):
+            await backend.complete(body)
+        assert body == ASK | {"stream": False}
+
+    asyncio.run(run())
+
+
+def test_neither_the_key_nor_the_host_is_shown() -> None:
+    assert repr(Backend("b", "http://host.example", api_key="secret")) == "Backend('b')"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Script((gzip.compress(b"".join(said("x"))),), headers=STREAM | {"content-encoding": "gzip"}),
+        Script((b"{}",), headers=JSON),
+        Script((b"data: {\n\n",)),
+        Script((b"data: \xff\xfe\n\n",)),
+        Script((b"data: " + b"x" * 65536, *(b"x" * 65536,) * 70)),
+        Script((first(), event({"error": {"message": "x", "type": "InternalServerError", "code": 500}}), DONE)),
+        Script(words("a", "b")),
+        Script((*words("a", "b", finish="stop"), FIN)),
+        Script((*words("a", "b"), RST)),
+        Script((*words("a"), DONE)),
+        Script((b": only a comment\n\n",)),
+        Script(()),
+    ],
+    ids=[
+        "gzip",
+        "not-sse",
+        "bad-json",
+        "bad-utf8",
+        "endless",
+        "error-event",
+        "no-done",
+        "fin",
+        "rst",
+        "no-finish",
+        "comment",
+        "empty",
+    ],
+)
+def test_every_broken_stream_is_told_apart_from_an_answer(script: Script) -> None:
+    error, events = failing(script)
+    assert isinstance(error, BackendBroken)
+    assert not any(isinstance(one, End) for one in events)
+
+
+def test_what_came_before_the_break_is_passed_on() -> None:
+    _, events = failing(Script((*words("a", "b"), RST)))
+    assert [one.text for one in events if isinstance(one, Delta)] == ["a", "b"]
+
+
+def test_lies_about_usage_are_passed_on_as_told() -> None:
+    async def run() -> None:
+        lying = Script((first(), piece({"content": "x"}, -5, "stop"), DONE))
+        async with faked(lying) as (backend, _):
+            answer = await backend.complete(ASK)
+        assert answer.usage == Usage(13, -5)
+
+    asyncio.run(run())
+
+
+def test_the_small_questions() -> None:
+    async def run() -> None:
+        async with faked() as (backend, _):
+            assert await backend.models() == [Model("tiny", 4096, "/models/tiny")]
+            assert await backend.health()
+            assert await backend.version() == "0.32.0"
+            assert await backend.tokenize(ASK) == 13
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b'{"data": 7}', b'{"data": [7]}', b'{"count": "x"}', b"x" * 17_000_000])
+def test_answers_to_small_questions_that_make_no_sense(answer: bytes) -> None:
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            fake.answers |= {path: Script((answer or b" ",), headers=JSON) for path in fake.answers}
+            with pytest.raises(BackendBroken):
+                await backend.models()
+            with pytest.raises(BackendBroken):
+                await backend.tokenize(ASK)
+            assert await backend.version() is None
+
+    asyncio.run(run())

@@ -1,0 +1,141 @@
+"""The client against a real vLLM: that it is understood rightly."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import Any
+
+import httpx2
+import pytest
+
+from serving.backend import Backend
+from serving.errors import BackendRejected, BackendUnavailable
+from serving.events import Delta, End, Start
+from tests.fakes.client import ASK
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "switch",
+        "parameters": {
+            "type": "object",
+            "properties": {"on": {"type": "boolean"}},
+            "required": ["on"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def answered(engine: str, **body: Any) -> Any:
+    async def run() -> Any:
+        backend = Backend("engine", engine)
+        try:
+            return await backend.complete(ASK | {"max_tokens": 40} | body)
+        finally:
+            await backend.aclose()
+
+    return asyncio.run(run())
+
+
+def test_engine_streams(engine: str) -> None:
+    async def run() -> None:
+        backend = Backend("engine", engine)
+        events = [one async for one in backend.stream(ASK | {"max_tokens": 5, "min_tokens": 5})]
+        await backend.aclose()
+        assert isinstance(events[0], Start)
+        running = [one.usage for one in events if isinstance(one, Delta)]
+        assert [usage.output_tokens for usage in running if usage] == [1, 2, 3, 4, 5]
+        assert isinstance(events[-1], End)
+        assert events[-1].usage == running[-1]
+
+    asyncio.run(run())
+
+
+def test_engine_says_why_it_stopped(engine: str) -> None:
+    answer = answered(engine, max_tokens=3, min_tokens=3)
+    assert [choice.finish_reason for choice in answer.choices] == ["length"]
+    assert answer.usage.output_tokens == 3
+    assert answer.metrics["time_to_first_token_ms"] > 0
+
+
+def test_engine_gives_several_choices(engine: str) -> None:
+    answer = answered(engine, n=2, max_tokens=4, min_tokens=4, temperature=1, seed=1)
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    assert answer.usage.output_tokens == 8
+
+
+def test_engine_calls_tools(engine: str) -> None:
+    answer = answered(engine, tools=[TOOL], tool_choice="required", temperature=0, max_tokens=200)
+    calls = answer.choices[0].message["tool_calls"]
+    assert {call["function"]["name"] for call in calls} == {"switch"}
+    assert all(isinstance(call["function"]["arguments"], str) and call["id"] for call in calls)
+
+
+def test_engine_keeps_to_a_schema(engine: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean"}},
+        "required": ["ok"],
+        "additionalProperties": False,
+    }
+    shaped = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema}}
+    answer = answered(engine, response_format=shaped, max_tokens=100)
+    assert answer.choices[0].finish_reason == "stop"
+    assert set(json.loads(answer.choices[0].message["content"])) == {"ok"}
+
+
+def test_engine_stops_at_a_string(engine: str) -> None:
+    answer = answered(engine, structured_outputs={"choice": ["one STOP two"]}, stop=["STOP"])
+    (choice,) = answer.choices
+    assert (choice.message["content"], choice.finish_reason, choice.stop_reason) == ("one ", "stop", "STOP")
+
+
+def test_engine_rejects_with_a_reason(engine: str) -> None:
+    with pytest.raises(BackendRejected) as raised:
+        answered(engine, temperature=9)
+    assert raised.value.param == "temperature"
+    with pytest.raises(BackendUnavailable):
+        answered(engine, model="no-such-model")
+
+
+def test_engine_is_what_the_small_questions_say(engine: str) -> None:
+    async def run() -> None:
+        backend = Backend("engine", engine)
+        (model,) = await backend.models()
+        assert model.id == "tiny"
+        assert model.max_model_len
+        assert await backend.health()
+        assert str(await backend.version())[0].isdigit()
+        answer = await backend.complete(ASK | {"max_tokens": 1})
+        assert answer.usage
+        assert await backend.tokenize(ASK) == answer.usage.input_tokens
+        await backend.aclose()
+
+    asyncio.run(run())
+
+
+async def _running(engine: str) -> float:
+    """How many requests the engine is working on."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        metrics = (await client.get(f"{engine}/metrics")).text
+    lines = [line for line in metrics.splitlines() if line.startswith("vllm:num_requests_running")]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def test_engine_stops_working_when_the_client_leaves(engine: str) -> None:
+    async def run() -> None:
+        backend = Backend("engine", engine)
+        async with aclosing(backend.stream(ASK | {"min_tokens": 3000, "max_tokens": 3000})) as events:
+            async for one in events:
+                if isinstance(one, Delta) and one.usage and one.usage.output_tokens >= 3:
+                    break
+            assert await _running(engine) == 1
+        for _ in range(250):  # 5 s; the answer itself would take three times as long
+            if not await _running(engine):
+                break
+            await asyncio.sleep(0.02)
+        assert await _running(engine) == 0
+        await backend.aclose()
+
+    asyncio.run(run())

@@ -1,0 +1,190 @@
+"""Connections: kept, tried again, given up at once when the client leaves."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from serving.backend import Backend, Timeouts
+from serving.errors import BackendBroken, BackendOverloaded, BackendRejected, BackendUnavailable
+from tests.conftest import free_port
+from tests.fakes.backend import FIN, HANG, JSON, RST, FakeBackend, Script, first, said, words
+from tests.fakes.client import ASK, failing, faked
+
+
+def test_connections_are_used_again() -> None:
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            for _ in range(5):
+                await backend.complete(ASK)
+            assert fake.connections == 1
+
+    asyncio.run(run())
+
+
+def test_an_endless_refusal_is_cut() -> None:
+    error, _ = failing(Script((b"x" * 50_000,) * 100, 400, JSON))
+    assert isinstance(error, BackendRejected)
+
+
+def test_redirects_are_not_followed() -> None:
+    async def run() -> None:
+        async with FakeBackend() as elsewhere:
+            moved = Script(status=307, headers={"location": f"{elsewhere.url}/v1/chat/completions"})
+            async with faked(moved) as (backend, _):
+                with pytest.raises(BackendUnavailable, match="307"):
+                    await backend.complete(ASK)
+            assert elsewhere.requests == []
+
+    asyncio.run(run())
+
+
+def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
+
+    async def run() -> None:
+        async with faked() as (backend, _):
+            await backend.complete(ASK)
+
+    asyncio.run(run())
+
+
+def test_no_one_listens() -> None:
+    async def run() -> None:
+        backend = Backend("b", f"http://127.0.0.1:{free_port()}")
+        with pytest.raises(BackendUnavailable, match="cannot connect"):
+            await backend.complete(ASK)
+        assert not await backend.health()
+        assert await backend.version() is None
+        await backend.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_new_connection_that_breaks_is_not_tried_again() -> None:
+    async def run() -> None:
+        async with faked(Script((RST,))) as (backend, fake):
+            with pytest.raises(BackendUnavailable):
+                await backend.complete(ASK)
+            assert len(fake.requests) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("broken", [RST, FIN])
+def test_a_kept_connection_that_breaks_is_tried_once_more(broken: Any) -> None:
+    async def run() -> None:
+        async with faked(Script(said("one")), Script((broken,)), Script(said("two"))) as (backend, fake):
+            await backend.complete(ASK)
+            answer = await backend.complete(ASK)
+            assert answer.choices[0].message["content"] == "two"
+            assert [seen.connection for seen in fake.requests] == [1, 1, 2]
+
+    asyncio.run(run())
+
+
+def test_only_once_more() -> None:
+    async def run() -> None:
+        async with faked(Script(said("one")), Script((RST,)), Script((RST,))) as (backend, fake):
+            await backend.complete(ASK)
+            with pytest.raises(BackendUnavailable):
+                await backend.complete(ASK)
+            assert len(fake.requests) == 3
+
+    asyncio.run(run())
+
+
+def test_nothing_is_tried_again_after_the_answer_began() -> None:
+    async def run() -> None:
+        async with faked(Script(said("one")), Script((first(), RST))) as (backend, fake):
+            await backend.complete(ASK)
+            with pytest.raises(BackendBroken):
+                await backend.complete(ASK)
+            assert len(fake.requests) == 2
+
+    asyncio.run(run())
+
+
+def test_full_of_connections_is_overload() -> None:
+    async def run() -> None:
+        options: dict[str, Any] = {"max_connections": 1, "timeouts": Timeouts(connect=0.2)}
+        async with (
+            faked(Script((*words("a"), HANG)), **options) as (backend, _),
+            aclosing(backend.stream(ASK)) as events,
+        ):
+            await anext(events)
+            with pytest.raises(BackendOverloaded):
+                await backend.complete(ASK)
+
+    asyncio.run(run())
+
+
+async def _close(backend: Backend) -> None:
+    events = backend.stream(ASK)
+    await anext(events)
+    await events.aclose()
+
+
+async def _cancel(backend: Backend) -> None:
+    began = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in backend.stream(ASK):
+            began.set()
+
+    task = asyncio.create_task(read())
+    await began.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _cancel_before_an_answer(backend: Backend) -> None:
+    task = asyncio.create_task(backend.complete(ASK))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("leave", "script"),
+    [
+        (_close, Script((*words("a"), HANG))),
+        (_cancel, Script((*words("a"), HANG))),
+        (_cancel_before_an_answer, Script(delay=30.0)),
+    ],
+)
+def test_leaving_closes_the_connection(leave: Callable[[Backend], Any], script: Script) -> None:
+    async def run() -> None:
+        async with faked(script) as (backend, fake):
+            await leave(backend)
+            await asyncio.wait_for(fake.requests[0].over.wait(), 5)
+            assert fake.requests[0].left_early
+
+    asyncio.run(run())
+
+
+def test_leaving_many_times_leaks_no_connection() -> None:
+    """The pool of the client that came before this one lost a slot for ever at some of these."""
+
+    async def run() -> None:
+        options: dict[str, Any] = {"max_connections": 4, "timeouts": Timeouts(connect=2.0)}
+        async with faked(*(Script((*words("a"), 0.02, *words("b"), HANG)) for _ in range(200)), **options) as (
+            backend,
+            fake,
+        ):
+
+            async def leave(after: float) -> None:
+                task = asyncio.create_task(backend.complete(ASK))
+                await asyncio.sleep(after)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+            await asyncio.gather(*(leave(n % 40 / 1000) for n in range(200)))
+            fake._plan.clear()
+            answers = await asyncio.gather(*(backend.complete(ASK) for _ in range(8)))
+            assert len(answers) == 8
+
+    asyncio.run(run())
