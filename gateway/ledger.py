@@ -18,6 +18,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from gateway.errors import NotAllowed, Unready, Wire
@@ -119,8 +120,9 @@ class Entry:
                 self._usage, self._ended = event.usage or self._usage, True
 
     def opened(self, start: Start) -> Opened:
-        """What the edge needs for its headers."""
-        return Opened(start, self._cache_verdict() or "miss", self._balances)
+        """What the edge needs for its headers; `model` is the alias, not the backend's own name for it."""
+        prompt: Prompt = self._seen[Prompt]
+        return Opened(replace(start, model=prompt.model), self._cache_verdict() or "miss", self._balances)
 
     async def finish(self, completion: Completion, verdict: Verdict) -> Closed:
         """Settle and journal a whole, checked answer; returns what the edge sends last."""
