@@ -81,7 +81,14 @@ class Template:
             raise
         except Exception as error:  # whatever a template does to unforeseen data; a raise_exception() in it says why
             raise PromptRefused(f"the model's chat template does not accept these messages{_why(error)}") from error
-        return _cut(text) if continued else text
+        return self._cut(text) if continued else text
+
+    def _cut(self, text: str) -> str:
+        """The text up to the mark. transformers refuses, as here, a template that does not name the content."""
+        at = text.rfind(CUT.strip())
+        if at < 0 or "content" not in self._source:
+            raise PromptRefused("the model's chat template does not keep the final message, so it cannot be continued")
+        return text[:at] if text.startswith(CUT, at) else text[:at].rstrip()
 
     @cached_property
     def _knows_developer(self) -> bool:
@@ -170,10 +177,3 @@ def _marked(messages: list[Message]) -> list[Message]:
     else:
         raise PromptRefused("there is no text in the final message to continue")
     return messages
-
-
-def _cut(text: str) -> str:
-    at = text.rfind(CUT.strip())
-    if at < 0:
-        raise PromptRefused("the model's chat template does not keep the final message, so it cannot be continued")
-    return text[:at] if text.startswith(CUT, at) else text[:at].rstrip()

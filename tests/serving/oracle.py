@@ -1,0 +1,43 @@
+"""Run by the engine's Python: what vLLM itself makes of requests and chat templates, as JSON on standard output.
+
+Reads {"model_dir", "templates": {name: source}, "requests": {name: request}} from standard input and writes
+{name of template: {"format": ..., "prompts": {name of request: text, or null where vLLM refuses}}}.
+"""
+
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+
+def main() -> None:
+    from transformers import AutoTokenizer
+    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+    from vllm.exceptions import VLLMValidationError
+    from vllm.renderers.chat_utils import parse_chat_messages
+    from vllm.renderers.hf import _detect_content_format, safe_apply_chat_template
+
+    asked = json.load(sys.stdin)
+    tokenizer = AutoTokenizer.from_pretrained(asked["model_dir"])
+    config = SimpleNamespace(multimodal_config=None, enable_prompt_embeds=False, is_multimodal_model=False)
+
+    def prompt(template: str, form: Any, request: dict[str, Any]) -> str | None:
+        try:
+            parsed = ChatCompletionRequest.model_validate({"model": "m", **request})
+            conversation, _, _ = parse_chat_messages(parsed.messages, config, form)
+            options = parsed.build_chat_params(template, form).get_apply_chat_template_kwargs()
+            tools = [tool.model_dump() for tool in parsed.tools] if parsed.tools is not None else None
+            return safe_apply_chat_template(config, tokenizer, conversation, tools=tools, tokenize=False, **options)
+        except (ValueError, VLLMValidationError):
+            return None
+
+    answer = {}
+    for name, template in asked["templates"].items():
+        form = _detect_content_format(template, default="string")
+        prompts = {title: prompt(template, form, request) for title, request in asked["requests"].items()}
+        answer[name] = {"format": form, "prompts": prompts}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
