@@ -62,7 +62,7 @@ class Library:
 
     def versions(self, id: str) -> list[Revision]:
         """The commits that changed a template, newest first; none without git. Raises PromptNotFound."""
-        revisions = self._history.revisions(id + SUFFIX) if self._history and _ID.fullmatch(id) else ()
+        revisions = self._history.revisions(id + SUFFIX) if self._history else ()
         if not revisions and id not in self._templates:
             raise PromptNotFound(id, None, self.ids())
         return list(revisions)

@@ -144,7 +144,6 @@ def _environment() -> ImmutableSandboxedEnvironment:
         autoescape=False,
         loader=None,
     )
-    made.globals.clear()
     made.filters = {name: FILTERS[name] for name in _FILTERS} | {"join": _join, "tojson": _tojson}
     made.filters[_METERED] = _metered
     made.tests = {name: TESTS[name] for name in _TESTS}
@@ -196,7 +195,8 @@ def _compile(path: str, tree: nodes.Template) -> Template:
         repeated = sum(_size(text.data) for text in loop.find_all(nodes.TemplateData))
         cost = nodes.Const(max(_LOOP_COST, repeated))
         loop.iter = nodes.Filter(loop.iter, _METERED, [cost], [], None, None, lineno=loop.lineno)
-    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, filename=path), {})
+    no_globals: dict[str, Any] = {}
+    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(tree, filename=path), no_globals)
 
 
 def _line_of(tree: nodes.Template, name: str) -> int:

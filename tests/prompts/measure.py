@@ -1,7 +1,7 @@
 """What rendering and loading cost, printed and not asserted: `python tests/prompts/measure.py`.
 
-On one core of a shared 2-core machine (Python 3.11): `answer` with four passages renders in 0.05 ms; a folder of 200
-templates with 1,000 commits loads in 0.9 s; the first look at a template's past takes 0.03 s.
+On one core of a shared 2-core machine (Python 3.11): `answer` with four passages renders in 0.04 ms; a folder of 200
+templates with 1,000 commits loads in 1.3 s, of which its history takes 0.3 s; an old version compiles in 4 ms.
 """
 
 import tempfile
@@ -48,11 +48,9 @@ def loading(place: Path, templates: int = 200, commits: int = 1000) -> None:
     began = perf_counter()
     library = Library.load(place)
     print(f"load {templates} templates, {commits} commits: {perf_counter() - began:.2f} s")
+    oldest = library.versions("7")[-1]
     began = perf_counter()
-    found = library.versions("7")
-    print(f"{len(found)} versions of one: {perf_counter() - began:.3f} s")
-    began = perf_counter()
-    library.get("7", found[-1].digest)
+    library.get("7", oldest.digest)
     print(f"compile an old version: {(perf_counter() - began) * 1000:.1f} ms")
 
 

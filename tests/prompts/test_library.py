@@ -93,6 +93,22 @@ def test_the_name_of_a_version(folder: Folder) -> None:
     assert library.get("a", str(commit)).version == old.digest[:12]
     assert library.get("a", now.digest[:7]) is now
     assert library.get("a", "release/v1.0") is old
+    with pytest.raises(PromptNotFound):  # shorter than git would abbreviate it
+        library.get("a", str(commit)[:6])
+
+
+def test_an_abbreviation_of_two_digests_is_no_version(folder: Folder) -> None:
+    digests = []
+    for number in (26710, 31293):  # found by trying: their blobs agree in the first 7 digits and in no more
+        folder.write("a", text(f"words {number}"))
+        folder.commit()
+        digests.append(Library.load(folder.root).get("a").digest)
+    assert digests[0][:7] == digests[1][:7]
+    folder.write("a", text("now"))
+    library = Library.load(folder.root)
+    with pytest.raises(PromptNotFound):
+        library.get("a", digests[0][:7])
+    assert words(library, "a", digests[0][:8]) == "words 26710"
 
 
 def test_an_annotated_tag(folder: Folder) -> None:

@@ -99,6 +99,7 @@ def test_only_the_templates_own_edges_are_cut() -> None:
     assert user(body, question=" q \n", items=[]) == "none:  q \n"
     assert user(body, question=" q \n", items=[1]) == "one"
     assert user("\n{{ question }}\n", question="\n q \n") == "\n q \n"
+    assert user(" a{# between #} b {# and #} c ") == "a b  c"
 
 
 def test_white_space_between_values_is_kept() -> None:
@@ -138,14 +139,24 @@ def test_output_ends_at_the_cap_in_bytes(text: str) -> None:
     [
         "{% for a in items %}{{ question }}{% endfor %}",
         "{% for a in items %}{% for b in items %}{% endfor %}{% endfor %}",
-        "{% for a in items %}" + "template text " * 20 + "{% endfor %}",
         "{% for a in items %}{{ loop.length }}{% endfor %}",
-        "{{ items|join(question) }}",
+        "{{ items|join(question)|length }}",
     ],
 )
 def test_loops_end_at_the_cap(body: str) -> None:
     with pytest.raises(RenderError, match="1048576"):
         user(body, question="q" * 1000, items=[1] * 100_000)
+
+
+def test_the_templates_own_text_counts_in_loops() -> None:
+    body = "{% for a in items %}" + "t" * 1000 + "{% endfor %}"
+    assert len(user(body, items=[1] * 1000)) == 1_000_000
+    with pytest.raises(RenderError, match="1048576"):
+        user(body, items=[1] * 1100)
+
+
+def test_there_are_no_global_names() -> None:
+    assert user("{% if range is defined or dict is defined %}some{% else %}none{% endif %}") == "none"
 
 
 def test_filters_that_templates_need() -> None:

@@ -161,6 +161,14 @@ def test_a_default_stands_in_for_a_variable() -> None:
         (user("\n{{ topic }}\n{{ place }}"), ["t.md.j2:8: topic is not", "t.md.j2:9: place is not"]),
         (user("{{ question|safe }}\n{{ 2 * 2 }}"), ["t.md.j2:7: there is no filter safe", "t.md.j2:8: Mul"]),
         (user("{% if question is callable %}{% endif %}"), ["t.md.j2:7: there is no test callable"]),
+        (
+            user("{{ question.__class__ }}\n{{ question['_x'] }}"),
+            ["t.md.j2:7: __class__: names", "t.md.j2:8: _x: names"],
+        ),
+        (
+            user("{{ caller }}\n{{ kwargs|length }}"),
+            ["t.md.j2:7: caller cannot be used", "t.md.j2:8: kwargs cannot be"],
+        ),
         (user(user("x")), ["t.md.j2:7: a message block cannot stand inside another"]),
         (user("{% for a in items %}" * 25 + "{% endfor %}" * 25), ["t.md.j2: loops or expressions are nested"]),
         (user("{{ " + "(" * 5000 + " }}"), ["t.md.j2: loops or expressions are nested"]),
