@@ -79,7 +79,7 @@ class Route:
                         ended = True
                         model.pool.succeeded(backend)
                         event = replace(event, usage=event.usage or Usage(packed.input.tokens, said))
-                        call.trace.note("generate", began, **dict(event.metrics or {}))
+                        call.trace.note("generate", began, **_rounded(event.metrics or {}))
                 yield event
         except BackendError:
             model.pool.failed(backend)
@@ -113,3 +113,8 @@ class Route:
 
     def _headers(self, call: Call) -> dict[str, str]:
         return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
+
+
+def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's own timings, to the microsecond."""
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in metrics.items()}
