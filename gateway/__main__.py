@@ -4,6 +4,7 @@
 translated here, once, into one line each; anything else is a bug and keeps its traceback.
 """
 
+import gc
 import sys
 
 import typer
@@ -33,6 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (Failure, SettingsError, StateUnavailable) as error:
         typer.echo(f"tollgate: {error}", err=True)
         sys.exit(1)
+    finally:
+        gc.freeze()  # or the interpreter's own end takes seconds: it collects all objects of torch, several times
 
 
 if __name__ == "__main__":

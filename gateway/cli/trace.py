@@ -10,7 +10,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, when, with_state
+from gateway.limits import amount
 from gateway.prices import usd
+
+WIDTH = 1000  # columns: lines are never cut, whatever the terminal; it wraps them itself
 
 RequestId = Annotated[str, typer.Argument(help="As in the x-request-id header of the answer.")]
 
@@ -24,8 +27,7 @@ def trace(request_id: RequestId, config: Config = SETTINGS, state: StateDir = No
     if as_json:
         typer.echo(json.dumps(row | detail, ensure_ascii=False))
         return
-    # Lines of any length: who pipes the tree into a file or grep wants them whole.
-    Console(soft_wrap=True, highlight=False).print(tree(row, detail))
+    Console(width=WIDTH, highlight=False).print(tree(row, detail))
 
 
 def tree(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Tree:
@@ -52,7 +54,10 @@ def _stage(parent: Tree, stage: Mapping[str, Any]) -> None:
     failed = stage.get("error")
     line = Text.assemble(f"{stage['at_ms']:>9.1f} ms  ", (f"{stage['stage']:<10}", "bold"), f" {_ms(stage['ms']):>10}")
     branch = parent.add(line.append(f"  failed: {failed}", "red") if failed else line)
-    if facts := stage.get("facts"):
+    facts = stage.get("facts", {})
+    if stage["stage"] == "hold":
+        facts = {unit: amount(value, unit) for unit, value in facts.items()}
+    if facts:
         branch.add(_facts(facts))
 
 
