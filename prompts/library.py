@@ -24,7 +24,7 @@ __all__ = ["Library", "LibraryError", "PromptNotFound"]
 FOLDER, SUFFIX = "templates", ".md.j2"
 _PART = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _ID = re.compile(rf"{_PART}(?:/{_PART}){{0,7}}")
-_OLD = 256  # compiled old versions kept; one takes some 50 KB
+_OLD = 256  # compiled old versions kept; one takes some 20 KB
 
 _log = logging.getLogger(__name__)
 

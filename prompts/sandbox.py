@@ -94,6 +94,9 @@ def _join(items: Iterable[Any], separator: str = "") -> str:
     return separator.join(texts)
 
 
+_OWN_FILTERS: dict[str, Callable[..., str]] = {"join": _join, "tojson": _tojson}
+
+
 class _MessageTag(Extension):
     """`{% message role="user" %}...{% endmessage %}`; the role is a literal, so no value can choose it."""
 
@@ -144,8 +147,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         autoescape=False,
         loader=None,
     )
-    made.filters = {name: FILTERS[name] for name in _FILTERS} | {"join": _join, "tojson": _tojson}
-    made.filters[_METERED] = _metered
+    made.filters = {name: FILTERS[name] for name in _FILTERS} | _OWN_FILTERS | {_METERED: _metered}
     made.tests = {name: TESTS[name] for name in _TESTS}
     return made
 
@@ -160,7 +162,7 @@ class Program:
         """Raises LibraryError with every fault of the body; `path` is the name in their texts."""
         try:
             tree = _ENVIRONMENT.parse(body)
-            if faults := lint(path, tree, _ENVIRONMENT.filters, _ENVIRONMENT.tests):
+            if faults := lint(path, tree, [*_FILTERS, *_OWN_FILTERS], _TESTS):
                 raise LibraryError(faults)
             self.free = {name: _line_of(tree, name) for name in sorted(meta.find_undeclared_variables(tree))}
             self._template = _compile(path, tree)
