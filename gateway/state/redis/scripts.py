@@ -5,12 +5,13 @@ A hold is a hash: `state` (open or settled), `owner`, `bounds` (for the caller),
 each), and `spent:<unit>` as last noted. A counter is a hash of `used` and `held`.
 """
 
-# KEYS: the hold, the tenant's open holds, its counters. ARGV: request id, owner, bounds, charges, then per counter the
-# amount asked (empty where no limit binds), the tightest limit, seconds to live.
+# KEYS: the hold, the tenant's open holds, its counters. ARGV: request id, owner, bounds, charges, whether the limits on
+# a single request allow it, then per counter the amount asked (empty where no limit binds), the tightest limit, seconds
+# to live.
 # Returns 1 or 0 (refused), then used and held of each counter.
 HOLD = """
-local reply, fits = {1}, true
-local function arg(i, n) return ARGV[4 + (i - 3) * 3 + n] end
+local reply, fits = {1}, ARGV[5] == '1'
+local function arg(i, n) return ARGV[5 + (i - 3) * 3 + n] end
 for i = 3, #KEYS do
   local now = redis.call('HMGET', KEYS[i], 'used', 'held')
   local used, held = tonumber(now[1] or 0), tonumber(now[2] or 0)

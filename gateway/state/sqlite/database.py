@@ -141,9 +141,14 @@ def _opened(path: str) -> sqlite3.Connection:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         db = connect(path)
         prepare(db, path)
-    except (sqlite3.Error, OSError) as error:
+        return db
+    except (sqlite3.OperationalError, OSError) as error:
         raise StateUnavailable(f"{path} cannot be opened as state: {error}") from error
-    return db
+    except sqlite3.DatabaseError as error:
+        raise StateUnavailable(
+            f"{path} is damaged ({error}) and was left as it is: restore a backup, or save what can be read with "
+            f"`sqlite3 {path} .recover | sqlite3 {path}-recovered` and name that file"
+        ) from error
 
 
 def _resolve(batch: list[_Job], outcomes: list[Any]) -> None:

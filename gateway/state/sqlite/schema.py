@@ -5,7 +5,6 @@
 
 import sqlite3
 import time
-from pathlib import Path
 
 from gateway.state import StateUnavailable
 
@@ -62,8 +61,10 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def prepare(db: sqlite3.Connection, path: str) -> None:
-    """Check the file and create what it lacks. Raises StateUnavailable that says what to do; nothing changes then."""
-    _check(db, path)
+    """Check the file and create what it lacks. Raises StateUnavailable or sqlite3.Error; nothing is changed then."""
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
     _enter_wal(db)
     db.execute("BEGIN IMMEDIATE")  # two processes may open a new file at once: the second finds it made
     version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -89,17 +90,3 @@ def _enter_wal(db: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _check(db: sqlite3.Connection, path: str) -> None:
-    try:
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        found = str(error)
-    if found != "ok":
-        raise StateUnavailable(
-            f"{path} is damaged ({found}) and was left as it is: restore a backup, or save what can be read with "
-            f"`sqlite3 {path} .recover | sqlite3 {Path(path).stem}-recovered.db` and name that file"
-        )

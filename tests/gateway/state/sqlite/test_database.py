@@ -1,0 +1,158 @@
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.state import StateUnavailable
+from gateway.state.sqlite.database import Database, Work
+
+Scenario = Callable[[Database], Awaitable[None]]
+
+
+def play(path: Path | str, scenario: Scenario) -> None:
+    async def run() -> None:
+        database = await Database.open(str(path))
+        try:
+            await database.write(lambda db: db.execute("CREATE TABLE IF NOT EXISTS notes (note TEXT) STRICT"))
+            await scenario(database)
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+def note(text: str, db: sqlite3.Connection) -> str:
+    db.execute("INSERT INTO notes VALUES (?)", (text,))
+    return text
+
+
+def wait(begun: threading.Event, gate: threading.Event, db: sqlite3.Connection) -> None:
+    """Keep the writer busy until the gate opens."""
+    begun.set()
+    gate.wait(30)
+
+
+def notes(db: sqlite3.Connection) -> list[str]:
+    return [text for (text,) in db.execute("SELECT note FROM notes ORDER BY rowid")]
+
+
+@pytest.fixture(params=["file", "memory"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "state.db") if request.param == "file" else ":memory:"
+
+
+def test_commits_wait_for_the_disk(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        full, wal = 2, "wal"
+        assert await database.write(lambda db: db.execute("PRAGMA synchronous").fetchone()[0]) == full
+        assert await database.write(lambda db: db.execute("PRAGMA journal_mode").fetchone()[0]) == wal
+        assert await database.read(lambda db: db.execute("PRAGMA foreign_keys").fetchone()[0]) == 1
+
+    play(tmp_path / "state.db", scenario)
+
+
+def test_what_waits_shares_one_commit(path: str) -> None:
+    async def scenario(database: Database) -> None:
+        begun, gate, statements = threading.Event(), threading.Event(), list[str]()
+        await database.write(lambda db: db.set_trace_callback(statements.append))
+        statements.clear()
+        blocked = asyncio.create_task(database.write(partial(wait, begun, gate)))
+        await asyncio.to_thread(begun.wait, 30)
+        waiting = [asyncio.create_task(database.write(partial(note, str(number)))) for number in range(100)]
+        await asyncio.sleep(0)
+        gate.set()
+        assert await asyncio.gather(*waiting) == [str(number) for number in range(100)]
+        await blocked
+        assert statements.count("COMMIT") == 2  # the one that blocked, and the hundred
+
+    play(path, scenario)
+
+
+def test_a_failure_undoes_itself_alone(path: str) -> None:
+    def half(db: sqlite3.Connection) -> None:
+        note("never", db)
+        raise ValueError("changed my mind")
+
+    def wrong(db: sqlite3.Connection) -> None:
+        note("never", db)
+        db.execute("INSERT INTO nowhere VALUES (1)")
+
+    async def scenario(database: Database) -> None:
+        works: list[Work[Any]] = [partial(note, "a"), half, partial(note, "b"), wrong, partial(note, "c")]
+        outcomes = await asyncio.gather(*(database.write(work) for work in works), return_exceptions=True)
+        assert [outcomes[0], outcomes[2], outcomes[4]] == ["a", "b", "c"]
+        assert isinstance(outcomes[1], ValueError)
+        assert isinstance(outcomes[3], StateUnavailable)
+        assert await database.read(notes) == ["a", "b", "c"]
+
+    play(path, scenario)
+
+
+def test_a_cancelled_caller_does_not_stop_its_write(path: str) -> None:
+    async def scenario(database: Database) -> None:
+        task = asyncio.create_task(database.write(partial(note, "a")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await database.write(partial(note, "b"))
+        assert await database.read(notes) == ["a", "b"]
+
+    play(path, scenario)
+
+
+def test_reads_do_not_wait_for_a_write(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        gate = threading.Event()
+        await database.write(partial(note, "before"))
+        slow = asyncio.create_task(database.write(lambda db: (note("after", db), gate.wait(30))))
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(database.read(notes), 20) == ["before"]
+        gate.set()
+        await slow
+        assert await database.read(notes) == ["before", "after"]
+
+    play(tmp_path / "state.db", scenario)
+
+
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
+    """SQLite's own page limit stands for the disk: the same SQLITE_FULL, which ends the whole transaction."""
+
+    def limit(pages: int, db: sqlite3.Connection) -> None:
+        db.execute(f"PRAGMA max_page_count = {pages}")
+
+    async def scenario(database: Database) -> None:
+        await database.write(partial(limit, 1))  # SQLite takes it as: no page more than now
+        works = [partial(note, "x" * 100_000), partial(note, "innocent")]
+        outcomes = await asyncio.gather(*map(database.write, works), return_exceptions=True)
+        assert isinstance(outcomes[0], StateUnavailable)
+        assert "SQLITE_FULL" in str(outcomes[0])
+        await database.write(partial(limit, 1_000_000))
+        await database.write(partial(note, "again"))
+        acknowledged = [outcome for outcome in outcomes if isinstance(outcome, str)]
+        assert await database.read(notes) == [*acknowledged, "again"]
+
+    play(tmp_path / "state.db", scenario)
+
+
+def test_closing_finishes_what_was_submitted(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        waiting = [asyncio.create_task(database.write(partial(note, str(number)))) for number in range(20)]
+        await asyncio.sleep(0)
+        await database.close()
+        await asyncio.gather(*waiting)
+        for call in (database.write, database.read):
+            with pytest.raises(StateUnavailable, match="closed"):
+                await call(notes)
+
+    async def look(database: Database) -> None:
+        assert len(await database.read(notes)) == 20
+
+    play(tmp_path / "state.db", scenario)
+    play(tmp_path / "state.db", look)
