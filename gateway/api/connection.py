@@ -23,8 +23,9 @@ KEEP_ALIVE_S = 15.0
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Run `work` in a task of its own and return what it returns; cancel it as soon as the client leaves.
 
-    The body must have been read: the next thing that `receive` gives is the disconnect. Returns only when `work` has
-    ended, its clean-up included. Raises ClientDisconnect when the client left first, else whatever `work` raises.
+    The body must have been read: the next thing that `receive` gives is the disconnect. `work` must not send the last
+    message of the response: uvicorn then says `http.disconnect` too. Returns only when `work` has ended, its clean-up
+    included. Raises ClientDisconnect when the client left first, else whatever `work` raises.
     """
     worker, watcher = asyncio.create_task(work), asyncio.create_task(_left(receive))
     try:

@@ -78,7 +78,7 @@ def _acceptable(headers: Headers, most: int) -> None:
     if encoding.strip().lower() != "identity":
         raise UnsupportedEncoding("Send the body uncompressed, without Content-Encoding.", param="content-encoding")
     declared = headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > most:
+    if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
 
 

@@ -38,32 +38,34 @@ class Reply(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = self._stream(scope, send) if self._call.stream else self._collect(send)
-        await while_connected(receive, work)
+        last = await while_connected(receive, work)
+        await _send(send, last, more=False)
 
-    async def _collect(self, send: Send) -> None:
+    async def _collect(self, send: Send) -> bytes:
+        """Begin the response once the answer is whole; returns its body."""
         async with aclosing(self._answers) as answers:
             opened = await _opened(answers)
-            closed = [answer async for answer in answers][-1]
+            async for answer in answers:
+                closed = answer
         assert isinstance(closed, Closed)
         body = orjson.dumps(completion(self._id, opened, closed), default=dict)
         headers = of_answer(self._call, opened.cache, closed.balances, closed.cost_usd, time.time())
         await _begin(send, {"content-type": "application/json", "content-length": str(len(body))} | headers)
-        await _send(send, body, more=False)
+        return body
 
-    async def _stream(self, scope: Scope, send: Send) -> None:
+    async def _stream(self, scope: Scope, send: Send) -> bytes:
+        """Send each event as it comes; returns what comes last."""
         async with aclosing(self._answers) as answers:
             opened = await _opened(answers)
             await _begin(send, STREAM_HEADERS | of_answer(self._call, opened.cache, opened.balances, None, time.time()))
             try:
-                last = await self._pieces(answers, opened, send)
+                return await self._pieces(answers, opened, send)
             except Exception as error:
                 wire = wire_of(error, self._call.request_id)
                 scope["state"]["error"] = wire.code
-                last = failure(wire)
-        await _send(send, last, more=False)
+                return failure(wire)
 
     async def _pieces(self, answers: AsyncGenerator[Answer, None], opened: Opened, send: Send) -> bytes:
-        """Send each piece as it comes; returns what comes after the last."""
         chunks = Chunks(self._id, opened.start, self._include_usage)
         async with kept_alive(send) as say:
             async for answer in answers:

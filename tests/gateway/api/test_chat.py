@@ -1,0 +1,163 @@
+"""Chat end to end over real sockets: OpenAI's own client in front, a scripted backend behind."""
+
+import json
+import time
+from collections.abc import Callable
+
+import httpx2
+import pytest
+from openai.types.chat import ChatCompletionUserMessageParam as User
+
+from tests.fakes.backend import DONE, HANG, PROMPT_TOKENS, Script, first, last, piece, said, words
+from tests.gateway.api.conftest import Gateway
+
+HI: list[User] = [{"role": "user", "content": "Hi"}]
+BODY = {"model": "small", "messages": HI}
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+BREAKS = "a\u2028b\u2029c\u0085d\x0be \U0001f469\u200d\U0001f680"
+SOON = 10.0
+
+
+def test_a_whole_answer(gateway: Gateway) -> None:
+    raw = gateway.openai("tokens/day=1000", "requests/minute=60").chat.completions.with_raw_response.create(
+        model="small", messages=HI
+    )
+    answer = raw.parse()
+    assert answer.object == "chat.completion"
+    assert answer.model == "small"
+    assert answer.choices[0].message.content == "Hello world"
+    assert answer.choices[0].message.role == "assistant"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (PROMPT_TOKENS, 2)
+    ours = json.loads(raw.text)["gateway"]
+    assert (ours["request_id"], ours["model"], ours["backend"]) == (raw.headers["x-request-id"], "small", "fake")
+    assert ours["tokens"] == {"input": PROMPT_TOKENS, "output": 2, "cached": 0, "source": "exact"}
+    assert answer.id == f"chatcmpl-{ours['request_id']}"
+
+
+def test_the_headers_of_a_whole_answer_are_those_after_settlement(gateway: Gateway) -> None:
+    client = gateway.openai("tokens/day=1000", "requests/minute=60")
+    headers = client.chat.completions.with_raw_response.create(model="small", messages=HI).headers
+    assert (headers["x-tokens-used"], headers["x-tokens-remaining"]) == ("15", "985")
+    assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("60", "59")
+    assert (headers["x-ratelimit-limit-tokens"], headers["x-ratelimit-remaining-tokens"]) == ("1000", "985")
+    assert headers["x-ratelimit-reset-requests"].endswith("s")
+    assert headers["x-cost-usd"] == "0.000017000"  # 13 at $1 and 2 at $2 a million
+    assert headers["x-cache"] == "miss"
+    assert headers["x-content-type-options"] == "nosniff"
+    for stage in ("auth", "read", "preflight", "hold", "route", "generate"):
+        assert f"{stage};dur=" in headers["server-timing"]
+
+
+def test_the_callers_trace_goes_on(gateway: Gateway) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    answer = gateway.chat(BODY, traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+    assert answer.headers["traceparent"].split("-")[1] == trace_id
+    assert gateway.chat(BODY, traceparent="nonsense").headers["traceparent"].split("-")[1] != trace_id
+
+
+def test_a_streamed_answer(gateway: Gateway) -> None:
+    client = gateway.openai("tokens/day=1000")
+    raw = client.chat.completions.with_raw_response.create(
+        model="small", messages=HI, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(raw.parse())
+    assert raw.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert (raw.headers["cache-control"], raw.headers["x-accel-buffering"]) == ("no-cache", "no")
+    assert int(raw.headers["x-tokens-used"]) == PROMPT_TOKENS + 64  # held; what was used is known at the end
+    assert "x-cost-usd" not in raw.headers
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Hello world"
+    assert len({(c.id, c.created, c.model) for c in chunks}) == 1
+    assert [c.usage is None for c in chunks] == [True] * (len(chunks) - 1) + [False]
+    assert chunks[-1].choices == []
+    assert chunks[-1].model_dump()["gateway"]["cost_usd"] == 1.7e-05
+    assert client.get("/usage", cast_to=httpx2.Response).json()["balances"][0]["held"] == 0
+
+
+def test_streamed_and_whole_say_the_same_whatever_the_text(gateway: Gateway) -> None:
+    for text in (BREAKS, "x" * 2**20, '"}\n\ndata: [DONE]\n\n'):
+        gateway.fake.plan(Script(said(text)), Script(said(text)))
+        client = gateway.openai()
+        whole = client.chat.completions.create(model="small", messages=HI, extra_body={"gateway": {"cache": "skip"}})
+        stream = client.chat.completions.create(
+            model="small", messages=HI, stream=True, extra_body={"gateway": {"cache": "skip"}}
+        )
+        assert whole.choices[0].message.content == text
+        assert "".join(c.choices[0].delta.content or "" for c in stream) == text
+
+
+def test_several_choices_and_their_tool_calls(gateway: Gateway) -> None:
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    steps = (
+        first(0), first(1), piece({"tool_calls": [call]}, 1, index=0), piece({"content": "Hm"}, 1, "stop", index=1),
+        piece({}, 1, "tool_calls", index=0), last(2), DONE,
+    )  # fmt: skip
+    gateway.fake.plan(Script(steps), Script(steps))
+    request = {**BODY, "n": 2, "tools": TOOLS}
+    whole = gateway.chat(request).json()["choices"]
+    assert [c["finish_reason"] for c in whole] == ["tool_calls", "stop"]
+    assert whole[0]["message"]["tool_calls"][0]["function"] == {"name": "look", "arguments": "{}"}
+    assert whole[1]["message"]["content"] == "Hm"
+    stream = gateway.chat({**request, "stream": True}).text.split("\n\n")
+    choices = [json.loads(line.removeprefix("data: "))["choices"][0] for line in stream if "choices" in line]
+    assert [c["index"] for c in choices if "role" in c["delta"]] == [0, 1]
+    assert [(c["index"], c["finish_reason"]) for c in choices if c["finish_reason"]] == [(0, "tool_calls"), (1, "stop")]
+
+
+def test_a_cached_answer_says_so_and_costs_no_tokens(gateway: Gateway) -> None:
+    key = gateway.key("tokens/day=1000")
+    first_answer, second = gateway.chat(BODY, key), gateway.chat(BODY, key)
+    assert (first_answer.headers["x-cache"], second.headers["x-cache"]) == ("miss", "exact")
+    assert second.headers["x-tokens-used"] == first_answer.headers["x-tokens-used"]
+    assert second.json()["choices"] == first_answer.json()["choices"]
+    assert second.json()["id"] != first_answer.json()["id"]
+    streamed = gateway.chat({**BODY, "stream": True}, key)
+    assert streamed.headers["x-cache"] == "exact"
+    assert "Hello world" in streamed.text
+
+
+def test_only_what_was_checked_reaches_the_backend(gateway: Gateway) -> None:
+    gateway.chat({**BODY, "temperature": 0.5, "user": "u", "gateway": {"tags": {"a": "b"}}})
+    sent = gateway.fake.requests[-1]
+    assert sent.body["temperature"] == 0.5
+    assert not {"user", "gateway", "prompt"} & sent.body.keys()
+    assert "authorization" not in sent.headers
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    "script",
+    [Script(delay=30.0), Script((HANG,)), Script((*words("Hel", "lo"), HANG))],
+    ids=["before the backend answers", "before the first event", "in the middle"],
+)
+def test_a_client_that_hangs_up_stops_the_backend_and_is_settled(
+    gateway: Gateway, script: Script, stream: bool
+) -> None:
+    key, before = gateway.key("tokens/day=1000"), len(gateway.fake.requests)
+    gateway.fake.plan(script)
+    body = json.dumps({**BODY, "stream": stream}).encode()
+    connection = gateway.connect()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+    connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    _until(lambda: len(gateway.fake.requests) > before)
+    seen = gateway.fake.requests[-1]
+    _until(lambda: seen.written == sum(len(step) for step in script.steps if isinstance(step, bytes)))
+    connection.close()
+    _until(lambda: seen.over.is_set())
+    assert seen.left_early
+    _until(lambda: _balance(gateway, key)["held"] == 0)
+    assert _balance(gateway, key)["used"] >= PROMPT_TOKENS  # the engine has read the prompt
+
+
+def _balance(gateway: Gateway, key: str) -> dict[str, int]:
+    answer = httpx2.get(f"{gateway.url}/v1/usage", headers={"authorization": f"Bearer {key}"})
+    balance: dict[str, int] = answer.json()["balances"][0]
+    return balance
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SOON
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.01)

@@ -1,0 +1,228 @@
+"""Every row of the error table, over real sockets: with its status before the first byte, as an event after it."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import openai
+import pytest
+
+from gateway.api.failure import wire_of
+from gateway.state import StateUnavailable
+from tests.fakes.backend import FIN, HANG, JSON, RST, Script, said, words
+from tests.gateway.api.conftest import Gateway
+from tests.gateway.api.hostile import BODIES, CANARY
+
+HI = [{"role": "user", "content": "Hi"}]
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+STRUCTURED = {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}}
+REFUSED = Script(
+    status=400, headers=JSON, steps=(b'{"error": {"message": "no", "type": "BadRequestError", "code": 400}}',)
+)
+FULL = Script(status=503, headers=JSON, steps=(b"{}",))
+
+# Before the first byte: body beyond model and messages, the tenant's limits, the backend's script; status, type, code.
+Row = tuple[dict[str, Any], tuple[str, ...], Script | None, int, str, str]
+INVALID = "invalid_request_error"
+ROWS: dict[str, Row] = {
+    "unpriced": ({"model": "unpriced"}, ("usd/day=1",), None, 403, "permission_error", "not_allowed"),
+    "unknown model": ({"model": "gpt"}, (), None, 404, INVALID, "model_not_found"),
+    "unknown prompt": ({"prompt": {"id": "nope"}}, (), None, 404, INVALID, "prompt_not_found"),
+    "unknown collection": (
+        {"gateway": {"retrieve": {"collection": "x"}}},
+        (),
+        None,
+        404,
+        INVALID,
+        "collection_not_found",
+    ),
+    "unknown field": ({"nonsense": 1}, (), None, 400, INVALID, "invalid_value"),
+    "unknown gateway field": ({"gateway": {"nonsense": 1}}, (), None, 400, INVALID, "invalid_value"),
+    "bad variable": ({"prompt": {"id": "classify-ticket"}}, (), None, 400, INVALID, "invalid_value"),
+    "larger than ever allowed": ({}, ("tokens/request=10",), None, 413, INVALID, "request_too_large"),
+    "minute used up": ({}, ("requests/minute=0",), None, 413, INVALID, "request_too_large"),
+    "not cached": ({"gateway": {"cache": "only"}}, (), None, 504, "api_error", "not_cached"),
+    "refused by the backend": ({}, (), REFUSED, 400, INVALID, "invalid_value"),
+    "backends full": ({}, (), FULL, 503, "overloaded_error", "overloaded"),
+    "every backend down": ({}, (), Script((RST,)), 502, "api_error", "backend_unavailable"),
+    "backend too slow": ({}, (), Script((HANG,)), 504, "api_error", "backend_timeout"),
+}
+
+# After it: what the request adds, what the backend does; then the same failure's status when nothing was sent yet.
+Late = tuple[dict[str, Any], Script, int, str]
+LATE: dict[str, Late] = {
+    "reset": ({}, Script((*words("Hel"), RST)), 502, "backend_unavailable"),
+    "closed early": ({}, Script((*words("Hel"), FIN)), 502, "backend_unavailable"),
+    "stalled": ({}, Script((*words("Hel"), HANG)), 504, "backend_timeout"),
+    "nonsense": ({}, Script((*words("Hel"), b"data: {\n\n")), 502, "backend_unavailable"),
+    "cut by length": (
+        {"gateway": {"on_length": "error"}},
+        Script(said("Hel", finish="length")),
+        502,
+        "output_truncated",
+    ),
+    "no JSON": (STRUCTURED, Script(said("Hel")), 502, "output_invalid"),
+    "not its schema": (STRUCTURED, Script(said('{"a": "1"}')), 502, "output_invalid"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_before_the_first_byte_a_failure_has_its_status(gateway: Gateway, row: Row, stream: bool) -> None:
+    extra, limits, script, status, kind, code = row
+    gateway.fake.plan(*([script] if script else []))
+    answer = gateway.chat({"model": "small", "messages": HI, "stream": stream, **extra}, gateway.key(*limits))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (status, kind, code)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-should-retry"] in ("true", "false")
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert error["message"].endswith(".")
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_after_the_first_byte_a_failure_is_one_event_without_an_end(gateway: Gateway, late: Late) -> None:
+    extra, script, status, code = late
+    body = {"model": "small", "messages": HI, **extra}
+    gateway.fake.plan(script, script)
+    whole = gateway.chat(body)
+    assert (whole.status_code, whole.json()["error"]["code"]) == (status, code)
+    stream = gateway.chat({**body, "stream": True})
+    assert stream.status_code == 200
+    *before, error = [json.loads(line.removeprefix("data: ")) for line in stream.text.split("\n\n") if line]
+    assert before
+    assert all(chunk["choices"][0]["finish_reason"] is None for chunk in before)
+    assert error == whole.json()
+    row = gateway.admin("GET", f"/requests/{stream.headers['x-request-id']}").json()
+    assert (row["status"], row["error"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind", "code", "retry"),
+    [
+        ("requests/minute=1", "rate_limit_error", "rate_limit_exceeded", "true"),
+        ("tokens/minute=80", "rate_limit_error", "rate_limit_exceeded", "true"),
+        ("requests/day=1", "insufficient_quota", "budget_exceeded", "false"),
+        ("tokens/month=80", "insufficient_quota", "budget_exceeded", "false"),
+    ],
+)
+def test_a_used_up_limit_says_which_and_when_it_resets(
+    gateway: Gateway, limit: str, kind: str, code: str, retry: str
+) -> None:
+    key, body = gateway.key(limit), {"model": "small", "messages": HI, "gateway": {"cache": "skip"}}
+    for _ in range(2):  # should a minute end between the two, the third still meets a used one
+        answers = [gateway.chat(body, key) for _ in range(2)]
+        if answers[-1].status_code == 429:
+            break
+    error = answers[-1].json()["error"]
+    assert (answers[-1].status_code, error["type"], error["code"]) == (429, kind, code)
+    assert "resets at" in error["message"]
+    assert answers[-1].headers["x-should-retry"] == retry
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert int(answers[-1].headers["retry-after-ms"]) >= 1
+
+
+def test_a_prompt_beyond_the_window(gateway: Gateway) -> None:
+    with _tokens(gateway, 5000):
+        answer = gateway.chat({"model": "small", "messages": HI})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "context_length_exceeded")
+    assert "5000" in error["message"]
+    assert "4096" in error["message"]
+
+
+@contextmanager
+def _tokens(gateway: Gateway, count: int) -> Iterator[None]:
+    """The backend counts every prompt as this long."""
+    usual = gateway.fake.answers["/tokenize"]
+    counted = json.dumps({"count": count, "max_model_len": 4096, "tokens": [], "token_strs": None}).encode()
+    gateway.fake.answers["/tokenize"] = Script((counted,), headers=JSON)
+    try:
+        yield
+    finally:
+        gateway.fake.answers["/tokenize"] = usual
+
+
+def test_a_body_over_the_limit(gateway: Gateway) -> None:
+    answer = gateway.chat({"model": "small", "messages": [{"role": "user", "content": "x" * 2**20}]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_hostile_body_is_a_bad_request_and_reaches_no_backend(gateway: Gateway, body: bytes) -> None:
+    before = len(gateway.fake.requests)
+    answer = gateway.chat(body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_value")
+    assert CANARY not in answer.text
+    assert len(gateway.fake.requests) == before
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"authorization": "Bearer tg_0_0"}, {"x-api-key": "tg_0_0"}, {"authorization": "\xff"}]
+)
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/chat/completions", "/v1/models", "/v1/models/small", "/v1/usage", "/admin/tenants", "/admin/keys", "/admin/usage",
+     "/admin/requests/x", "/admin/cache/purge", "/admin/keys/x"],
+)  # fmt: skip
+def test_no_route_but_health_answers_without_a_key(gateway: Gateway, path: str, header: dict[str, str]) -> None:
+    import httpx2
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in header.items()]
+    before, statuses = len(gateway.fake.requests), set()
+    for method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT"):
+        for host in ("x", "x/?", "x/health/live#"):
+            answer = httpx2.request(method, gateway.url + path, headers=[*raw, (b"host", host.encode())])
+            statuses.add(answer.status_code)
+    assert statuses <= {401, 405}
+    assert 401 in statuses
+    assert len(gateway.fake.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "limits", "change"),
+    [
+        (openai.BadRequestError, (), {"temperature": 3}),
+        (openai.NotFoundError, (), {"model": "gpt"}),
+        (openai.PermissionDeniedError, ("usd/day=1",), {"model": "unpriced"}),
+        (openai.RateLimitError, ("requests/day=1",), {}),
+        (openai.APIStatusError, ("tokens/request=1",), {}),
+    ],
+)
+def test_openais_client_raises_its_own_classes(
+    gateway: Gateway, error: type[openai.APIStatusError], limits: tuple[str, ...], change: dict[str, Any]
+) -> None:
+    client = gateway.openai(*limits)
+    request: dict[str, Any] = {"model": "small", "messages": HI, **change}
+    with pytest.raises(error) as raised:
+        for _ in range(2):
+            client.chat.completions.create(**request)
+    assert raised.value.request_id
+    assert raised.value.request_id.startswith("req_")
+    assert raised.value.code
+
+
+def test_openais_client_sees_a_wrong_key_and_a_broken_stream(gateway: Gateway) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        gateway.openai().with_options(api_key="tg_no_key").models.list()
+    gateway.fake.plan(Script((*words("Hel"), RST)))
+    stream = gateway.openai().chat.completions.create(
+        model="small", messages=[{"role": "user", "content": "Hi"}], stream=True
+    )
+    said_so_far = ""
+    with pytest.raises(openai.APIError) as raised:
+        for chunk in stream:
+            said_so_far += chunk.choices[0].delta.content or ""
+    assert said_so_far == "Hel"
+    assert raised.value.code == "backend_unavailable"
+
+
+def test_a_bug_is_logged_once_and_a_refusal_never(caplog: pytest.LogCaptureFixture) -> None:
+    assert wire_of(KeyError(CANARY), "req_1").code == "internal_error"
+    assert len(caplog.records) == 1
+    assert wire_of(StateUnavailable(CANARY), "req_1").code == "state_unavailable"
+    assert wire_of(asyncio.InvalidStateError(), "req_1").status == 500
+    assert len(caplog.records) == 2
+    assert CANARY not in caplog.text
