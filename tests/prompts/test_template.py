@@ -95,7 +95,7 @@ def test_headers_of_the_shipped_templates() -> None:
     assert answer.sampling == {"temperature": 0, "max_tokens": 128}
     assert answer.retrieve is not None
     assert (answer.retrieve.collection, answer.retrieve.top_k) == ("docs", 4)
-    for id, tokens in (("classify-ticket", 200), ("review-diff", 1000)):
+    for id, tokens in (("classify-ticket", 300), ("review-diff", 2000)):
         assert fronts[id].sampling == {"temperature": 0, "max_tokens": tokens}
         assert (fronts[id].question, fronts[id].cache, fronts[id].on_length) == (None, "exact", "error")
 
@@ -113,8 +113,9 @@ COMMENT: dict[str, Any] = {"file": "x.py", "line": 1, "severity": "note", "messa
         ("classify-ticket", TICKET | {"more": 1}, False),
         ("classify-ticket", {"category": "billing", "severity": "low"}, False),
         ("review-diff", {"comments": []}, True),
-        ("review-diff", {"comments": [COMMENT] * 20}, True),
-        ("review-diff", {"comments": [COMMENT] * 21}, False),
+        ("review-diff", {"comments": [COMMENT] * 10}, True),
+        ("review-diff", {"comments": [COMMENT] * 11}, False),
+        ("review-diff", {"comments": [COMMENT | {"message": "m" * 301}]}, False),
         ("review-diff", {"comments": [COMMENT | {"line": 0}]}, False),
         ("review-diff", {"comments": [COMMENT | {"severity": "fatal"}]}, False),
         ("review-diff", {"comments": [{"file": "x.py"}]}, False),
