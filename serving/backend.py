@@ -68,10 +68,14 @@ class Backend:
         )
         async with asked as pieces:
             while piece := await self._connection.piece(pieces, clock):
-                for payload in self._payloads(decoder, piece):
+                with self._whole_events():
+                    payloads = decoder.feed(piece)
+                for payload in payloads:
                     clock.tick()
                     for event in reader.read(payload):
                         yield event
+            with self._whole_events():
+                decoder.close()
             yield reader.end()
 
     async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Completion:
@@ -127,9 +131,10 @@ class Backend:
             raise BackendBroken(self.name, f"the answer to {path} is larger than {MAX_ANSWER_BYTES} bytes")
         return answer
 
-    def _payloads(self, decoder: Decoder, piece: bytes) -> list[bytes]:
+    @contextmanager
+    def _whole_events(self) -> Iterator[None]:
         try:
-            return decoder.feed(piece)
+            yield
         except ValueError as error:
             raise BackendBroken(self.name, str(error)) from error
 

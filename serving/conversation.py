@@ -59,8 +59,7 @@ def _message(message: object, content_format: ContentFormat) -> Message:
     parts = [_part(part) for part in _parts(message)]
     if role == "system":
         parts = [part for part in map(_without_billing_header, parts) if part is not None]
-    as_text = content_format == "string" or role == "tool"
-    parsed: Message = {"role": role, "content": "\n".join(parts) if as_text else [_text_part(part) for part in parts]}
+    parsed: Message = {"role": role, "content": _content(role, parts, content_format)}
     if role == "assistant":
         _add_assistant(parsed, message)
     elif role == "tool" and "tool_call_id" in message:
@@ -97,8 +96,13 @@ def _part(part: object) -> str:
     return text
 
 
-def _text_part(text: str) -> Message:
-    return {"type": "text", "text": text}
+def _content(role: str, parts: list[str], content_format: ContentFormat) -> str | list[Message]:
+    """As one string, without its empty parts; or as parts, except what a tool answered, which is always a string."""
+    if content_format == "string":
+        return "\n".join(part for part in parts if part)
+    if role == "tool":
+        return "\n".join(parts)
+    return [{"type": "text", "text": part} for part in parts]
 
 
 def _without_billing_header(text: str) -> str | None:

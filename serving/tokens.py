@@ -28,6 +28,7 @@ LONG_TEXT_CHARS = 64 * 1024  # a few milliseconds of counting; more than that mu
 # English is some 4 bytes a token, code 3, CJK 2 to 3, random letters 2: half of the bytes is rarely exceeded.
 BYTES_PER_TOKEN = 2
 TOKENS_PER_MESSAGE = 16  # what templates put around a message
+TOKENS_FOR_TOOLS = 256  # what they say about tools in general, before the first one
 
 
 Source = Literal["exact", "estimate"]
@@ -81,6 +82,7 @@ class LocalTokens:
 
     def text(self, text: str) -> int:
         try:
+            text.encode()  # tiktoken would replace what the server refuses
             return self._vocabulary.count(text)
         except UnicodeEncodeError as error:
             raise PromptRefused("a text holds half of a surrogate pair, which is no character") from error
@@ -119,6 +121,7 @@ class EstimateTokens:
         messages, tools = request.get("messages"), request.get("tools")
         said = orjson.dumps([messages, tools or []]).decode()
         around = TOKENS_PER_MESSAGE * (len(messages) + 1 if isinstance(messages, list) else 1)
+        around += TOKENS_FOR_TOOLS if tools else 0
         return Count(_estimate(said) + around, "estimate")
 
     def text(self, text: str) -> int:

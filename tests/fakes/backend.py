@@ -114,9 +114,13 @@ class Seen:
 
 
 class FakeBackend:
-    """Listens on 127.0.0.1 while its block lasts. `answers` are the scripts of the other paths."""
+    """Listens on 127.0.0.1 while its block lasts, on a free port if none is given.
 
-    def __init__(self) -> None:
+    `answers` are the scripts of the other paths.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
         self.requests: list[Seen] = []
         self.connections = 0
         self.answers = {
@@ -132,7 +136,7 @@ class FakeBackend:
         self._plan.extend(scripts)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 

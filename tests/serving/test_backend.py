@@ -90,6 +90,7 @@ def test_neither_the_key_nor_the_host_is_shown() -> None:
         Script((*words("a"), DONE)),
         Script((b": only a comment\n\n",)),
         Script(()),
+        Script((*said("a"), b"data: {")),
     ],
     ids=[
         "gzip",
@@ -104,6 +105,7 @@ def test_neither_the_key_nor_the_host_is_shown() -> None:
         "no-finish",
         "comment",
         "empty",
+        "half-event",
     ],
 )
 def test_every_broken_stream_is_told_apart_from_an_answer(script: Script) -> None:

@@ -1,7 +1,6 @@
 """Our rendering against vLLM's own, on the same templates and requests, to the letter."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,65 +10,10 @@ import pytest
 from serving.conversation import PromptRefused
 from serving.probes import PROBES
 from serving.template import Template, Templates
-from tests.conftest import ENGINE_PYTHON
+from tests.serving.conftest import REQUESTS, SOURCES
 
 CONTROL = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-SOURCES = {path.stem: path.read_text() for path in (Path(__file__).parent / "templates").glob("*.jinja")}
-
 _USER = {"role": "user", "content": "Hi"}
-_BOT = {"role": "assistant", "content": "one, two "}
-# What the probes leave out: odd shapes that vLLM accepts or refuses.
-ODD: Mapping[str, Mapping[str, Any]] = {
-    "custom role": {"messages": [{"role": "narrator", "content": "Once"}]},
-    "alternating": {"messages": [{"role": "system", "content": "S"}, _USER, _BOT, _USER]},
-    "effort": {"messages": [_USER], "reasoning_effort": "high"},
-    "no effort": {"messages": [_USER], "reasoning_effort": "none"},
-    "old reasoning": {"messages": [_USER, {**_BOT, "reasoning_content": "hm"}, _USER]},
-    "refusal part": {"messages": [_USER, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
-    "null text": {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}, {**_BOT, "content": []}]},
-    "arguments as text": {
-        "messages": [
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}, "index": 0}
-                    for arguments in ('{"b": 1, "a": [2]}', "[1]", "", "{", "7", "null")
-                ],
-            }
-        ]
-    },
-    "tool with more": {
-        "messages": [_USER],
-        "tools": [{"type": "function", "function": {"name": "f", "strict": True, "other": 1}, "more": 2}],
-    },
-    "billing line": {"messages": [{"role": "system", "content": "x-anthropic-billing-header: a\nBe kind."}, _USER]},
-    "only a billing line": {"messages": [{"role": "system", "content": "x-anthropic-billing-header: a"}, _USER]},
-    "continued parts": {
-        "messages": [_USER, {"role": "assistant", "content": [{"type": "text", "text": "one "}]}],
-        "continue_final_message": True,
-        "add_generation_prompt": False,
-    },
-    "continued and prompted": {
-        "messages": [_USER, _BOT],
-        "continue_final_message": True,
-        "add_generation_prompt": True,
-    },
-    "developer first and last": {
-        "messages": [{"role": "developer", "content": "A", "tools": []}, _USER, {"role": "developer", "content": ""}]
-    },
-    "no messages": {"messages": []},
-}
-REQUESTS = {**PROBES, **ODD}
-
-
-@pytest.fixture(scope="module")
-def oracle(model_dir: Path) -> Any:
-    """vLLM's word on every template and request."""
-    asked = json.dumps({"model_dir": str(model_dir), "templates": SOURCES, "requests": REQUESTS})
-    script = Path(__file__).with_name("oracle.py")
-    answered = subprocess.run([ENGINE_PYTHON, script], input=asked, capture_output=True, text=True, check=False)
-    assert answered.returncode == 0, answered.stderr[-2000:]
-    return json.loads(answered.stdout[answered.stdout.index('{"') :])
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -83,47 +27,6 @@ def rendered(template: Template, request: Mapping[str, Any]) -> str | None:
         return template.render(request)
     except PromptRefused:
         return None
-
-
-def test_the_oracle_saw_both_forms_of_content(oracle: Any) -> None:
-    assert {name: said["format"] for name, said in oracle.items()} == {
-        "parts": "openai",
-        "macro": "openai",
-        "strict": "string",
-        "everything": "string",
-    }
-
-
-@pytest.mark.parametrize(
-    "messages",
-    [
-        None,
-        "text",
-        7,
-        {},
-        [7],
-        [{}],
-        [{"role": 7}],
-        [{"role": "user", "content": 7}],
-        [{"role": "user", "content": [7]}],
-        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}],
-        [{"role": "user", "content": [{"type": "text", "text": 7}]}],
-        [{"role": "user", "content": [{"type": []}]}],
-        [{"role": "assistant", "tool_calls": 7}],
-        [{"role": "assistant", "tool_calls": [7]}],
-        [{"role": "assistant", "tool_calls": [{"function": {}}]}],
-        [{"role": "assistant", "tool_calls": [{"function": 7}]}],
-    ],
-)
-def test_nonsense_is_refused(messages: Any) -> None:
-    with pytest.raises(PromptRefused):
-        Template(SOURCES["everything"], CONTROL).render({"messages": messages})
-
-
-@pytest.mark.parametrize("tools", [7, [7], [{}], [{"function": {}}], [{"function": 7}], {"a": 1}])
-def test_tools_that_make_no_sense_are_refused(tools: Any) -> None:
-    with pytest.raises(PromptRefused):
-        Template(SOURCES["everything"], CONTROL).render({"messages": [_USER], "tools": tools})
 
 
 def test_a_refusal_gives_the_templates_reason() -> None:

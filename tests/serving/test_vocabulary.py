@@ -13,7 +13,10 @@ from serving import vocabulary
 from serving.vocabulary import SAMPLES, ByteLevel, Library
 
 CONTROL = ["<|end|>", "<|end|>x", "[INST]"]
-WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 split = pre_tokenizers.Split(Regex(WORDS), "isolated")
 bare = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 TEXT = [*SAMPLES, Path(__file__).read_text(), Path(vocabulary.__file__).read_text()]
@@ -131,10 +134,10 @@ def test_a_limit_saved_in_the_file_does_not_cut_the_count(tmp_path: Path) -> Non
 )
 def test_a_file_that_is_no_tokenizer_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes(content)
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match="is not a tokenizer"):
         vocabulary.load(tmp_path)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="tokenizer.json"):
+    with pytest.raises(OSError, match=r"tokenizer\.json"):
         vocabulary.load(tmp_path)
