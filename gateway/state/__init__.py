@@ -1,6 +1,6 @@
 """What must outlive a request, behind four small protocols: `Keys`, `Budgets`, `Answers`, `Journal`.
 
-Each has an SQLite and a Redis implementation, and one suite of tests (tests/contracts/test_state.py) runs over both.
+Each has an SQLite and a Redis implementation, and one suite of tests (tests/contracts) runs over both.
 The protocols know neither HTTP nor prompts. Amounts are whole numbers: requests, tokens, and nano-dollars
 (1e-9 USD) for the unit `usd`. Times are seconds since the epoch (UTC).
 
@@ -256,7 +256,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The four, and how to close them (awaited; later calls raise StateUnavailable)."""
+    """The four, and how to close them (to be awaited, once)."""
 
     keys: Keys
     budgets: Budgets

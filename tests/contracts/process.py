@@ -1,4 +1,4 @@
-"""A process of its own on a store, for tests that kill it or race several: `python process.py WHAT URL [NAME COUNT]`.
+"""A process of its own on a store, for tests that kill it or race several: `process.py WHAT URL [NAME COUNT]`.
 
 hold     hold 10 tokens, checkpoint 4, say so, and live on
 write    journal rows for ever, naming each once it is acknowledged

@@ -183,6 +183,16 @@ def test_one_request_held_many_times_at_once_is_held_once(play: Play) -> None:
     play(scenario)
 
 
+def test_one_request_refused_many_times_at_once_is_refused_each_time(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        same = hold("r", {"tokens": 51}, TOKENS)
+        refused = await asyncio.gather(*(state.budgets.hold(same) for _ in range(20)), return_exceptions=True)
+        assert {type(error) for error in refused} == {OverLimit}
+        assert await state.budgets.settle("r", {"tokens": 1}) == []
+
+    play(scenario)
+
+
 def test_settling_again_changes_nothing(play: Play) -> None:
     async def scenario(state: State) -> None:
         await state.budgets.hold(hold("r", {"tokens": 30}, TOKENS))

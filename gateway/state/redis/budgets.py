@@ -39,9 +39,8 @@ class RedisBudgets:
         self._hold = client.register_script(HOLD)
         self._checkpoint = client.register_script(CHECKPOINT)
         self._settle = client.register_script(SETTLE)
-        self._tenants: dict[
-            str, str
-        ] = {}  # request id -> tenant of the holds tried here, so that none need be searched
+        # Request id -> tenant, of the holds tried here and not settled yet: these need not be searched for.
+        self._tenants: dict[str, str] = {}
 
     async def hold(self, hold: Hold) -> list[Balance]:
         bounds = bind_hold(hold)
@@ -51,7 +50,7 @@ class RedisBudgets:
             admitted, *standings = await finished(self._ask(hold, bounds, counters))
         standing = balances(bounds, _standings(counters, standings))
         if not admitted:
-            del self._tenants[hold.request_id]
+            self._tenants.pop(hold.request_id, None)
             refuse(standing, hold.amounts)
             raise AssertionError("Redis refused what fits")  # the two sums are the same; never admit on a doubt
         return standing
@@ -123,16 +122,21 @@ class RedisBudgets:
 
     async def _open(self) -> list[tuple[str, str]]:
         """(tenant, request id) of every open hold."""
-        tenants = [name.decode() for name in await self._client.smembers(_HOLDERS)]
-        return [
-            (tenant, request_id.decode())
-            for tenant in tenants
-            for request_id in await self._client.smembers(tagged(tenant, "open"))
-        ]
+        found = await self._of_each_tenant(lambda pipeline, place: pipeline.smembers(place))
+        return [(tenant, request_id.decode()) for tenant, members in found for request_id in members]
 
     async def _search(self, request_id: str) -> str | None:
         """The tenant of an open hold that another process made."""
-        return next((tenant for tenant, found in await self._open() if found == request_id), None)
+        found = await self._of_each_tenant(lambda pipeline, place: pipeline.sismember(place, request_id))
+        return next((tenant for tenant, here in found if here), None)
+
+    async def _of_each_tenant(self, ask: Callable[[Any, str], Any]) -> list[tuple[str, Any]]:
+        """Each tenant with the reply to what is asked of its open holds."""
+        tenants = [name.decode() for name in await self._client.smembers(_HOLDERS)]
+        pipeline = self._client.pipeline(transaction=False)
+        for tenant in tenants:
+            ask(pipeline, tagged(tenant, "open"))
+        return list(zip(tenants, await pipeline.execute(), strict=True))
 
 
 def _key(tenant: str, counter: Counter) -> str:

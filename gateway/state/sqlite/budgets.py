@@ -4,6 +4,7 @@ A hold's row keeps the windows it was held in (`bounds`), the amounts, and what 
 while it is open. The row stays after the settlement, so that a repeated call finds it, and is forgotten after KEEP.
 """
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -54,8 +55,8 @@ class SqliteBudgets:
         await self._database.write(_forget)
         held = await self._database.read(_open)
         orphans = [request_id for request_id, owner in held if not alive(owner)]
-        for request_id in orphans:
-            await self._database.write(partial(_settle, request_id=request_id, spent=None))
+        settlements = (partial(_settle, request_id=request_id, spent=None) for request_id in orphans)
+        await asyncio.gather(*map(self._database.write, settlements))  # together: they share one commit
         return orphans
 
     async def open_holds(self) -> list[str]:
