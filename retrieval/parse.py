@@ -119,8 +119,8 @@ def _tidy(block: str) -> str:
 def _pdf(source: Source) -> Document:
     try:
         reader = PdfReader(io.BytesIO(source.data))
-        title = str((reader.metadata and reader.metadata.title) or "")
-        pages = [page.extract_text().encode("utf-8", "replace").decode().strip() for page in reader.pages]
+        title = _valid(str((reader.metadata and reader.metadata.title) or ""))
+        pages = [_valid(page.extract_text()).strip() for page in reader.pages]
     except Exception as error:  # over a broken file pypdf raises whatever it stumbles upon
         raise Unreadable(source.id, f"is encrypted or no valid PDF ({type(error).__name__})") from error
     text, marks = "", []
@@ -128,6 +128,11 @@ def _pdf(source: Source) -> Document:
         marks.append(Mark(2, f"page {number}", len(text), len(text)))
         text += page + "\n\n"
     return outline(source.id, text, marks, title)
+
+
+def _valid(text: str) -> str:
+    """Without the lone surrogates that a font's faulty table can give."""
+    return text.encode("utf-8", "replace").decode()
 
 
 FORMATS: Final[Mapping[str, Callable[[Source], Document]]] = {

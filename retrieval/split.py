@@ -104,6 +104,7 @@ def _packed(pieces: list[Span], count: Callable[[Span], int], fixed: int) -> Ite
             taken.append(piece)
             continue
         yield taken[0][0], taken[-1][1]
-        carried = [last for last in taken[1:][-1:] if count(last) - fixed <= OVERLAP]
-        taken = [*carried, piece] if carried and count((carried[0][0], piece[1])) <= LIMIT else [piece]
+        last = taken[-1]
+        carried = count(last) - fixed <= OVERLAP and count((last[0], piece[1])) <= LIMIT
+        taken = [last, piece] if carried else [piece]
     yield taken[0][0], taken[-1][1]

@@ -1,12 +1,15 @@
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retrieval import folder
 from retrieval.embed import Embedder
 from retrieval.index import Collection, Manifest, NoCollection
 from retrieval.ingest import NothingToIndex, Progress, build
@@ -14,6 +17,7 @@ from retrieval.ingest import NothingToIndex, Progress, build
 ROOT = Path(__file__).parents[2]
 BUILD = """
 import sys
+import threading
 from pathlib import Path
 from retrieval.embed import Embedder
 from retrieval.ingest import build
@@ -76,14 +80,16 @@ def test_bad_files_are_reported_and_do_not_stop_the_others(documents: Folder, tm
     documents.write("script.html", "<script>alert('only this')</script>")
     documents.write("broken.pdf", "%PDF-1.7 broken")
     documents.write("empty.txt", "")
+    documents.write(os.fsdecode(b"caf\xe9.md"), "# A\n\nThe name of this file is not UTF-8.\n")
     documents.write("latin.txt", "caf\xe9".encode("latin-1"))
     (documents.source / "outside.md").symlink_to(tmp_path / "secret.md")
     manifest = documents.build()
-    assert (manifest.documents, len(manifest.failures)) == (1, 5)
+    assert (manifest.documents, len(manifest.failures)) == (2, 5)
+    assert "caf\\xe9.md" in manifest.sources
     reported = {step.document: step.reason for step in documents.steps if step.step == "left_out"}
     assert reported == manifest.failures
     assert "link out of the folder" in reported["outside.md"]
-    assert documents.find("anything at all") == "This page is fine."
+    assert documents.find("Is this page fine?") == "This page is fine."
     documents.build()  # nothing changed: the same complaints, no work
     assert {step.document: step.reason for step in documents.steps if step.step == "left_out"} == reported
     assert documents.steps[-1].step == "unchanged"
@@ -111,6 +117,24 @@ def test_only_what_changed_is_embedded_again(documents: Folder) -> None:
     ]
     assert len(kept) == 5
     assert all(np.array_equal(old, new) for old, new in kept)
+
+
+def test_the_same_text_twice_is_embedded_once(documents: Folder) -> None:
+    documents.write("a.md", "# A\n\nText of the page.\n")
+    documents.write("b.md", "# A\n\nText of the page.\n")
+    assert documents.build().passages == 2
+    assert documents.embedded() == 1
+
+
+def test_a_build_waits_for_the_one_before(documents: Folder) -> None:
+    documents.write("a.md", "# A\n\nText of the page.\n")
+    second = threading.Thread(target=documents.build)
+    with folder.exclusive(documents.target):
+        second.start()
+        second.join(0.5)
+        assert documents.steps == []
+    second.join(60)
+    assert documents.embedded() == 1
 
 
 def test_a_second_build_changes_nothing_and_loads_no_model(documents: Folder) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from retrieval.document import Document, Source, outline
 from retrieval.embed import Embedder
 from retrieval.parse import parse
-from retrieval.split import HEADING_LIMIT, LIMIT, OVERLAP, split
+from retrieval.split import HEADING_LIMIT, LIMIT, MAX_CHARS, OVERLAP, split
 
 
 def markdown(text: str) -> Document:
@@ -47,6 +47,20 @@ def test_a_long_paragraph_is_cut_between_sentences_and_carries_one_over(embedder
         assert shared.count("Sentence") == 1
         assert after.text.startswith(shared)
         assert embedder.tokens(shared) - 2 <= OVERLAP
+
+
+def test_nothing_is_carried_over_where_the_next_piece_needs_all_the_room(embedder: Embedder) -> None:
+    long, short, full = paragraph("tokens", 10), paragraph("caches", 1), paragraph("budgets", 17)
+    passages = split(markdown(f"# T\n\n{long}\n\n{short}\n\n{full}\n"), embedder.tokens)
+    assert [passage.text for passage in passages] == [f"{long}\n\n{short}", full]
+
+
+def test_the_tokens_of_a_whole_book_are_never_counted(embedder: Embedder) -> None:
+    def tokens(text: str) -> int:
+        assert len(text) <= MAX_CHARS + 100
+        return embedder.tokens(text)
+
+    assert len(split(outline("book.txt", "word " * 20_000, []), tokens)) > 100
 
 
 def test_a_heading_path_longer_than_a_passage_loses_its_outer_end(embedder: Embedder) -> None:
