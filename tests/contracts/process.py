@@ -2,7 +2,7 @@
 
 hold     hold 10 tokens, checkpoint 4, say so, and live on
 write    journal rows for ever, naming each once it is acknowledged
-race     ask COUNT times for one token as NAME, then say how many were admitted
+race     say ready, wait for a line, ask COUNT times for one token as NAME, say how many were admitted
 """
 
 import asyncio
@@ -45,7 +45,9 @@ async def race(state: State, name: str, count: int) -> None:
             return False
         return True
 
-    print(sum(await asyncio.gather(*map(admitted, range(count)))), flush=True)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(sum([await admitted(number) for number in range(count)]), flush=True)
 
 
 async def main(what: str, url: str, *rest: str) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """A process of `process.py`; killed at the end."""
     command = [sys.executable, "-m", "tests.contracts.process", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         try:
             yield running
         finally:
@@ -40,6 +40,12 @@ async def on(url: str, scenario: Callable[[State], Awaitable[None]]) -> None:
 def said(running: "subprocess.Popen[str]") -> str:
     assert running.stdout is not None
     return running.stdout.readline().strip()
+
+
+def tell(running: "subprocess.Popen[str]") -> None:
+    assert running.stdin is not None
+    running.stdin.write("\n")
+    running.stdin.flush()
 
 
 def test_a_killed_process_has_its_hold_settled_at_the_checkpoint(shared_url: str) -> None:
@@ -81,11 +87,10 @@ def test_processes_that_race_for_a_budget_share_it_exactly(shared_url: str) -> N
         assert (balance.used, balance.held) == (0, TOKENS.amount)
         assert len(await state.budgets.open_holds()) == TOKENS.amount
 
-    with (
-        process("race", shared_url, "a", "40") as a,
-        process("race", shared_url, "b", "40") as b,
-        process("race", shared_url, "c", "40") as c,
-        process("race", shared_url, "d", "40") as d,
-    ):
-        assert sum(int(said(running)) for running in (a, b, c, d)) == TOKENS.amount
+    with ExitStack() as stack:
+        racers = [stack.enter_context(process("race", shared_url, name, "40")) for name in "abcd"]
+        assert [said(racer) for racer in racers] == ["ready"] * 4
+        for racer in racers:
+            tell(racer)
+        assert sum(int(said(racer)) for racer in racers) == TOKENS.amount
     asyncio.run(on(shared_url, look))

@@ -2,7 +2,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,21 @@ def test_reads_do_not_wait_for_a_write(tmp_path: Path) -> None:
         gate.set()
         await slow
         assert await database.read(notes) == ["before", "after"]
+
+    play(tmp_path / "state.db", scenario)
+
+
+def test_a_transaction_has_the_file_to_itself_from_its_start(tmp_path: Path) -> None:
+    """What it reads first still holds when it writes: no other process may write in between."""
+
+    def read(db: sqlite3.Connection) -> None:
+        notes(db)
+        elsewhere = closing(sqlite3.connect(tmp_path / "state.db", timeout=0))
+        with elsewhere as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO notes VALUES ('between')")
+
+    async def scenario(database: Database) -> None:
+        await database.write(read)
 
     play(tmp_path / "state.db", scenario)
 
