@@ -82,7 +82,7 @@ class Cache:
     async def _similar(self, call: Call, slot: Slot) -> Hit | Miss:
         """The nearest question of the partition, if it is near enough and nothing speaks against it."""
         if slot.vector is None:
-            return Miss("the question is longer than the embedder reads", slot=slot)
+            return Miss("the embedder cannot read the question whole", slot=slot)
         nearest = await self._neighbours.nearest(slot.partition, np.frombuffer(slot.vector, np.float32), call.at)
         if nearest is None:
             return Miss("no earlier question of this kind", slot=slot)
