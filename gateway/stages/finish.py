@@ -13,8 +13,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from gateway.exchange import Call, Packed, Plan
+from gateway.stages.check import reason
 from gateway.stages.route import Route
-from serving.events import Delta, End, Event, Start, Usage
+from serving.events import Delta, End, Event, Fold, Start, Usage
 
 LENGTH = "length"
 
@@ -40,15 +41,15 @@ class Finish:
 
     async def _retry(self, call: Call, packed: Packed, plan: Plan) -> AsyncGenerator[Event, None]:
         held: list[Event] = []
-        usage = Usage()
+        answer, usage = Fold(), Usage()
         async with aclosing(self._route(call, packed, plan.output)) as first:
             async for event in first:
                 held.append(event)
-                if isinstance(event, Delta) and event.usage:
-                    yield Delta(event.index, {}, usage=event.usage)  # for the ledger, should the client leave meanwhile
-                if isinstance(event, End):
-                    usage = event.usage or usage
-        if not _cut(held[-1]):
+                answer.add(event)
+                if not isinstance(event, Start) and event.usage:
+                    usage = event.usage
+                    yield Delta(0, {}, usage=usage)  # for the ledger: the client may leave, the second one may fail
+        if not any(reason(choice) == LENGTH for choice in answer.completion().choices):
             for event in held:
                 yield event
             return
@@ -77,8 +78,8 @@ class Finish:
                         return
 
 
-def _cut(event: Event) -> bool:
-    return isinstance(event, End) and any(stop.finish_reason == LENGTH for stop in event.stops)
+def _cut(end: End) -> bool:
+    return any(stop.finish_reason == LENGTH for stop in end.stops)
 
 
 def _added(event: Event, usage: Usage) -> Event:
