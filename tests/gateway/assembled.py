@@ -1,0 +1,247 @@
+"""A whole gateway without its HTTP edge, put together by `gateway.app.start`: everything real but the backend.
+
+It runs in a background thread with its own event loop, so that tests are plain functions. `ask` reads one call to its
+end; a test that leaves early, cancels or races passes its own coroutine to `do`. Every call made by `call` is of a
+tenant of its own, so that its budgets and its cache partition are its own.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from gateway.app import start
+from gateway.exchange import Answer, Call, Caller, Closed, Opened, Options, PromptRef
+from gateway.runtime import Runtime
+from gateway.settings import Settings
+from gateway.state import Balance
+from gateway.state.limits import parse_limit
+from gateway.tracing import Trace
+from serving.events import Delta
+from tests.fakes.backend import FakeBackend, Seen
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+CHAT = "/v1/chat/completions"
+LIMITS = ("tokens/day=1000000", "requests/day=1000", "usd/day=100")
+PRICES = {"input": 1.0, "output": 2.0, "cached": 0.1}
+WAIT_S = 60.0  # for whatever a test waits for; a loaded machine may be slow, nothing here measures time
+POLL_S = 0.01
+POLLS = int(WAIT_S / POLL_S)
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Outcome:
+    """What one call gave: the answers in their order and the failure that ended them, if one did."""
+
+    call: Call
+    answers: list[Answer]
+    error: Exception | None
+
+    @property
+    def closed(self) -> Closed:
+        last = self.answers[-1] if self.answers else None
+        assert isinstance(last, Closed), self.error
+        return last
+
+    @property
+    def opened(self) -> Opened:
+        first = self.answers[0]
+        assert isinstance(first, Opened)
+        return first
+
+    @property
+    def streamed(self) -> str:
+        """The text of the deltas, joined: what a client of the stream reads."""
+        return "".join(answer.text for answer in self.answers if isinstance(answer, Delta))
+
+    @property
+    def text(self) -> str:
+        return str(self.closed.completion.choices[0].message["content"])
+
+    @property
+    def cache(self) -> dict[str, Any]:
+        return dict(self.closed.gateway["cache"])
+
+
+@dataclass
+class Assembled:
+    """One running gateway. `fake` is its first backend, `spare` another."""
+
+    runtime: Runtime
+    fake: FakeBackend
+    spare: FakeBackend
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns or raises, run in the gateway's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_S)
+
+    def ask(self, text: "str | Call | None" = "Hi", **changes: Any) -> Outcome:
+        """One call, read to its end."""
+        return self.do(self.reading(text if isinstance(text, Call) else call(text, **changes)))
+
+    async def reading(self, asked: Call) -> Outcome:
+        answers: list[Answer] = []
+        try:
+            async with aclosing(self.runtime.pipeline.run(asked)) as running:
+                async for answer in running:
+                    answers.append(answer)
+        except Exception as error:
+            return Outcome(asked, answers, error)
+        return Outcome(asked, answers, None)
+
+    async def leaving(self, asked: Call, after: int) -> None:
+        """Read so many answers, then close the stream."""
+        async with aclosing(self.runtime.pipeline.run(asked)) as running:
+            for _ in range(after):
+                await anext(running)
+
+    def chats(self) -> list[Seen]:
+        """The chat requests that reached the first backend."""
+        return [seen for seen in self.fake.requests if seen.path == CHAT]
+
+    def row(self, asked: Call) -> dict[str, Any]:
+        """The journal's row of a call, with `detail` parsed."""
+        row = self.do(self.runtime.state.journal.read(asked.request_id))
+        assert row is not None, "the call has no row"
+        return row | {"detail": orjson.loads(row["detail"])}
+
+    def stages(self, asked: Call) -> list[str]:
+        return [stage["stage"] for stage in self.row(asked)["detail"]["stages"]]
+
+    def balances(self, caller: Caller, at: float | None = None) -> dict[tuple[str, str, str], Balance]:
+        """Where the caller's limits stand at a time, now by default, by scope, unit and window."""
+        read = self.runtime.state.budgets.balances(
+            caller.tenant, caller.key, caller.tenant_limits, caller.key_limits, at or time.time()
+        )
+        return {(b.scope, b.limit.unit, b.limit.window): b for b in self.do(read)}
+
+    def assert_settled(self, *calls: Call) -> None:
+        """Nothing is held, each call has its one row, and the balances are the sums of the journal."""
+        assert self.do(self.runtime.state.budgets.open_holds()) == []
+        rows = self.do(self.runtime.state.journal.latest(1000, calls[0].caller.tenant))
+        assert sorted(row["request_id"] for row in rows) == sorted(c.request_id for c in calls)
+        admitted = [c for c in calls if self._admitted(c)]
+        sums = {
+            "requests": len(admitted),
+            "tokens": sum(row["input_tokens"] + row["output_tokens"] for row in rows),
+            "usd": sum(row["cost_nano"] or 0 for row in rows),
+        }
+        for (_, unit, window), balance in self.balances(calls[0].caller, calls[0].at).items():
+            assert balance.held == 0
+            assert balance.used == (0 if window == "request" else sums[unit]), (unit, window)
+
+    def _admitted(self, asked: Call) -> bool:
+        return any(s["stage"] == "hold" and "error" not in s for s in self.row(asked)["detail"]["stages"])
+
+
+def caller(tenant: str | None = None, limits: tuple[str, ...] = LIMITS) -> Caller:
+    """A caller with these limits on its tenant, a new one unless named."""
+    name = tenant or f"tenant-{next(_numbers)}"
+    return Caller(f"{name}-key", name, tuple(map(parse_limit, limits)))
+
+
+def call(
+    text: str | None = "Hi",
+    *,
+    who: Caller | None = None,
+    model: str | None = "small",
+    prompt: PromptRef | None = None,
+    messages: tuple[Mapping[str, Any], ...] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    stream: bool = False,
+    traceparent: str | None = None,
+    at: float | None = None,
+    **options: Any,
+) -> Call:
+    """A call as the edge makes it: `text` is the one user message unless `messages` or `prompt` are given."""
+    said = () if text is None or prompt else ({"role": "user", "content": text},)
+    return Call(
+        request_id=f"request-{next(_numbers)}",
+        caller=who or caller(),
+        model=model,
+        messages=messages if messages is not None else said,
+        prompt=prompt,
+        fields=fields or {},
+        options=Options(**options),
+        stream=stream,
+        trace=Trace(traceparent),
+        at=at or time.time(),
+    )
+
+
+def template(id: str, version: str | None = None, **variables: Any) -> dict[str, Any]:
+    """The arguments of a call that uses a template."""
+    return {"text": None, "model": None, "prompt": PromptRef(id, version, variables)}
+
+
+def settings(url: str, spare: str, folder: Path, patience: float = WAIT_S, **sections: Any) -> Settings:
+    """Alias `small` on the first backend, falling back to `other` on the second; `pair` on both; `free` has no price.
+
+    Sections given replace the ones here; `patience` is how long a first token is waited for, in seconds.
+    """
+    table: dict[str, Any] = {
+        "state": {"url": f"sqlite:///{folder}/state.db"},
+        "backends": {
+            "first": {"url": url, "first_token_s": patience},
+            "second": {"url": spare, "first_token_s": patience},
+        },
+        "models": {
+            "small": {"backends": ["first"], "max_output": 64, "fallback": ["other"]},
+            "other": {"backends": ["second"], "max_output": 64},
+            "pair": {"backends": ["first", "second"], "max_output": 64},
+            "free": {"backends": ["first"], "max_output": 64},
+        },
+        "build": {"prompts": ROOT / "prompts"},
+    } | sections
+    priced = {"prices": {alias: PRICES for alias in table["models"] if alias != "free"}}
+    return Settings.model_validate(priced | table)
+
+
+@asynccontextmanager
+async def assembled(folder: Path, tokenize: bool = True, **sections: Any) -> AsyncIterator[Assembled]:
+    """A gateway before two scripted backends, its state in a file of `folder`.
+
+    Without `tokenize` the backends cannot count, so that the model's own files do.
+    """
+    async with FakeBackend() as fake, FakeBackend() as spare, AsyncExitStack() as stack:
+        if not tokenize:
+            del fake.answers["/tokenize"], spare.answers["/tokenize"]
+        runtime = await start(settings(fake.url, spare.url, folder, **sections), stack)
+        yield Assembled(runtime, fake, spare)
+
+
+@asynccontextmanager
+async def on_engine(url: str, folder: Path, **sections: Any) -> AsyncIterator[Assembled]:
+    """The same on a real engine; the scripted backends are there and stay unused."""
+    engine: dict[str, Any] = {"backends": {"engine": {"url": url}}, "models": {"small": {"backends": ["engine"]}}}
+    async with assembled(folder, **(engine | sections)) as gateway:
+        yield gateway
+
+
+def waited(condition: Callable[[], bool]) -> None:
+    """Return once the condition holds."""
+    for _ in range(POLLS):
+        if condition():
+            return
+        time.sleep(POLL_S)
+    raise AssertionError("it never came to that")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Go on once the condition holds."""
+    for _ in range(POLLS):
+        if condition():
+            return
+        await asyncio.sleep(POLL_S)
+    raise AssertionError("it never came to that")

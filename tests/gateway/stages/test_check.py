@@ -1,0 +1,97 @@
+"""Which answers may be trusted: why they stopped, and whether their JSON is what was asked for."""
+
+from typing import Any
+
+import pytest
+
+from gateway.errors import OutputInvalid, OutputTruncated, Unavailable
+from gateway.stages.check import reason
+from serving.events import Choice
+from tests.fakes.backend import Script, said
+from tests.gateway.assembled import Assembled, template
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"type": "array", "items": {"type": "string"}}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+FIELDS = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
+TICKET = '{"category": "bug", "severity": "low", "summary": "It fails."}'
+
+
+def test_a_valid_answer_says_so(core: Assembled) -> None:
+    core.fake.plan(Script(said('{"a": ', "1}")))
+    outcome = core.ask(fields=FIELDS)
+    assert outcome.text == '{"a": 1}'
+    assert outcome.closed.gateway["checks"]["schema"] == "valid"
+    assert core.ask().closed.gateway["checks"]["schema"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": 1.5}', ["/a (type)"]),
+        ('{"a": "secret"}', ["/a (type)"]),
+        ('{"b": []}', ["the top (required)"]),
+        ('{"a": 1, "b": ["x", 2]}', ["/b/1 (type)"]),
+        ('{"a": 1, "secret": 2}', ["the top (additionalProperties)"]),
+        ("secret", ["not JSON", "line 1", "column 1"]),
+        ("", ["not JSON"]),
+        ('{"a": 1}{"a": 2}', ["not JSON"]),
+        ('{"a": 1', ["not JSON"]),
+    ],
+)
+def test_an_invalid_answer_is_refused_by_its_paths_and_without_its_text(
+    core: Assembled, text: str, words: list[str]
+) -> None:
+    core.fake.plan(Script(said(text)))
+    outcome = core.ask(fields=FIELDS)
+    assert isinstance(outcome.error, OutputInvalid)
+    assert all(word in str(outcome.error) for word in words), outcome.error
+    assert "secret" not in str(outcome.error)
+    core.assert_settled(outcome.call)
+
+
+def test_half_an_object_is_never_an_answer(core: Assembled) -> None:
+    """A structured answer's policy is `error`, and the cut is what is told, not the JSON that it broke."""
+    core.fake.plan(Script(said('{"a": ', "1", finish="length")))
+    outcome = core.ask(fields=FIELDS)
+    assert isinstance(outcome.error, OutputTruncated)
+    core.assert_settled(outcome.call)
+
+
+def test_a_templates_answer_is_held_to_its_output_schema(core: Assembled) -> None:
+    core.fake.plan(Script(said(TICKET)), Script(said(TICKET.replace("bug", "other thing"))))
+    assert core.ask(**template("classify-ticket", ticket="One.")).text == TICKET
+    error = core.ask(**template("classify-ticket", ticket="Two.")).error
+    assert isinstance(error, OutputInvalid)
+    assert "/category (enum)" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("finish", "error"),
+    [("abort", Unavailable), ("error", Unavailable), ("content_filter", Unavailable), ("repetition", OutputInvalid)],
+)
+def test_an_answer_that_the_engine_ended_itself_is_no_answer(
+    core: Assembled, finish: str, error: type[Exception]
+) -> None:
+    core.fake.plan(Script(said("a", "b", finish=finish)))
+    outcome = core.ask()
+    assert type(outcome.error) is error
+    assert core.row(outcome.call)["output_tokens"] == 2
+    core.assert_settled(outcome.call)
+
+
+@pytest.mark.parametrize(
+    ("message", "honest"),
+    [
+        ({"content": "x"}, "tool_calls"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}, "tool_calls"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": ""}}]}, "tool_calls"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": '{"a'}}]}, "length"),
+        ({"tool_calls": [{"function": {"arguments": "{}"}}, {"function": {"arguments": "["}}]}, "length"),
+    ],
+)
+def test_the_honest_reason_of_a_tool_call(message: dict[str, Any], honest: str) -> None:
+    assert reason(Choice(0, message, "tool_calls")) == honest
