@@ -4,6 +4,7 @@
 translated here, once, into one line each; anything else is a bug and keeps its traceback.
 """
 
+import atexit
 import gc
 import sys
 
@@ -29,13 +30,12 @@ for group in (tenants, keys, prompts, index, cache, schemas):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and leave the process with its exit code."""
+    atexit.register(gc.freeze)  # or the interpreter's end takes seconds: it collects torch's objects several times over
     try:
         app(arguments)
     except (Failure, SettingsError, StateUnavailable) as error:
         typer.echo(f"tollgate: {error}", err=True)
         sys.exit(1)
-    finally:
-        gc.freeze()  # or the interpreter's own end takes seconds: it collects all objects of torch, several times
 
 
 if __name__ == "__main__":
