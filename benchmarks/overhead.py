@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from load import Body, Load, run
@@ -63,17 +64,17 @@ class Measured:
 numbers = itertools.count()
 
 
-def chat(question: str | None = None, tokens: int = TOKENS, **fields: object) -> Body:
+def chat(question: str | None = None, tokens: int = TOKENS, **fields: Any) -> Body:
     asked = question or f"What does the KV cache do, and why is this question number {next(numbers)}?"
     said = [{"role": "system", "content": "You are terse."}, {"role": "user", "content": asked}]
     return {"model": "small", "messages": said, "max_completion_tokens": tokens, **fields}
 
 
-def stream(**fields: object) -> Body:
+def stream(**fields: Any) -> Body:
     return chat(tokens=STREAMED_TOKENS, stream=True, seed=GAP_US, **fields)
 
 
-def answer(question: str, **fields: object) -> Body:
+def answer(question: str, **fields: Any) -> Body:
     prompt = {"id": "answer", "variables": {"question": question}}
     return {"prompt": prompt, "max_completion_tokens": TOKENS, **fields}
 
@@ -167,10 +168,10 @@ def measure(seconds: float, repetitions: int) -> dict[str, Figures]:
 
 
 HEADER = """\
-min/median/max of {repetitions} repetitions. `x` is times `direct`, `+` is added to it; c1 and c16 are 1 and 16 clients that
-each ask again once answered. CPU is user and system time of the process that answers (for `direct`: of the stub).
-Load average of these {cores} cores: {before:.1f} before, {after:.1f} after. Above 2, other work shared the gateway's core:
-latencies and rates then say little, CPU time per request still does.
+min/median/max of {repetitions} repetitions. `x` is times `direct`, `+` is added to it; c1 and c16 are 1 and 16 clients
+that each ask again once answered. CPU is user and system time of the process that answers (for `direct`: of the stub).
+Load average of these {cores} cores: {before:.1f} before, {after:.1f} after. Above 2, other work shared the gateway's
+core: latencies and rates then say little, CPU time per request still does.
 """
 
 

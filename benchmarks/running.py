@@ -68,7 +68,7 @@ class Process:
         return sum(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
     def waited(self, path: str) -> float:
-        """Wait until `path` answers 200; seconds since the process was started. Exits with its log when it never does."""
+        """Wait until `path` answers 200; seconds since the process was started. Exits with its log if it never does."""
         while not _answers(f"http://127.0.0.1:{self.port}{path}"):
             if self._popen.poll() is not None or time.monotonic() - self._began > START_S:
                 raise SystemExit(f"{self._log.read_text()}\n{self._log.stem} did not answer at {path}")

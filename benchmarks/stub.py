@@ -128,7 +128,7 @@ class Answer:
 def completion(tokens: int) -> dict[str, Any]:
     """The same answer when it was not asked for as a stream."""
     text = f"{time.monotonic_ns()} " * tokens
-    message = {"role": "assistant", "content": text, "refusal": None, "tool_calls": []}
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "tool_calls": []}
     total = PROMPT_TOKENS + tokens
     return {
         "id": "chatcmpl-8e87a8837d3ad4a7",
