@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -204,16 +203,6 @@ def test_settling_again_changes_nothing(play: Play) -> None:
     play(scenario)
 
 
-def test_an_unknown_request_is_nobodys_business(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        await state.budgets.checkpoint("r", {"tokens": 7})
-        assert await state.budgets.settle("r", {"tokens": 7}) == []
-        assert await state.budgets.open_holds() == []
-        assert await state.budgets.recover(lambda owner: False) == []
-
-    play(scenario)
-
-
 @pytest.mark.parametrize(("spent", "booked"), [(-5, 0), (0, 0), (30, 30), (31, 30), (10**12, 30)])
 def test_no_count_of_a_backend_breaks_a_limit(play: Play, spent: int, booked: int) -> None:
     async def scenario(state: State) -> None:
@@ -246,66 +235,6 @@ def test_a_settlement_goes_to_the_window_of_its_hold(play: Play) -> None:
         assert settled == [Balance("tenant", TOKENS, 20, 0, MIDNIGHT)]
         assert figures(await standing(state.budgets, TOKENS, at=late)) == [(20, 0)]
         assert figures(await standing(state.budgets, TOKENS, at=MIDNIGHT)) == [(0, 50)]
-
-    play(scenario)
-
-
-def test_recovery_books_the_last_checkpoint_of_the_dead_and_leaves_the_living(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        asked: Amounts = {"tokens": 10, "requests": 1}
-        for number, owner in enumerate(("dead", "dead", "alive", "dead")):
-            await state.budgets.hold(replace(hold(f"r{number}", asked, TOKENS, REQUESTS), owner=owner))
-        await state.budgets.checkpoint("r0", {"tokens": 3, "requests": 1})
-        await state.budgets.checkpoint("r0", {"tokens": 6})
-        await state.budgets.settle("r3", {"tokens": 1})
-        assert sorted(await state.budgets.recover("alive".__eq__)) == ["r0", "r1"]
-        assert await state.budgets.open_holds() == ["r2"]
-        assert figures(await standing(state.budgets, TOKENS, REQUESTS)) == [(7, 10), (1, 1)]
-        assert await state.budgets.recover("alive".__eq__) == []
-
-    play(scenario)
-
-
-def test_a_checkpoint_after_the_settlement_is_too_late(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
-        await state.budgets.settle("r", {"tokens": 2})
-        await state.budgets.checkpoint("r", {"tokens": 9})
-        await state.budgets.recover(lambda owner: False)
-        assert figures(await standing(state.budgets, TOKENS)) == [(2, 0)]
-
-    play(scenario)
-
-
-@pytest.mark.parametrize("rounds", [0, 1, 2, 5])
-def test_a_cancelled_hold_is_whole_or_absent_and_settles_like_any_other(play: Play, rounds: int) -> None:
-    """Cancelled after so many turns of the loop: before, while and after the store has it."""
-
-    async def scenario(state: State) -> None:
-        for number in range(20):
-            task = asyncio.create_task(state.budgets.hold(hold(f"r{number}", {"tokens": 1}, TOKENS, REQUESTS)))
-            for _ in range(rounds):
-                await asyncio.sleep(0)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await state.budgets.settle(f"r{number}", {})
-        assert await state.budgets.open_holds() == []
-        assert figures(await standing(state.budgets, TOKENS, REQUESTS)) == [(0, 0), (0, 0)]
-
-    play(scenario)
-
-
-def test_a_cancelled_settlement_still_happens(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
-        task = asyncio.create_task(state.budgets.settle("r", {"tokens": 4}))
-        await asyncio.sleep(0)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await state.budgets.settle("r", {"tokens": 9})
-        assert figures(await standing(state.budgets, TOKENS)) == [(4, 0)]
 
     play(scenario)
 

@@ -3,7 +3,7 @@ import json
 import pytest
 import redis
 
-from gateway.state.redis.scripts import HOLD, SETTLE
+from gateway.state.redis.scripts import CHECKPOINT, HOLD, SETTLE
 
 COUNTER, HELD, OPEN = "tollgate:{t}:count", "tollgate:{t}:hold:r", "tollgate:{t}:open"
 
@@ -45,3 +45,8 @@ def test_a_settlement_does_not_revive_a_counter_that_is_gone(client: "redis.Redi
     client.delete(COUNTER)
     assert settle(client) == [b"[]", 0, 0]
     assert not client.exists(COUNTER)
+
+
+def test_a_checkpoint_makes_no_hold(client: "redis.Redis") -> None:
+    client.register_script(CHECKPOINT)(keys=[HELD], args=["tokens", 3])
+    assert hold(client) == [1, 0, 7]

@@ -8,7 +8,7 @@ import redis
 
 from gateway.state import Hold, Limit, State, StateUnavailable
 from gateway.state.open import open_state
-from gateway.state.redis.server import TIMEOUT
+from gateway.state.redis.server import TIMEOUT, finished, tagged
 
 TOKENS = Limit("tokens", "day", 50)
 
@@ -129,3 +129,27 @@ def test_a_hold_whose_answer_came_too_late_leaves_nothing_behind(admin: "redis.R
         assert (balance.used, balance.held) == (0, 0)
 
     play(redis_url, scenario)
+
+
+def test_a_cancelled_call_has_ended_when_its_caller_hears_of_it() -> None:
+    async def scenario() -> None:
+        sent, ended = asyncio.Event(), []
+
+        async def call() -> None:
+            sent.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.append(True)
+
+        task = asyncio.create_task(finished(call()))
+        await sent.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [True]
+
+    asyncio.run(scenario())
+
+
+def test_no_name_reads_as_part_of_a_key() -> None:
+    assert tagged("a}:b", "hold", "x:{y}") == "tollgate:{a%7D%3Ab}:hold:x%3A%7By%7D"
