@@ -72,15 +72,17 @@ class Gateway:
 
 
 def settings(backend_url: str, folder: Path, **server: Any) -> Settings:
-    """A gateway with short patience for its one backend, which serves two aliases; one of them has a price."""
-    backend = {"url": backend_url, "first_token_s": 1.0, "between_tokens_s": 1.0}
+    """A gateway of three aliases on one backend: `small` has a price, `hasty` no patience."""
     model = {"backends": ["fake"], "max_output": 64}
     return Settings.model_validate(
         {
             "server": server,
             "state": {"url": f"sqlite:///{folder}/state.db"},
-            "models": {"small": model, "unpriced": model},
-            "backends": {"fake": backend},
+            "models": {"small": model, "unpriced": model, "hasty": model | {"backends": ["hasty"]}},
+            "backends": {
+                "fake": {"url": backend_url},
+                "hasty": {"url": backend_url, "first_token_s": 0.5, "between_tokens_s": 0.5},
+            },
             "build": {"prompts": ROOT / "prompts"},
             "prices": {"small": {"input": 1.0, "output": 2.0}},
         }

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam as User
 
-from tests.fakes.backend import DONE, HANG, PROMPT_TOKENS, Script, first, last, piece, said, words
+from tests.fakes.backend import DONE, HANG, PROMPT_TOKENS, Script, Seen, first, last, piece, said, words
 from tests.gateway.api.conftest import Gateway
 
 HI: list[User] = [{"role": "user", "content": "Hi"}]
@@ -119,7 +119,7 @@ def test_a_cached_answer_says_so_and_costs_no_tokens(gateway: Gateway) -> None:
 
 def test_only_what_was_checked_reaches_the_backend(gateway: Gateway) -> None:
     gateway.chat({**BODY, "temperature": 0.5, "user": "u", "gateway": {"tags": {"a": "b"}}})
-    sent = gateway.fake.requests[-1]
+    sent = _chats(gateway)[-1]
     assert sent.body["temperature"] == 0.5
     assert not {"user", "gateway", "prompt"} & sent.body.keys()
     assert "authorization" not in sent.headers
@@ -131,23 +131,25 @@ def test_only_what_was_checked_reaches_the_backend(gateway: Gateway) -> None:
     [Script(delay=30.0), Script((HANG,)), Script((*words("Hel", "lo"), HANG))],
     ids=["before the backend answers", "before the first event", "in the middle"],
 )
-def test_a_client_that_hangs_up_stops_the_backend_and_is_settled(
-    gateway: Gateway, script: Script, stream: bool
-) -> None:
-    key, before = gateway.key("tokens/day=1000"), len(gateway.fake.requests)
+def test_a_client_that_hangs_up_stops_the_backend_and_pays(gateway: Gateway, script: Script, stream: bool) -> None:
+    key, before = gateway.key("tokens/day=1000"), len(_chats(gateway))
     gateway.fake.plan(script)
     body = json.dumps({**BODY, "stream": stream}).encode()
     connection = gateway.connect()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
     connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-    _until(lambda: len(gateway.fake.requests) > before)
-    seen = gateway.fake.requests[-1]
+    _until(lambda: len(_chats(gateway)) > before)
+    seen = _chats(gateway)[-1]
     _until(lambda: seen.written == sum(len(step) for step in script.steps if isinstance(step, bytes)))
     connection.close()
     _until(lambda: seen.over.is_set())
     assert seen.left_early
     _until(lambda: _balance(gateway, key)["held"] == 0)
     assert _balance(gateway, key)["used"] >= PROMPT_TOKENS  # the engine has read the prompt
+
+
+def _chats(gateway: Gateway) -> list[Seen]:
+    return [seen for seen in gateway.fake.requests if seen.path == "/v1/chat/completions"]
 
 
 def _balance(gateway: Gateway, key: str) -> dict[str, int]:

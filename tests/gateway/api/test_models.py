@@ -1,0 +1,25 @@
+"""The list of models, as OpenAI's client reads it."""
+
+import openai
+import pytest
+
+from tests.gateway.api.conftest import Gateway
+
+
+def test_the_aliases_are_listed_with_their_windows(gateway: Gateway) -> None:
+    models = gateway.openai().models.list().data
+    assert [model.id for model in models] == ["small", "unpriced", "hasty"]
+    assert {model.owned_by for model in models} == {"tollgate"}
+    assert models[0].model_dump()["max_model_len"] == 4096
+
+
+def test_one_model(gateway: Gateway) -> None:
+    assert gateway.openai().models.retrieve("small").id == "small"
+
+
+@pytest.mark.parametrize("name", ["tiny", "org/tiny", "../small", "%00"])
+def test_an_unknown_model_is_not_found_and_the_known_ones_are_named(gateway: Gateway, name: str) -> None:
+    with pytest.raises(openai.NotFoundError) as missing:
+        gateway.openai().models.retrieve(name)
+    assert missing.value.code == "model_not_found"
+    assert "small" in missing.value.message
