@@ -31,6 +31,7 @@ class Gateway:
     url: str
     fake: FakeBackend
     app: Any
+    http: httpx2.Client  # one for all: making one costs tens of milliseconds
     _names: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -40,7 +41,7 @@ class Gateway:
 
     def admin(self, method: str, path: str, **options: Any) -> httpx2.Response:
         headers = {"authorization": f"Bearer {ADMIN_KEY}"}
-        return httpx2.request(method, f"{self.url}/admin{path}", headers=headers, timeout=30, **options)
+        return self.http.request(method, f"/admin{path}", headers=headers, **options)
 
     def tenant(self, *limits: str) -> str:
         """A new tenant's name."""
@@ -57,13 +58,14 @@ class Gateway:
 
     def openai(self, *limits: str) -> OpenAI:
         """OpenAI's own client with a new key; it does not retry, so that a test sees the first answer."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key=self.key(*limits), max_retries=0, timeout=30)
+        key = self.key(*limits)
+        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, http_client=self.http)
 
     def chat(self, body: bytes | dict[str, Any], key: str | None = None, **headers: str) -> httpx2.Response:
         """POST a chat completion, whatever the body."""
         headers |= {"authorization": f"Bearer {key or self.key()}"}
         content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-        return httpx2.post(f"{self.url}/v1/chat/completions", headers=headers, timeout=30, **content)
+        return self.http.post("/v1/chat/completions", headers=headers, **content)
 
     def connect(self) -> socket.socket:
         """A bare connection: an HTTP library would not leave in the middle of an answer."""
@@ -94,7 +96,8 @@ async def gateway_on(folder: Path, **server: Any) -> AsyncIterator[Gateway]:
     async with FakeBackend() as fake:
         app: ASGIApp = create_app(settings(fake.url, folder, **server))
         async with served(app) as url:
-            yield Gateway(url, fake, app)
+            with httpx2.Client(base_url=url, timeout=30) as http:
+                yield Gateway(url, fake, app, http)
 
 
 @pytest.fixture(scope="session")

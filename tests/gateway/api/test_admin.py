@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.gateway.api.conftest import Gateway
@@ -89,5 +88,5 @@ def test_what_is_wrong_is_named(gateway: Gateway, method: str, path: str, body: 
 
 def test_a_tenants_key_is_no_admin_key_and_the_other_way_round(gateway: Gateway) -> None:
     header = {"authorization": f"Bearer {gateway.key()}"}
-    assert httpx2.get(f"{gateway.url}/admin/tenants", headers=header).status_code == 401
+    assert gateway.http.get("/admin/tenants", headers=header).status_code == 401
     assert gateway.chat(BODY, "admin-key-of-the-tests").status_code == 401

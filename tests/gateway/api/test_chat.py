@@ -153,7 +153,7 @@ def _chats(gateway: Gateway) -> list[Seen]:
 
 
 def _balance(gateway: Gateway, key: str) -> dict[str, int]:
-    answer = httpx2.get(f"{gateway.url}/v1/usage", headers={"authorization": f"Bearer {key}"})
+    answer = gateway.http.get("/v1/usage", headers={"authorization": f"Bearer {key}"})
     balance: dict[str, int] = answer.json()["balances"][0]
     return balance
 

@@ -12,7 +12,7 @@ BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}]}
 
 
 def usage(gateway: Gateway, key: str, **query: str) -> httpx2.Response:
-    return httpx2.get(f"{gateway.url}/v1/usage", params=query, headers={"x-api-key": key})
+    return gateway.http.get("/v1/usage", params=query, headers={"x-api-key": key})
 
 
 def test_what_was_used_by_day_and_where_the_limits_stand(gateway: Gateway) -> None:
