@@ -16,7 +16,7 @@ import httpx2
 import orjson
 
 from serving.deadlines import Clock
-from serving.errors import BackendBroken
+from serving.errors import BackendBroken, BackendRejected
 from serving.failures import RESETS, refusal, translated
 
 # vLLM is started with 120 s (VLLM_HTTP_TIMEOUT_KEEP_ALIVE); the client must let go first, or it meets closed sockets.
@@ -62,7 +62,7 @@ class Connection:
         media_type: str = "",
     ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
         """The raw bytes of an answer whose status and headers are in order; closed whatever happens."""
-        response = await self._send(method, path, None if body is None else orjson.dumps(body), headers, clock)
+        response = await self._send(method, path, self._content(body), headers, clock)
         pieces = response.aiter_raw()
         try:
             if response.status_code != httpx2.codes.OK:
@@ -85,6 +85,12 @@ class Connection:
         with translated(self._name, self._connect_seconds, started=True):
             async with clock.limit():
                 return await anext(pieces, b"")
+
+    def _content(self, body: Mapping[str, Any] | None) -> bytes | None:
+        try:
+            return None if body is None else orjson.dumps(body)
+        except TypeError as error:  # half of a surrogate pair, a number beyond 64 bits
+            raise BackendRejected(self._name, "the request cannot be written as JSON", 400) from error
 
     def _require_plain(self, headers: Mapping[str, str], media_type: str) -> None:
         encoding = headers.get("content-encoding", "identity")

@@ -1,6 +1,7 @@
 """Connections: kept, tried again, given up at once when the client leaves."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -158,6 +159,7 @@ async def _cancel_before_an_answer(backend: Backend) -> None:
 )
 def test_leaving_closes_the_connection(leave: Callable[[Backend], Any], script: Script) -> None:
     async def run() -> None:
+        sys.set_asyncgen_hooks(finalizer=lambda _: None)  # it must not be left to the garbage collector
         async with faked(script) as (backend, fake):
             await leave(backend)
             await asyncio.wait_for(fake.requests[0].over.wait(), 5)
@@ -186,5 +188,16 @@ def test_leaving_many_times_leaks_no_connection() -> None:
             fake._plan.clear()
             answers = await asyncio.gather(*(backend.complete(ASK) for _ in range(8)))
             assert len(answers) == 8
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**64, {1: 2}, object()])
+def test_a_body_that_is_no_json_is_rejected(value: object) -> None:
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            with pytest.raises(BackendRejected):
+                await backend.complete(ASK | {"x": value})
+            assert fake.requests == []
 
     asyncio.run(run())
