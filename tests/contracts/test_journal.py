@@ -40,6 +40,7 @@ def test_a_row_is_written_once(play: Play) -> None:
         assert await state.journal.read("r01") == row(1)
         assert await state.journal.read("r02") is None
         assert len(await state.journal.latest(10)) == 1
+        assert await state.journal.usage([], 0.0, 10.0) == []
 
     play(scenario)
 

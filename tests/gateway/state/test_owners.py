@@ -68,8 +68,12 @@ def test_a_reused_pid_is_not_the_same_process() -> None:
 
 
 def test_nothing_survives_a_reboot() -> None:
-    node, _, pid, start = owner().split("/")
-    assert not alive(f"{node}/11111111-2222-3333-4444-555555555555/{pid}/{start}")
+    with another() as process:
+        assert process.stdout is not None
+        node, boot, pid, start = process.stdout.readline().strip().split("/")
+        assert alive(f"{node}/{boot}/{pid}/{start}")
+        assert not alive(f"{node}/11111111-2222-3333-4444-555555555555/{pid}/{start}")
+        process.kill()
 
 
 def test_what_cannot_be_judged_is_presumed_alive() -> None:
