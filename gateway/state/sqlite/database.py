@@ -116,10 +116,10 @@ class Database:
             outcomes = [self._attempt(job.work) for job in batch]
             self._db.execute("COMMIT")
             return outcomes
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, every caller gets an answer and the thread lives on
             with suppress(sqlite3.Error):  # nothing to roll back when the failure did it
                 self._db.execute("ROLLBACK")
-            return [_Failed(_unavailable(error))] * len(batch)
+            return [_Failed(_unavailable(error)) for _ in batch]
 
     def _attempt(self, work: Work[Any]) -> Any:
         """Raises sqlite3.Error only when the failure took the whole transaction with it (a full disk does)."""
@@ -161,8 +161,9 @@ def _resolve(batch: list[_Job], outcomes: list[Any]) -> None:
             job.done.set_result(outcome)
 
 
-def _unavailable(error: sqlite3.Error) -> StateUnavailable:
+def _unavailable(error: Exception) -> StateUnavailable:
     """With SQLite's own name for the cause (SQLITE_FULL, SQLITE_BUSY, ...); its message may quote data."""
-    return StateUnavailable(
-        f"the state file cannot answer ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
-    )
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    unavailable = StateUnavailable(f"the state file cannot answer ({name})")
+    unavailable.__cause__ = error
+    return unavailable
