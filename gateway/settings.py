@@ -7,12 +7,13 @@ Raises `SettingsError`: every fault on its own line, with the line of the file i
 """
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gateway.toml_lines import line_of
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -180,17 +181,7 @@ def secret(name: str | None) -> str | None:
 def _fault(path: Path, text: str, where: tuple[Any, ...], message: str) -> str:
     name = ".".join(str(part) for part in where)
     hint = "unknown key" if message.startswith("Extra inputs") else message
-    return f"{path}:{_line(text, where)}: {name}: {hint}"
-
-
-def _line(text: str, where: tuple[Any, ...]) -> int:
-    """The line that names the last key of `where`, searched below its section's header: good enough to point at."""
-    lines = text.splitlines()
-    start = 0
-    for part in where:
-        pattern = re.compile(rf"^\s*(\[.*\b{re.escape(str(part))}\b.*\]|\"?{re.escape(str(part))}\"?\s*=)")
-        start = next((i for i in range(start, len(lines)) if pattern.search(lines[i])), start)
-    return start + 1
+    return f"{path}:{line_of(text, where)}: {name}: {hint}"
 
 
 def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
