@@ -25,6 +25,7 @@ same `body`. Anything outside the tree is a bug: it becomes a plain 500 with the
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from gateway.state import StateUnavailable
 from serving.errors import (
     BackendBroken,
     BackendError,
@@ -171,6 +172,9 @@ class Wire:
                 return cls(error.status, error.message, error.type, error.param, error.code, error.retry, after)
             case BackendError():
                 return cls.of(translate(error), request_id)
+            case StateUnavailable():
+                away = "The gateway's state cannot be read just now, so nothing is admitted; try again."
+                return cls.of(Unready(away), request_id)
         message = f"The gateway failed on this request; its log has the cause under {request_id}."
         return cls(500, message, "api_error", None, "internal_error", False, None)
 
