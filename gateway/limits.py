@@ -9,7 +9,7 @@ from gateway.state import OverLimit, Unit
 
 def amount(value: int, unit: Unit) -> str:
     """An amount for people: `1200 tokens`, `$0.25`."""
-    return f"${value / NANO:.6f}".rstrip("0").rstrip(".") if unit == "usd" else f"{value} {unit}"
+    return f"${value / NANO:.9f}".rstrip("0").rstrip(".") if unit == "usd" else f"{value} {unit}"
 
 
 def refusal(over: OverLimit, now: float) -> Refusal:
