@@ -39,11 +39,12 @@ def fingerprint(
 def _origin(call: Call, prompt: Prompt) -> Any:
     """Where the messages come from, less the question: a template and its other variables, or the other messages."""
     if prompt.template is None or call.prompt is None:
-        others = prompt.messages if prompt.question is None else prompt.messages[:-1]
+        *others, last = prompt.messages or ({},)
+        others.append(last if prompt.question is None else _without(last, "content"))
         return ["messages", [dict(m) for m in others]]
     variables = _without(call.prompt.variables, prompt.template.front.question)
     return ["template", prompt.template.id, prompt.template.digest, variables, [dict(m) for m in call.messages]]
 
 
-def _without(variables: Mapping[str, Any], question: str | None) -> dict[str, Any]:
-    return {name: value for name, value in variables.items() if name != question}
+def _without(values: Mapping[str, Any], left_out: str | None) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != left_out}
