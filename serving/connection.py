@@ -33,8 +33,9 @@ class Connection:
         self._name = name
         self._connect_seconds = connect_seconds
         self._closing: set[asyncio.Task[None]] = set()
+        self._base = url.rstrip("/")
+        self._targets: dict[str, httpx2.URL] = {}
         self._client = httpx2.AsyncClient(
-            base_url=url,
             headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {api_key}"} if api_key else {}),
             # Reading and writing are bounded by the deadlines of each request, so only connecting is bounded here.
             timeout=httpx2.Timeout(None, connect=connect_seconds, pool=connect_seconds),
@@ -112,7 +113,7 @@ class Connection:
         async def once() -> httpx2.Response:
             request = self._client.build_request(
                 method,
-                path,
+                self._target(path),
                 content=content,
                 headers={"content-type": "application/json", **headers},
                 extensions={"trace": trace},
@@ -127,6 +128,12 @@ class Connection:
                 if opened:  # a new connection that breaks means a broken server, which may have begun to work
                     raise
             return await once()
+
+    def _target(self, path: str) -> httpx2.URL:
+        """The URL of `path`, parsed once: parsing it cost a twelfth of the CPU time of a request."""
+        if path not in self._targets:
+            self._targets[path] = httpx2.URL(f"{self._base}{path}")
+        return self._targets[path]
 
     async def _close(self, response: httpx2.Response, pieces: AsyncGenerator[bytes, None]) -> None:
         """Close the connection unless the answer was read to its end; goes on when this task is cancelled meanwhile."""
