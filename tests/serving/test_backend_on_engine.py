@@ -44,10 +44,11 @@ def test_engine_streams(engine: str) -> None:
         events = [one async for one in backend.stream(ASK | {"max_tokens": 5, "min_tokens": 5})]
         await backend.aclose()
         assert isinstance(events[0], Start)
-        running = [one.usage for one in events if isinstance(one, Delta)]
-        assert [usage.output_tokens for usage in running if usage] == [1, 2, 3, 4, 5]
+        running = [one.usage.output_tokens for one in events if isinstance(one, Delta) and one.usage]
+        assert running == sorted(set(running))  # a busy engine puts several tokens into one chunk
         assert isinstance(events[-1], End)
-        assert events[-1].usage == running[-1]
+        assert events[-1].usage
+        assert events[-1].usage.output_tokens == running[-1] == 5
 
     asyncio.run(run())
 

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from serving import guard
+from tests.conftest import ROOT
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -29,8 +31,13 @@ def family(folder: Path, ignore: str = "") -> list[str]:
     return [sys.executable, str(script), "2", str(folder)]
 
 
-def guarded(command: list[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, guard.__file__, *command], stdin=subprocess.PIPE)
+@contextmanager
+def guarded(command: list[str], program: str = guard.__file__) -> "Iterator[subprocess.Popen[bytes]]":
+    with subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(guard.order(command))
+        process.stdin.flush()
+        yield process
 
 
 def members(folder: Path) -> list[int]:
@@ -63,20 +70,32 @@ def test_letting_go_of_the_leash_ends_the_whole_family(tmp_path: Path) -> None:
 
 
 def test_a_starter_that_is_killed_takes_the_family_with_it(tmp_path: Path) -> None:
-    starter = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE); time.sleep(300)"
-    command = [sys.executable, "-c", starter, sys.executable, guard.__file__, *family(tmp_path)]
-    with subprocess.Popen(command) as process:
+    starter = "import sys; from tests.serving.test_guard import guarded\nwith guarded(sys.argv[1:]) as p: p.wait()"
+    with subprocess.Popen([sys.executable, "-c", starter, *family(tmp_path)], cwd=ROOT) as process:
         pids = members(tmp_path)
         process.kill()
     wait_until(lambda: all(map(gone, pids)))
 
 
 def test_who_does_not_listen_is_killed(tmp_path: Path) -> None:
-    impatient = "import sys; from serving import guard; guard.STOP_SECONDS = 0.2; guard.run(sys.argv[1:])"
-    command = [sys.executable, "-c", impatient, *family(tmp_path, STUBBORN)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE):
+    impatient = tmp_path / "impatient.py"
+    impatient.write_text(Path(guard.__file__).read_text().replace("STOP_SECONDS = 10.0", "STOP_SECONDS = 0.2"))
+    with guarded(family(tmp_path, STUBBORN), str(impatient)):
         pids = members(tmp_path)
     assert all(map(gone, pids))
+
+
+def test_the_guard_does_not_bear_the_name_of_its_command(tmp_path: Path) -> None:
+    """`pkill -9 -f name` must leave the one that clears up."""
+    with guarded(family(tmp_path)) as process:
+        members(tmp_path)
+        assert b"family.py" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+def test_a_starter_that_orders_nothing_gets_nothing() -> None:
+    with subprocess.Popen([sys.executable, guard.__file__], stdin=subprocess.PIPE) as process:
+        pass
+    assert process.returncode == 0
 
 
 def test_what_a_finished_command_leaves_behind_is_killed(tmp_path: Path) -> None:
@@ -89,11 +108,17 @@ def test_what_a_finished_command_leaves_behind_is_killed(tmp_path: Path) -> None
 
 def test_the_command_hears_a_request_to_stop(tmp_path: Path) -> None:
     heard = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(5)); print(flush=True); time.sleep(300)"
-    command = [sys.executable, guard.__file__, sys.executable, "-c", heard]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with guarded([sys.executable, "-c", heard]) as process:
         assert process.stdout
         process.stdout.readline()
     assert process.returncode == 5
+
+
+def test_the_command_may_be_given_as_arguments(tmp_path: Path) -> None:
+    command = [sys.executable, guard.__file__, *family(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE):
+        pids = members(tmp_path)
+    assert all(map(gone, pids))
 
 
 def test_the_status_is_passed_on() -> None:
