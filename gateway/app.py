@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from gateway import api
 from gateway.connect import Models
@@ -45,7 +44,7 @@ log = logging.getLogger("tollgate")
 RECOVER_S = 10.0  # how often a dead neighbour's holds are looked for: settled within 15 s of its death
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application. Faults of the settings' files surface when it starts up."""
 
     @asynccontextmanager

@@ -64,4 +64,4 @@ class Pipeline:
                             whole = answer.completion()
                             verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
                             await self.cache.keep(call, found, whole, verdict)
-                            yield await entry.finish(whole, verdict)
+                            yield await entry.finish(whole)

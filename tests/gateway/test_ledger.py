@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ledger
+from gateway import shielded
 from gateway.errors import (
     BudgetExceeded,
     ContextLengthExceeded,
@@ -27,6 +27,7 @@ from gateway.errors import (
 )
 from gateway.exchange import Call
 from gateway.state import Balance
+from gateway.state.sqlite import schema
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.events import Usage
 from tests.fakes.backend import HANG, JSON, RST, FakeBackend, Script, Step, last, piece, said, words
@@ -217,7 +218,7 @@ def test_a_client_that_leaves_before_anything_was_sent_pays_nothing(core: Assemb
     assert of_tokens(core, asked).held == of_tokens(core, asked).used == 0
     row = core.row(asked)
     assert (row["status"], row["input_tokens"]) == (499, 0)
-    assert core.do(core.runtime.state.budgets.open_holds()) == []
+    assert core.holds() == []
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
@@ -294,7 +295,7 @@ def test_a_task_cancelled_after_the_last_event_is_settled_as_a_success(core: Ass
 def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
     core: Assembled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "SETTLE_S", 0.2)
+    monkeypatch.setattr(shielded, "SETTLE_S", 0.2)
     core.fake.plan(SLOW)
     asked = call(cache="skip")
 
@@ -305,18 +306,33 @@ def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
             return (await task).text
 
     assert core.do(scenario()) == "ab"
-    waited(lambda: core.do(core.runtime.state.budgets.open_holds()) == [])  # the write itself was never given up
+    waited(lambda: core.holds() == [])  # the write itself was never given up
     waited(lambda: core.do(core.runtime.state.journal.read(asked.request_id)) is not None)
     core.assert_settled(asked)
 
 
+def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BUSY", 0.05)  # how long SQLite waits for the lock before it refuses
+    monkeypatch.setattr(shielded, "AGAIN_S", (0.1,) * 100)
+    gateway = make()
+    gateway.fake.plan(SLOW)
+    asked = call(cache="skip")
+
+    async def scenario() -> str:
+        task = asyncio.ensure_future(gateway.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        with locked(file_of(gateway)):
+            return (await task).text
+
+    assert gateway.do(scenario()) == "ab"
+    waited(lambda: gateway.holds() == [])
+    waited(lambda: gateway.do(gateway.runtime.state.journal.read(asked.request_id)) is not None)
+    gateway.assert_settled(asked)
+
+
 def test_a_store_that_is_away_admits_nothing(make: Make) -> None:
     gateway = make()
-
-    async def close() -> None:
-        await gateway.runtime.state.close()
-
-    gateway.do(close())
+    gateway.do(gateway.runtime.state.close())
     assert isinstance(gateway.ask(cache="skip").error, Unready)
     assert gateway.chats() == []
 
@@ -397,7 +413,7 @@ def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make
             finally:
                 child.kill()
         gateway = make(tmp_path)
-        assert gateway.do(gateway.runtime.state.budgets.open_holds()) == []
+        assert gateway.holds() == []
         balances = gateway.balances(caller("killed"))
         assert {unit: b.used for (_, unit, _), b in balances.items()} == {
             "tokens": PROMPT + 3,

@@ -1,0 +1,115 @@
+"""What the stages found about one call, typed, and what is told of it: to the client, to the journal. Decides nothing.
+
+Invariant: a stage that did not run has left nothing here, and whatever is told says so with None.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from gateway.exchange import Call, Hit, Miss, Packed, Plan, Prompt, Verdict
+from gateway.prices import Prices
+from gateway.record import Record
+from serving.events import Completion, Usage
+
+V = TypeVar("V", Prompt, Plan, Packed, Verdict, Hit | Miss)
+
+
+class Findings:
+    """The values of one call's stages, as they come."""
+
+    def __init__(self, call: Call, prices: Prices) -> None:
+        self._call, self._prices = call, prices
+        self.prompt: Prompt | None = None
+        self.plan: Plan | None = None
+        self.found: Hit | Miss | None = None
+        self.packed: Packed | None = None
+        self.verdict: Verdict | None = None
+
+    def add(self, value: V) -> V:
+        """Keep a stage's value; returns it."""
+        match value:
+            case Prompt():
+                self.prompt = value
+            case Plan():
+                self.plan = value
+            case Hit() | Miss():
+                self.found = value
+            case Packed():
+                self.packed = value
+            case Verdict():
+                self.verdict = value
+        return value
+
+    @property
+    def hit(self) -> Hit | None:
+        return self.found if isinstance(self.found, Hit) else None
+
+    def cost(self, usage: Usage) -> int | None:
+        """Nano-dollars; None before the model is known, and for one without a price."""
+        return self._prices.cost(self.prompt.model, usage) if self.prompt else None
+
+    def gateway(self, completion: Completion) -> dict[str, Any]:
+        """The `gateway` object of the answer (contract: HTTP), but for the cost and the timings, which come last."""
+        if not (self.prompt and self.plan and self.found and self.verdict):
+            raise ValueError("an answer is told of only when it has passed every stage")
+        usage, counted = completion.usage or Usage(), self.packed.input if self.packed else None
+        body = {
+            "request_id": self._call.request_id,
+            "model": self.prompt.model,
+            "backend": self._backend(),
+            "prompt": self.prompt.source,
+            "tokens": {
+                "input": counted.tokens if counted else usage.input_tokens,
+                "output": usage.output_tokens,
+                "cached": usage.cached_tokens,
+                "source": (counted or self.plan.input).source,
+            },
+            "cache": self.found.facts(),
+            "citations": list(self.verdict.citations),
+            "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
+            "checks": {"schema": self.verdict.schema, "unknown_citations": list(self.verdict.unknown_citations)},
+        }
+        return body | ({"explain": self._call.trace.tree()} if self._call.options.explain else {})
+
+    def record(
+        self,
+        status: int,
+        error: str | None,
+        spent: Usage,
+        first_ms: float | None,
+        gateway: Mapping[str, Any],
+        difference: int | None,
+    ) -> Record:
+        """Everything that is remembered; `difference` is our count less the engine's, None where that means nothing."""
+        call, source = self._call, (self.prompt.source if self.prompt else None) or {}
+        counted = self.packed.input if self.packed else None
+        return Record(
+            request_id=call.request_id,
+            at=call.at,
+            tenant=call.caller.tenant,
+            key=call.caller.key,
+            model=self.prompt.model if self.prompt else None,
+            backend=self._backend(),
+            prompt=source.get("id"),
+            prompt_version=source.get("version"),
+            prompt_digest=source.get("digest"),
+            status=status,
+            error=error,
+            stop=self.verdict.stop if self.verdict else None,
+            cache=self.hit.kind if self.hit else "miss" if self.found else None,
+            spent=spent,
+            counted=counted.tokens if counted else None,
+            source=counted.source if counted else None,
+            cost_nano=self.cost(spent),
+            duration_ms=call.trace.elapsed_ms(),
+            ttft_ms=first_ms,
+            timings_ms=call.trace.timings_ms(),
+            stages=call.trace.tree(),
+            gateway=gateway,
+            difference=difference,
+        )
+
+    def _backend(self) -> str | None:
+        """The backend that answered, as the route noted it."""
+        routed = [s.facts.get("backend") for s in self._call.trace.stages if s.name == "route" and not s.error]
+        return routed[-1] if routed else None

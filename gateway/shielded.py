@@ -1,0 +1,69 @@
+"""Work that must end although its caller is being cancelled, or although the store is away just now. Knows no ledger.
+
+An unshielded `await` in a settlement is cancelled with its request, and what was held leaks: a client that hangs up
+would be enough. Tasks are kept here, because the event loop keeps only weak references to them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from gateway.state import StateUnavailable
+
+T = TypeVar("T")
+
+log = logging.getLogger("tollgate.ledger")
+
+SETTLE_S = 10.0  # a settlement is two small writes; past this the caller goes on, and the work too
+AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 240.0)  # a store that restarts is back within minutes
+
+_running: set[asyncio.Task[Any]] = set()
+
+
+def background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Run `work` beside whoever asks; a failure is logged by its class."""
+    task = asyncio.create_task(work)
+    _running.add(task)
+    task.add_done_callback(_finished)
+    return task
+
+
+async def protected(work: Coroutine[Any, Any, Any]) -> None:
+    """Run `work` to its end though the caller is being cancelled, waiting SETTLE_S at most; then cancel as asked."""
+    task = background(work)
+    try:
+        await asyncio.wait_for(asyncio.shield(task), SETTLE_S)
+    except TimeoutError:
+        log.error("a settlement takes longer than %s s; it goes on without its request", SETTLE_S)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=SETTLE_S)
+        raise
+
+
+async def insisted(write: Callable[[], Awaitable[T]], what: str) -> T | None:
+    """The result of `write`, which must be safe to repeat; None when the store is away: it is tried again later."""
+    try:
+        return await write()
+    except StateUnavailable as error:
+        log.error("%s could not be written (%s); it is tried again", what, error)
+        background(_again(write, what))
+        return None
+
+
+async def _again(write: Callable[[], Awaitable[Any]], what: str) -> None:
+    for pause in AGAIN_S:
+        await asyncio.sleep(pause)
+        try:
+            await write()
+        except StateUnavailable:
+            continue
+        log.warning("%s was written at last", what)
+        return
+    log.error("%s was given up; a restart settles its hold at the last checkpoint", what)
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a ledger write failed: %s", type(error).__name__)
