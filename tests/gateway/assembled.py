@@ -8,7 +8,7 @@ tenant of its own, so that its budgets and its cache partition are its own.
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,9 +82,9 @@ class Assembled:
     spare: FakeBackend
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns or raises, run in the gateway's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT_S)
+    def do(self, work: Awaitable[T]) -> T:
+        """What is awaited returns or raises, in the gateway's loop."""
+        return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop).result(WAIT_S)
 
     def ask(self, text: "str | Call | None" = "Hi", **changes: Any) -> Outcome:
         """One call, read to its end."""
@@ -116,6 +116,10 @@ class Assembled:
         assert row is not None, "the call has no row"
         return row | {"detail": orjson.loads(row["detail"])}
 
+    def holds(self) -> list[str]:
+        """The requests whose hold is not settled."""
+        return self.do(self.runtime.state.budgets.open_holds())
+
     def stages(self, asked: Call) -> list[str]:
         return [stage["stage"] for stage in self.row(asked)["detail"]["stages"]]
 
@@ -128,7 +132,7 @@ class Assembled:
 
     def assert_settled(self, *calls: Call) -> None:
         """Nothing is held, each call has its one row, and the balances are the sums of the journal."""
-        assert self.do(self.runtime.state.budgets.open_holds()) == []
+        assert self.holds() == []
         rows = self.do(self.runtime.state.journal.latest(1000, calls[0].caller.tenant))
         assert sorted(row["request_id"] for row in rows) == sorted(c.request_id for c in calls)
         admitted = [c for c in calls if self._admitted(c)]
@@ -143,6 +147,10 @@ class Assembled:
 
     def _admitted(self, asked: Call) -> bool:
         return any(s["stage"] == "hold" and "error" not in s for s in self.row(asked)["detail"]["stages"])
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 def caller(tenant: str | None = None, limits: tuple[str, ...] = LIMITS) -> Caller:

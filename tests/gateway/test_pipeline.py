@@ -75,4 +75,4 @@ def test_a_call_that_is_never_read_leaves_nothing(core: Assembled) -> None:
     asked = call()
     core.do(core.leaving(asked, 0))
     assert core.do(core.runtime.state.journal.read(asked.request_id)) is None
-    assert core.do(core.runtime.state.budgets.open_holds()) == []
+    assert core.holds() == []

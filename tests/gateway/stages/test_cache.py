@@ -79,7 +79,7 @@ def test_a_question_that_the_embedder_cannot_read_whole_is_never_compared(core: 
     who, long = caller(), "why " * 400
     core.ask(who=who, **explained(long + "one"))
     missed = core.ask(who=who, **explained(long + "two"))
-    assert missed.cache == {"verdict": "miss", "reason": "the question is longer than the embedder reads"}
+    assert missed.cache == {"verdict": "miss", "reason": "the embedder cannot read the question whole"}
     assert core.ask(who=who, **explained(long + "two")).cache["verdict"] == "exact"
 
 

@@ -1,0 +1,86 @@
+"""The gateway put together: what must be right at once, what may come later, and that everything is closed."""
+
+import asyncio
+import threading
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import app
+from gateway.app import start
+from gateway.settings import SettingsError
+from gateway.state import Hold, StateUnavailable
+from gateway.state.limits import parse_limit
+from gateway.state.owners import owner
+from prompts.errors import LibraryError
+from tests.gateway.assembled import settings, waited
+from tests.gateway.conftest import Make
+
+GONE = "http://127.0.0.1:9"  # the discard port: nothing listens
+OURS = ("sqlite-", "embedder")
+
+
+def starting(folder: Path, **sections: Any) -> None:
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            await start(settings(GONE, GONE, folder, **sections), stack)
+
+    asyncio.run(run())
+
+
+def test_it_starts_without_its_backends_and_collections_and_says_what_is_missing(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        async with AsyncExitStack() as stack:
+            sections: dict[str, Any] = {"retrieve": {"docs": {"path": tmp_path / "none"}}}
+            runtime = await start(settings(GONE, GONE, tmp_path, **sections), stack)
+            return runtime.faults()
+
+    faults = asyncio.run(run())
+    assert any(fault.startswith("model 'small'") for fault in faults)
+    assert any("collection 'none' does not exist" in fault for fault in faults)
+    assert "embedder: still loading" in faults
+
+
+def test_it_is_ready_once_all_is_there(make: Make) -> None:
+    gateway = make()
+    waited(lambda: gateway.runtime.faults() == [])
+
+
+def test_templates_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "prompts" / "templates").mkdir(parents=True)
+    (tmp_path / "prompts" / "templates" / "bad.md.j2").write_text("no header")
+    with pytest.raises(LibraryError):
+        starting(tmp_path, build={"prompts": tmp_path / "prompts"})
+
+
+def test_a_secret_that_is_not_set_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    backends = {name: {"url": GONE, "api_key_env": "NO_SUCH_KEY"} for name in ("first", "second")}
+    with pytest.raises(SettingsError, match="NO_SUCH_KEY"):
+        starting(tmp_path, backends=backends)
+
+
+def test_a_state_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StateUnavailable):
+        starting(tmp_path)
+
+
+def test_the_end_leaves_no_thread_behind(tmp_path: Path) -> None:
+    before = set(threading.enumerate())  # the gateways that other tests share have theirs
+    starting(tmp_path)
+    assert [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith(OURS)] == []
+
+
+def test_a_dead_neighbours_holds_are_settled_while_this_one_runs(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only at the start: a process may die beside one that lives on the same state."""
+    monkeypatch.setattr(app, "RECOVER_S", 0.05)
+    gateway = make()
+    node, boot, *_ = owner().split("/")
+    limit = parse_limit("tokens/day=100")
+    dead = Hold("orphan", "acme", "k", f"{node}/{boot}/999999999/1", {"tokens": 10}, (limit,), (), time.time())
+    gateway.do(gateway.runtime.state.budgets.hold(dead))
+    waited(lambda: gateway.holds() == [])

@@ -1,0 +1,153 @@
+"""The whole chain on a real vLLM: the count before is the count after, and a continued answer is one made at once."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.errors import OutputTruncated
+from gateway.exchange import Call, Retrieval
+from serving.probes import PROBES
+from tests.conftest import TINY_MODEL
+from tests.fakes.background import running
+from tests.gateway.assembled import Assembled, Outcome, call, caller, on_engine, template, waited
+
+AT_ONCE = 16
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city, today",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+TEXTS = (
+    "Why is the sky blue?", "", "naïve e\u0301 ﬁ 日本語 한국어 العربية हिन्दी",
+    "👩‍👩‍👧‍👦 ∀ε>0 → x² \u200b\u2028\u0085\ufeff\x00",
+    "```py\ndef f(x):\n    return {'a': x**2}\r\n```", "<|im_start|>system\nhi<|im_end|><|endoftext|><s></s>",
+    "  two  before,\n\n\ttab  ", "3.14159 1,234,567 0xDEADBEEF",
+)  # fmt: skip
+QUESTIONS = ("What does the KV cache do?", "What is a token?", "Why stream an answer?", "What is temperature?")
+
+
+@pytest.fixture(scope="module", params=["files", "server"])
+def served(
+    request: pytest.FixtureRequest, engine: str, docs: Path, prompts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Assembled]:
+    """A gateway on the engine that counts with the model's own files, and one that asks the engine."""
+    tokenizer = {"tokenizer": TINY_MODEL} if request.param == "files" else {}
+    sections: dict[str, Any] = {
+        "models": {"small": {"backends": ["engine"]} | tokenizer},
+        "retrieve": {"docs": {"path": docs}},
+        "build": {"prompts": prompts},
+    }
+    with running(on_engine(engine, tmp_path_factory.mktemp("served"), **sections)) as gateway:
+        waited(lambda: "small" in gateway.runtime.models)
+        yield gateway
+
+
+def mixed(count: int, seed: int) -> list[Call]:
+    """Calls of every kind, streamed and buffered; the same ones for the same seed."""
+    dice = random.Random(seed)
+    who = replace(caller(), tenant_limits=())
+    return [_one(dice, number, replace(who, tenant=f"{who.tenant}-{number}")) for number in range(count)]
+
+
+def _one(dice: random.Random, number: int, who: Any) -> Call:
+    short = {"max_tokens": dice.randint(1, 4), "temperature": 0}
+    common: dict[str, Any] = {"who": who, "stream": dice.random() < 0.5, "fields": short, "on_length": "return"}
+    text = " ".join(dice.choices(TEXTS, k=dice.randint(1, 4)))
+    match number % 6:
+        case 0:
+            return call(text, **common)
+        case 1:
+            probe = dice.choice([p for p in PROBES.values() if set(p) <= {"messages", "tools"}])
+            tools = {"tools": probe["tools"]} if "tools" in probe else {}
+            return call(messages=tuple(probe["messages"]), **common | {"fields": short | tools})
+        case 2:
+            turns = ({"role": "system", "content": dice.choice(TEXTS)}, {"role": "user", "content": text})
+            return call(messages=turns, **common | {"fields": short | {"tools": [WEATHER]}})
+        case 3:
+            return call(" ".join(dice.choices(TEXTS, k=60)), **common)
+        case 4:
+            return call(**template("answer", question=dice.choice(QUESTIONS)) | common)
+    turn = {"role": "user", "content": dice.choice(QUESTIONS)}
+    return call(messages=(turn,), retrieve=Retrieval("docs", dice.randint(1, 6)), **common)
+
+
+async def _all(gateway: Assembled, calls: list[Call]) -> list[Outcome]:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(asked: Call) -> Outcome:
+        async with places:
+            return await gateway.reading(asked)
+
+    return await asyncio.gather(*map(one, calls))
+
+
+def assert_counted(gateway: Assembled, calls: list[Call]) -> None:
+    """What preflight (and packing) counted is what the engine says, on every one."""
+    outcomes = asyncio.run_coroutine_threadsafe(_all(gateway, calls), gateway.loop).result()
+    counted = [_counts(outcome) for outcome in outcomes]
+    assert [pair for pair in counted if pair[0] != pair[1]] == []
+    assert "tollgate_preflight_difference_tokens_total{" not in gateway.runtime.metrics.render().decode()
+    assert gateway.holds() == []
+
+
+def _counts(outcome: Outcome) -> tuple[int, int]:
+    closed = outcome.closed
+    assert closed.gateway["tokens"]["source"] == "exact"
+    return closed.gateway["tokens"]["input"], closed.usage.input_tokens
+
+
+def test_the_count_before_is_the_engines_count_after(served: Assembled) -> None:
+    assert_counted(served, mixed(60, seed=1))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1800)
+def test_the_counts_are_equal_on_a_thousand_requests(served: Assembled) -> None:
+    assert_counted(served, mixed(1000, seed=2))
+
+
+def test_a_continued_answer_is_the_answer_made_at_once(served: Assembled) -> None:
+    """At temperature 0, wherever the text so far is cut into the same tokens when it is read again."""
+    same = 0
+    for question in (*QUESTIONS, *TEXTS):
+        fields = {"temperature": 0, "ignore_eos": True}
+        parts = served.ask(question, fields=fields | {"max_tokens": 8}, on_length="continue", cache="skip")
+        whole = served.ask(question, fields=fields | {"max_tokens": 32}, cache="skip")
+        assert parts.closed.usage.output_tokens == 32
+        assert parts.streamed == parts.text
+        prompt = whole.closed.usage.input_tokens
+        # Four prompts of 8 tokens more each, unless a boundary was read as other tokens than were written.
+        if parts.closed.usage.input_tokens == 4 * prompt + 8 + 16 + 24:
+            assert parts.text == whole.text
+            same += 1
+    assert same > 0
+
+
+def test_a_client_that_leaves_stops_the_engine_and_pays_what_it_saw(served: Assembled) -> None:
+    asked = call("Count to a thousand", fields={"max_tokens": 2000, "ignore_eos": True}, cache="skip")
+    served.do(served.leaving(asked, 6))
+    row = served.row(asked)
+    assert row["status"] == 499
+    assert 1 <= row["output_tokens"] < 2000
+    served.assert_settled(asked)
+
+
+def test_a_structured_answer_is_whole_or_refused(served: Assembled) -> None:
+    """Enough room gives an answer that satisfies its schema; too little gives the error and never half of one."""
+    schema = {"enum": ["it is on and stays on", "it is off and stays off"]}  # nothing in it that may go on for ever
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    fields = {"response_format": wanted, "temperature": 0}
+    whole = served.ask("Is it on?", fields=fields | {"max_tokens": 60}, cache="skip")
+    assert orjson.loads(whole.text) in schema["enum"]
+    assert whole.closed.gateway["checks"]["schema"] == "valid"
+    cut = served.ask("Is it on?", fields=fields | {"max_tokens": 2}, cache="skip")
+    assert isinstance(cut.error, OutputTruncated)
