@@ -3,10 +3,11 @@
 `row()` is the journal's row, `attributes()` the span's. It holds no prompt text, no answer text and no key secret.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from gateway.prices import usd
 from serving.events import Usage
@@ -74,7 +75,7 @@ class Record:
             "cost_nano": self.cost_nano,
             "duration_ms": round(self.duration_ms, 3),
             "ttft_ms": None if self.ttft_ms is None else round(self.ttft_ms, 3),
-            "detail": json.dumps({"stages": self.stages, "gateway": self.gateway}, separators=(",", ":")),
+            "detail": orjson.dumps({"stages": self.stages, "gateway": self.gateway}, default=dict).decode(),
         }
 
     def attributes(self) -> dict[str, Any]:
