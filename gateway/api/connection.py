@@ -16,7 +16,7 @@ from gateway.api.sse import KEEP_ALIVE
 
 T = TypeVar("T")
 
-# Half of the 30 s after which impatient proxies (AWS's and nginx's defaults are 60 s) cut a silent connection.
+# A quarter of the 60 s of silence after which nginx and AWS's load balancers cut a connection by default.
 KEEP_ALIVE_S = 15.0
 
 

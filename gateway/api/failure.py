@@ -3,8 +3,7 @@
 import logging
 import traceback
 
-from gateway.errors import Unready, Wire
-from gateway.state import StateUnavailable
+from gateway.errors import Wire
 
 log = logging.getLogger("tollgate.api")
 
@@ -14,8 +13,6 @@ def wire_of(error: BaseException, request_id: str) -> Wire:
 
     The log has its class and where it happened, but not its text, which may quote what a client sent.
     """
-    if isinstance(error, StateUnavailable):
-        error = Unready("The gateway's state cannot be read just now, so nothing is admitted; try again.")
     wire = Wire.of(error, request_id)
     if wire.status == 500:
         where = "".join(traceback.format_tb(error.__traceback__))

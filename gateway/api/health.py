@@ -1,7 +1,7 @@
 """Is it alive, is it ready, and how is it doing: for load balancers and Prometheus, without a key.
 
 `live` only says that the event loop turns: restarting helps when it does not. `ready` says whether to send requests: a
-stopping gateway is not ready, but still answers what arrives (M19).
+stopping gateway is not ready, but still answers what arrives.
 """
 
 from fastapi import APIRouter, Request, Response

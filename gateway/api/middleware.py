@@ -53,7 +53,7 @@ class Edge:
             visit.status = LEFT
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # a panic of a Rust library is no Exception (M13)
+        except BaseException as error:  # a panic of a Rust library is no Exception
             await visit.fail(error)
         finally:
             visit.log()

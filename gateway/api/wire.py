@@ -6,126 +6,27 @@ positive list of `serving.fields`. Knows no caller, no model and no template: wh
 Invariant: what is passed on was built from checked values, never copied from the client's bytes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.api.body import Strict, checked, parse
+from gateway.api.messages import AnyMessage, Name, plain
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, OnLength, Options, PromptRef, Retrieval
 from gateway.settings import Server
 from serving.fields import FieldError, allowed
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Label = Annotated[str, StringConstraints(max_length=64)]
 MOST_TAGS = 16
-TOP_K = 4  # passages, when the request names none
-
-
-def _data_only(url: str) -> str:
-    if not url.startswith("data:"):
-        raise ValueError("Only data: URLs are taken; the gateway fetches nothing on a client's behalf")
-    return url
 
 
 def _never_only(value: str) -> str:
     if value != "never":
         raise ValueError("Only `never` is supported now; shorten the messages yourself")
     return value
-
-
-def _member(name: Callable[[Any], str | None], expected: str) -> Discriminator:
-    """Chooses a union's member by `name`; the tag's `|` keeps it out of an error's path (see `body`)."""
-    return Discriminator(
-        lambda value: f"|{name(value)}", custom_error_type="union", custom_error_message=f"Input should be {expected}"
-    )
-
-
-def _field(field: str) -> Callable[[Any], str | None]:
-    return lambda value: value.get(field) if isinstance(value, Mapping) else None
-
-
-class TextPart(Strict):
-    type: Literal["text"]
-    text: str
-
-
-class ImageUrl(Strict):
-    url: Annotated[str, AfterValidator(_data_only)]
-    detail: Literal["auto", "low", "high"] | None = None
-
-
-class ImagePart(Strict):
-    type: Literal["image_url"]
-    image_url: ImageUrl
-
-
-Part = Annotated[
-    Annotated[TextPart, Tag("|text")] | Annotated[ImagePart, Tag("|image_url")],
-    _member(_field("type"), "a part whose type is text or image_url"),
-]
-Content = Annotated[
-    Annotated[str, Tag("|str")] | Annotated[list[Part], Tag("|list")],
-    _member(lambda value: type(value).__name__, "a string or a list of parts"),
-]
-
-
-class Function(Strict):
-    name: Name
-    arguments: str
-
-
-class ToolCall(Strict):
-    id: Name
-    type: Literal["function"]
-    function: Function
-    index: int | None = None  # left in by clients that collected a stream
-
-
-class Instruction(Strict):
-    role: Literal["system", "developer", "user"]
-    content: Content
-    name: Name | None = None
-
-
-class Assistant(Strict):
-    """`annotations` and `audio` are always sent back by OpenAI's client, empty, with the answers that it collected."""
-
-    role: Literal["assistant"]
-    content: Content | None = None
-    name: Name | None = None
-    refusal: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[ToolCall] | None = None
-    function_call: Function | None = None
-    annotations: list[Any] | None = Field(default=None, max_length=0)
-    audio: None = None
-
-
-class ToolResult(Strict):
-    role: Literal["tool"]
-    content: Content
-    tool_call_id: Name
-
-
-class FunctionResult(Strict):
-    role: Literal["function"]
-    content: str | None
-    name: Name
-
-
-AnyMessage = Annotated[
-    Annotated[Instruction, Tag("|system")]
-    | Annotated[Instruction, Tag("|developer")]
-    | Annotated[Instruction, Tag("|user")]
-    | Annotated[Assistant, Tag("|assistant")]
-    | Annotated[ToolResult, Tag("|tool")]
-    | Annotated[FunctionResult, Tag("|function")],
-    _member(_field("role"), "a message whose role is system, developer, user, assistant, tool or function"),
-]
 
 
 class PromptBody(Strict):
@@ -143,7 +44,7 @@ class StreamOptions(Strict):
 
 class RetrieveBody(Strict):
     collection: Name
-    top_k: int = Field(default=TOP_K, ge=1, le=50)
+    top_k: int | None = Field(default=None, ge=1, le=50)
 
 
 class GatewayBody(Strict):
@@ -159,7 +60,7 @@ class GatewayBody(Strict):
     explain: bool | None = None
 
     def options(self) -> Options:
-        retrieve = Retrieval(self.retrieve.collection, self.retrieve.top_k) if self.retrieve else None
+        retrieve = Retrieval(**self.retrieve.model_dump(exclude_none=True)) if self.retrieve else None
         return Options(
             self.cache or "auto", self.semantic, retrieve, self.on_length, self.tags or {}, self.explain or False
         )
@@ -203,7 +104,7 @@ def read_chat(body: bytes, limits: Server) -> ChatRequest:
         raise InvalidValue(error.message, param=error.param) from None
     return ChatRequest(
         model=chat.model,
-        messages=tuple(_plain(message) for message in raw.get("messages") or ()),
+        messages=tuple(plain(message) for message in raw.get("messages") or ()),
         prompt=chat.prompt.ref() if chat.prompt else None,
         fields=fields,
         options=chat.gateway.options() if chat.gateway else Options(),
@@ -225,9 +126,3 @@ def _complete(chat: ChatBody) -> None:
         raise InvalidValue("model is required where no prompt names one; `auto` takes the default.", param="model")
     if chat.stream_options is not None and not chat.stream:
         raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
-
-
-def _plain(message: Mapping[str, Any]) -> Message:
-    """A checked message without its nulls and empty echoes: chat templates tell `null` from absent, clients do not."""
-    kept = {name: value for name, value in message.items() if value is not None and name != "annotations"}
-    return kept if "content" in kept else {**kept, "content": None}

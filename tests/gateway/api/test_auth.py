@@ -56,7 +56,7 @@ def test_anthropics_header_works_too() -> None:
 def test_every_wrong_key_is_refused_with_the_same_words() -> None:
     key_id, secret, full = mint()
     good = key(key_id, secret)
-    revoked, expired = key("r0", secret, revoked=99.0), key("e0", secret, expires=100.0)
+    revoked, expired = key("r0", secret, revoked=100.0), key("e0", secret, expires=100.0)
     wrong = [
         {}, bearer(""), bearer("tg"), bearer("tg_"), bearer("tg__"), bearer(f"tg_{key_id}"), bearer(f"tg_{key_id}_"),
         bearer(full[:-1]), bearer(full + "0"), bearer(full.upper()), bearer(full.replace("tg_", "sk_", 1)),

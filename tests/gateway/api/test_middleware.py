@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from gateway.api import wrap
+from gateway.api.intake import BodyTooSlow
 from gateway.errors import BudgetExceeded
 from gateway.settings import Settings
 from gateway.state import StateUnavailable
@@ -38,6 +39,7 @@ def app() -> Iterator[str]:
             "panic": Panic(CANARY),
             "budget": BudgetExceeded("Used up.", retry_after=7200.4),
             "state": StateUnavailable(CANARY),
+            "slow": BodyTooSlow("Too slow."),
         }[how]
 
     with running(served(wrap(inner, Settings()))) as url:
@@ -86,6 +88,13 @@ def test_a_store_that_is_away_is_no_bug() -> None:
         answer = httpx2.get(f"{url}/fails/state")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "state_unavailable")
     assert answer.headers["x-should-retry"] == "true"
+
+
+def test_after_a_body_that_did_not_come_the_connection_is_closed() -> None:
+    with app() as url:
+        slow, other = httpx2.get(f"{url}/fails/slow"), httpx2.get(f"{url}/fails/budget")
+    assert (slow.status_code, slow.headers["connection"]) == (408, "close")
+    assert "connection" not in other.headers
 
 
 @pytest.mark.parametrize(
