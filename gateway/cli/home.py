@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gateway.api.auth import authenticate
 from gateway.cli.common import SETTINGS, Failure
 from gateway.cli.keys import add_key
 from gateway.errors import Unauthenticated
-from gateway.settings import Retrieve, Settings, load
+from gateway.settings import Settings, load
 from gateway.state import State, Tenant
 from gateway.state.limits import parse_limit
 
@@ -57,7 +58,6 @@ class Home:
         self.settings_file = self.folder / SETTINGS.name
         self.engine_log = self.folder / "engine.log"
         self.gateway_log = self.folder / "gateway.log"
-        self.documents = Retrieve(path=self.folder / "collections" / COLLECTION, source=ROOT / "documents")
         self.keys_file = self.folder / "keys.json"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -72,20 +72,15 @@ class Home:
         return load(self.settings_file)
 
     def _ours(self, upstream: Upstream, port: int) -> str:
-        tables: dict[str, dict[str, object]] = {
+        tables: dict[str, Mapping[str, object]] = {
             "server": {"port": port},
             "state": {"url": "sqlite:///state.db"},
             "build": {"prompts": str(ROOT / "prompts")},
-            f"backends.{ALIAS}": {"url": upstream.url, "api_key_env": upstream.api_key_env},
-            f"models.{ALIAS}": {
-                "backends": [ALIAS],
-                "served": upstream.served,
-                "tokenizer": str(upstream.tokenizer) if upstream.tokenizer else None,
-                "window": upstream.window,
+            f"retrieve.{COLLECTION}": {
+                "path": str(self.folder / "collections" / COLLECTION),
+                "source": str(ROOT / "documents"),
             },
-            # Dollars per million tokens, to show what a price does; one's own hardware has other figures.
-            f"prices.{ALIAS}": {"input": 0.10, "output": 0.40},
-            f"retrieve.{COLLECTION}": {"path": str(self.documents.path), "source": str(self.documents.source)},
+            **_model(upstream),
         }
         head = "# Written by `tollgate up` at each start, down to the line that says so.\n"
         return head + "".join(f"\n[{name}]\n{_toml(table)}" for name, table in tables.items()) + "\n"
@@ -102,6 +97,21 @@ class Home:
         return Credentials(key, admin_key)
 
 
+def _model(upstream: Upstream) -> dict[str, Mapping[str, object]]:
+    """The sections of the one model."""
+    return {
+        f"backends.{ALIAS}": {"url": upstream.url, "api_key_env": upstream.api_key_env},
+        f"models.{ALIAS}": {
+            "backends": [ALIAS],
+            "served": upstream.served,
+            "tokenizer": str(upstream.tokenizer) if upstream.tokenizer else None,
+            "window": upstream.window,
+        },
+        # Dollars per million tokens, to show what a price does; one's own hardware has other figures.
+        f"prices.{ALIAS}": {"input": 0.10, "output": 0.40},
+    }
+
+
 async def _opens(state: State, key: str) -> bool:
     try:
         await authenticate({"authorization": f"Bearer {key}"}, state.keys, time.time())
@@ -110,7 +120,7 @@ async def _opens(state: State, key: str) -> bool:
     return True
 
 
-def _toml(table: dict[str, object]) -> str:
+def _toml(table: Mapping[str, object]) -> str:
     """Key and value lines. JSON's strings, numbers and lists are TOML's too (TOML 1.0); None is left out."""
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items() if value is not None)
     return "".join(lines)

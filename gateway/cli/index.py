@@ -11,7 +11,7 @@ from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settin
 from gateway.settings import Retrieve, Settings
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.index import Collection, CollectionError, Manifest
-from retrieval.ingest import NothingToIndex, Progress, Report, build
+from retrieval.ingest import NothingToIndex, Progress, build
 
 app = typer.Typer(name="index", help="Collections of documents.", no_args_is_help=True)
 SHOWN = 120  # characters of a passage in a table; --json has them all
@@ -24,10 +24,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Collections; default: a
 def build_(names: Names = None, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
     """Index the documents of collections; what did not change is not embedded again."""
     settings = settings_of(config, state)
-    built = {
-        name: build_collection(name, _part(settings, name), partial(_report, name))
-        for name in names or settings.retrieve
-    }
+    built = {name: _build(name, _part(settings, name)) for name in names or settings.retrieve}
     show([_row(name, manifest) for name, manifest in built.items()], as_json)
 
 
@@ -41,10 +38,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """The passages nearest to a question, best first."""
-    embedder = Embedder()
-    collection = load_collection(_part(settings_of(config, state), name).path, embedder)
+    collection = _load(_part(settings_of(config, state), name).path)
     try:
-        found = collection.search(embedder.encode([question])[0], top_k)
+        with closing(Embedder()) as embedder:
+            found = collection.search(embedder.encode([question])[0], top_k)
     except EmbedderUnavailable as error:
         raise Failure(str(error)) from error
     rows = [{"score": round(f.score, 4), "document": f.passage.document, "text": f.passage.text} for f in found]
@@ -54,26 +51,24 @@ def search(
 @app.command()
 def stats(names: Names = None, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
     """What collections hold."""
-    settings, embedder = settings_of(config, state), Embedder()
-    loaded = {n: load_collection(_part(settings, n).path, embedder).manifest for n in names or settings.retrieve}
+    settings = settings_of(config, state)
+    loaded = {name: _load(_part(settings, name).path).manifest for name in names or settings.retrieve}
     show([_row(name, manifest) for name, manifest in loaded.items()], as_json)
 
 
-def build_collection(name: str, part: Retrieve, on_progress: Report) -> Manifest:
-    """Index one collection. Raises Failure, and whatever `on_progress` raises."""
+def _build(name: str, part: Retrieve) -> Manifest:
     if part.source is None:
         raise Failure(f"[retrieve.{name}] names no source: the folder of its documents")
     try:
         with closing(Embedder()) as embedder:
-            return build(part.source, part.path, embedder, on_progress)
+            return build(part.source, part.path, embedder, partial(_report, name))
     except (NothingToIndex, EmbedderUnavailable, OSError) as error:
         raise Failure(f"collection {name!r} was not built: {error}") from error
 
 
-def load_collection(path: Path, embedder: Embedder) -> Collection:
-    """A collection as it is on disk. Raises Failure."""
+def _load(path: Path) -> Collection:
     try:
-        return Collection.load(path, embedder.identity)
+        return Collection.load(path, Embedder.identity)
     except CollectionError as error:
         raise Failure(str(error)) from error
 
@@ -88,9 +83,9 @@ def _part(settings: Settings, name: str) -> Retrieve:
 def _report(name: str, step: Progress) -> None:
     """One line for what was left out, for the end of each step, and for each batch on the way."""
     if step.step == "left_out":
-        typer.echo(f"[{name}] left out {step.document}: {step.reason}", err=True)
+        typer.echo(f"index {name}: left out {step.document}: {step.reason}", err=True)
     elif step.step != "parse" or step.done == step.total:
-        typer.echo(f"[{name}] {step.step} {step.done}/{step.total}", err=True)
+        typer.echo(f"index {name}: {step.step} {step.done}/{step.total}", err=True)
 
 
 def _row(name: str, manifest: Manifest) -> dict[str, Any]:

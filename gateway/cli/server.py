@@ -6,6 +6,7 @@ Knows no route. Invariants: the port is taken before anything slow begins; a sto
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +25,7 @@ from gateway.settings import Settings
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
-# Request line and headers together: four times what nginx takes by default. One read (64 KiB) may lie beyond it.
+# Request line and headers together, as much as nginx takes at most by default. One read may lie beyond it.
 MAX_HEAD_BYTES = 32 * 1024
 
 _MESSAGE = f"The request line and the headers are larger than {MAX_HEAD_BYTES} bytes; send less."
@@ -41,7 +42,7 @@ HEAD_TOO_LARGE = (
 class BoundedHead(HttpToolsProtocol):
     """uvicorn's parser, which by itself keeps headers of any size (RFC 6585 section 5 for the answer)."""
 
-    _head: int | None = 0  # bytes of the head being read; None once it is whole
+    _head: int | None = None  # bytes of an unfinished head, without those of the read it began in
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -52,8 +53,9 @@ class BoundedHead(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
+        continued = self._head is not None
         super().data_received(data)
-        if self._head is None or self.transport.is_closing():
+        if self._head is None or not continued or self.transport.is_closing():
             return
         self._head += len(data)
         if self._head > MAX_HEAD_BYTES:
@@ -77,7 +79,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=int(settings.server.grace_s),
+                timeout_graceful_shutdown=math.ceil(settings.server.grace_s),
                 backlog=BACKLOG,
             )
         )

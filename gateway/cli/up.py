@@ -1,16 +1,17 @@
 """`tollgate up`: the whole product on one machine, from nothing to a line of curl that answers.
 
 The port is taken first, the documents are indexed while the engine starts, the gateway runs in this process. Whatever
-ends this process, Ctrl-C or kill -9, ends the engine too (`serving.launch`).
+ends this process, Ctrl-C or kill -9, ends the engine and the indexing too (`serving.guard`).
 """
 
 import asyncio
 import json
 import os
-import threading
+import subprocess
+import sys
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,19 +23,16 @@ import uvloop
 from gateway.app import create_app
 from gateway.cli.common import Failure, Json
 from gateway.cli.home import ADMIN_KEY, ALIAS, COLLECTION, MODEL, ROOT, Credentials, Home, Upstream
-from gateway.cli.index import build_collection
 from gateway.cli.server import cancelled_by_signals, free_port, listen, log_to, serving, url_of
 from gateway.settings import Settings
 from gateway.state.open import open_state
-from retrieval.index import Manifest
-from retrieval.ingest import Progress
+from serving import guard
 from serving.backend import Backend
 from serving.errors import BackendError
 from serving.launch import EngineFailed, launch
 
 STARTED = time.monotonic()
 ENGINE_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
-SERVED = "tiny"
 
 HOST, PORT = "127.0.0.1", 8080
 READY_S = 120.0  # the gateway's own start takes seconds; a machine that compiles or swaps beside it, longer
@@ -81,16 +79,19 @@ async def _up(home: Home, order: Order) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(cancelled_by_signals())
         listener = stack.enter_context(listen(HOST, order.port))
-        indexing = _indexing(home, stack)
-        upstream, died = await _upstream(home, order, stack)
-        await indexing
-        settings = home.configure(upstream, listener.getsockname()[1])
+        port = int(listener.getsockname()[1])
+        upstream = await _given(order.backend, order.tokenizer) if order.backend else _own()
+        settings = home.configure(upstream, port)
+        indexing = await stack.enter_async_context(_indexing(home))
+        engine = asyncio.create_task(_never() if order.backend else await _engine(upstream, home, stack))
+        if await indexing.wait():
+            raise Failure("the sample documents were not indexed; the lines above say why")
         credentials = await _credentials(home, settings)
         os.environ[ADMIN_KEY] = credentials.admin_key
         running = await stack.enter_async_context(serving(create_app(settings), settings, listener))
-        await _first({running, died}, _ready(url_of(listener)))
+        await _first({running, engine}, _ready(url_of(listener)))
         _announce(url_of(listener), credentials, home, order.as_json)
-        await _first({running, died})
+        await _first({running, engine})
 
 
 async def _credentials(home: Home, settings: Settings) -> Credentials:
@@ -101,32 +102,36 @@ async def _credentials(home: Home, settings: Settings) -> Credentials:
         await state.close()
 
 
-def _indexing(home: Home, stack: AsyncExitStack) -> asyncio.Task[Manifest]:
-    """Index the sample documents beside what follows; the end of the stack makes it stop at its next batch."""
-    stopped = threading.Event()
-    stack.callback(stopped.set)
+@asynccontextmanager
+async def _indexing(home: Home) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Index the sample documents in a process of their own, which ends with the block and with this process."""
+    command = (sys.executable, "-m", "gateway", "index", "build", COLLECTION, "--config", str(home.settings_file))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, guard.__file__, *command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        await process.wait()
 
-    def report(step: Progress) -> None:
-        if stopped.is_set():
-            raise Failure("the indexing was stopped")
-        if step.step in ("embed", "left_out") or step.done == step.total:
-            _say(f"documents: {step.step} {step.done}/{step.total} {step.reason}")
 
-    return asyncio.create_task(asyncio.to_thread(build_collection, COLLECTION, home.documents, report))
-
-
-async def _upstream(home: Home, order: Order, stack: AsyncExitStack) -> tuple[Upstream, asyncio.Task[str]]:
-    """The server to ask, and a task that ends with the reason when it dies (never for one that is not ours)."""
-    if order.backend:
-        return await _given(order.backend, order.tokenizer), asyncio.create_task(_never())
+def _own() -> Upstream:
+    """The bundled model on the CPU build of vLLM, which is yet to be started."""
     if not ENGINE_PYTHON.exists():
         raise Failure("the CPU engine is not installed: run `make install`, or name a server with --backend URL")
+    return Upstream(f"http://{HOST}:{free_port(HOST)}", "tiny", MODEL)
+
+
+async def _engine(upstream: Upstream, home: Home, stack: AsyncExitStack) -> Coroutine[Any, Any, str]:
+    """Start it for as long as the stack lasts; what is returned ends when it dies, with the reason."""
+    port = int(upstream.url.rpartition(":")[2])
+    starting = launch(MODEL, port, ENGINE_PYTHON, home.engine_log, _say, name=upstream.served)
     try:
-        port = free_port(HOST)
-        engine = await stack.enter_async_context(launch(MODEL, port, ENGINE_PYTHON, home.engine_log, _say, name=SERVED))
+        return (await stack.enter_async_context(starting)).died()
     except EngineFailed as error:
         raise Failure(str(error)) from error
-    return Upstream(engine.url, SERVED, MODEL), asyncio.create_task(engine.died())
 
 
 async def _given(url: str, tokenizer: Path | None) -> Upstream:
