@@ -1,1 +1,1 @@
-"""Talking to one self-hosted engine (vLLM): its stream of events, its tokens, its start-up. Knows no tenant and no budget."""
+"""One self-hosted engine (vLLM): its stream of events, its tokens, its start-up. Knows no tenant and no budget."""

@@ -1,11 +1,11 @@
-"""How a backend can fail, drawn as a tree. Foreign errors (httpx2, sockets, JSON) are translated here once, at the boundary.
+"""How a backend can fail, drawn as a tree. Foreign errors (httpx2, sockets, JSON) become these at the boundary.
 
-    BackendError
-    ├── BackendUnavailable   no connection, or it answered 5xx / 401 / 403 / 404: another backend may do
-    ├── BackendOverloaded    it answered 503 or 429: alive, but full
-    ├── BackendTimeout       it was too slow; `phase` says where
-    ├── BackendRejected      it answered 4xx: the request itself is at fault, another backend would say the same
-    └── BackendBroken        it began to answer and then broke: bad bytes, an error inside the stream, no end
+BackendError
+├── BackendUnavailable   no connection, or it answered 5xx / 401 / 403 / 404: another backend may do
+├── BackendOverloaded    it answered 503 or 429: alive, but full
+├── BackendTimeout       it was too slow; `phase` says where
+├── BackendRejected      it answered 4xx: the request itself is at fault, another backend would say the same
+└── BackendBroken        it began to answer and then broke: bad bytes, an error inside the stream, no end
 """
 
 
@@ -19,7 +19,7 @@ class BackendError(Exception):
 
 
 class BackendUnavailable(BackendError):
-    """Raised when no answer came and none will: refused, reset before the first event, 5xx, or a status of our own fault."""
+    """Raised when no answer came: refused, reset before the first event, 5xx, or a status of our own fault."""
 
 
 class BackendOverloaded(BackendError):
@@ -49,4 +49,4 @@ class BackendRejected(BackendError):
 
 
 class BackendBroken(BackendError):
-    """Raised when a started stream broke: malformed or oversized events, an error event, or an end without its marker."""
+    """Raised when a started stream broke: malformed or oversized events, an error event, no end marker."""

@@ -84,7 +84,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why one choice ended: OpenAI's finish_reason, and vLLM's stop_reason (stop string, token id or None) beside it."""
+    """Why one choice ended: OpenAI's finish_reason and vLLM's stop_reason (stop string, token id or None)."""
 
     index: int
     finish_reason: str

@@ -142,6 +142,8 @@ def _command(settings: Settings) -> list[str]:
         "--enable-per-request-metrics": None,
         "--enable-request-id-headers": None,
         "--structured-outputs-config.backend": "xgrammar",
+        # A small model may write blanks between braces until its ceiling; a grammar without them always ends.
+        "--structured-outputs-config.disable_any_whitespace": "true",
         "--enable-auto-tool-choice": None,
         "--tool-call-parser": "hermes",
     }
