@@ -8,6 +8,9 @@
     ├── ContextLengthExceeded the prompt does not fit the context window
     ├── RequestTooLarge       one request is larger than its tenant may ever send
     ├── BodyTooLarge          more bytes than the server takes
+    ├── UnsupportedEncoding   a compressed body
+    ├── BodyTooSlow           the body did not arrive in time
+    ├── WrongMethod           the path is known, the method is not
     ├── RateLimited           requests or tokens per minute used up
     ├── BudgetExceeded        a day's or month's budget used up
     ├── CacheOnly             the caller wanted a cached answer or none
@@ -25,7 +28,7 @@ same `body`. Anything outside the tree is a bug: it becomes a plain 500 with the
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gateway.state import StateUnavailable
+from gateway.state import Balance, StateUnavailable
 from serving.errors import (
     BackendBroken,
     BackendError,
@@ -44,13 +47,20 @@ class Refusal(Exception):
     retry: ClassVar[bool] = False
 
     def __init__(
-        self, message: str, *, param: str | None = None, code: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        balance: Balance | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.balance = balance  # of the limit that refused, for the headers
 
 
 class Unauthenticated(Refusal):
@@ -91,6 +101,24 @@ class BodyTooLarge(Refusal):
     """Raised when the body has more bytes than the server takes."""
 
     status, code = 413, "body_too_large"
+
+
+class UnsupportedEncoding(Refusal):
+    """Raised when the body is compressed: a small one could unfold into gigabytes."""
+
+    status, code = 415, "unsupported_encoding"
+
+
+class BodyTooSlow(Refusal):
+    """Raised when the body has not arrived in time."""
+
+    status, code, retry = 408, "body_timeout", True
+
+
+class WrongMethod(Refusal):
+    """Raised when the path is known and the method is not."""
+
+    status, code = 405, "method_not_allowed"
 
 
 class RateLimited(Refusal):
@@ -162,6 +190,7 @@ class Wire:
     code: str | None
     retry: bool
     retry_after: float | None
+    balance: Balance | None = None
 
     @classmethod
     def of(cls, error: BaseException, request_id: str) -> "Wire":
@@ -169,7 +198,8 @@ class Wire:
         match error:
             case Refusal():
                 after = error.retry_after if error.retry_after is not None else (PAUSE_S if error.retry else None)
-                return cls(error.status, error.message, error.type, error.param, error.code, error.retry, after)
+                facts = (error.message, error.type, error.param, error.code, error.retry)
+                return cls(error.status, *facts, after, error.balance)
             case BackendError():
                 return cls.of(translate(error), request_id)
             case StateUnavailable():

@@ -19,7 +19,8 @@ def refusal(over: OverLimit, now: float) -> Refusal:
     if limit.window == "request" or over.asked > limit.amount:
         return RequestTooLarge(
             f"This request may use up to {asked}; the {balance.scope}'s limit is {most} per {limit.window}. "
-            "Shorten the prompt or lower max_completion_tokens."
+            "Shorten the prompt or lower max_completion_tokens.",
+            balance=balance,
         )
     wait = max(0.0, balance.resets - now)
     left = amount(balance.remaining, limit.unit)
@@ -28,4 +29,4 @@ def refusal(over: OverLimit, now: float) -> Refusal:
         f"The {balance.scope}'s limit of {most} per {limit.window} has {left} left, and this request may use {asked}; "
     )
     kind = RateLimited if limit.window == "minute" else BudgetExceeded
-    return kind(message + f"it resets at {until}.", retry_after=wait)
+    return kind(message + f"it resets at {until}.", retry_after=wait, balance=balance)

@@ -20,12 +20,17 @@ def of_answer(call: Call, cache: str, balances: Sequence[Balance], cost_usd: flo
         "openai-processing-ms": str(round(trace.elapsed_ms())),
         "traceparent": trace.traceparent,
     }
-    headers |= _tokens(balances) | _rate(balances, "requests", now) | _rate(balances, "tokens", now)
+    headers |= of_limits(balances, now)
     if timing := _timing(trace.timings_ms()):
         headers["server-timing"] = timing
     if cost_usd is not None:
         headers["x-cost-usd"] = f"{cost_usd:.9f}"  # nano-dollars are what is booked
     return headers
+
+
+def of_limits(balances: Sequence[Balance], now: float) -> Headers:
+    """What is left: of an answer's limits, or of the one that refused."""
+    return _tokens(balances) | _rate(balances, "requests", now) | _rate(balances, "tokens", now)
 
 
 def duration(seconds: float) -> str:

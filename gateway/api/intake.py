@@ -10,23 +10,11 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BodyTooLarge, InvalidValue, Overloaded
+from gateway.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedEncoding
 from gateway.settings import Server
 
 BODY_S = 30.0  # for a whole body: 1 MiB at 280 kbit/s
 ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})  # a full gateway must still say that it is
-
-
-class UnsupportedEncoding(InvalidValue):
-    """Raised when the body is compressed: a small one could unfold into gigabytes."""
-
-    status, code = 415, "unsupported_encoding"
-
-
-class BodyTooSlow(InvalidValue):
-    """Raised when the body has not arrived in time."""
-
-    status, code, retry = 408, "body_timeout", True
 
 
 class Intake:

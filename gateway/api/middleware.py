@@ -20,7 +20,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.failure import wire_of
-from gateway.errors import NotFound
+from gateway.api.headers import of_limits
+from gateway.errors import NotFound, WrongMethod
 
 LEFT = 499  # nginx's status for a client that closed the connection first
 TIMEOUT = 408  # the only refusal of a request that has not come in whole
@@ -28,12 +29,6 @@ SHOWN = 256  # characters of a path that are logged
 CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 access = logging.getLogger("tollgate.access")
-
-
-class WrongMethod(NotFound):
-    """Raised when the path is known and the method is not."""
-
-    status, code = 405, "method_not_allowed"
 
 
 class Edge:
@@ -87,7 +82,12 @@ class Visit:
         if self.status:
             return
         body = orjson.dumps(wire.body())
-        headers = wire.headers() | {"content-type": "application/json", "content-length": str(len(body))}
+        balances = (wire.balance,) if wire.balance else ()
+        headers = (
+            wire.headers()
+            | of_limits(balances, time.time())
+            | {"content-type": "application/json", "content-length": str(len(body))}
+        )
         if wire.status == TIMEOUT:
             headers["connection"] = "close"  # or the server would go on waiting for the rest
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -115,6 +115,9 @@ def test_a_used_up_limit_says_which_and_when_it_resets(
     assert answers[-1].headers["x-should-retry"] == retry
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert int(answers[-1].headers["retry-after-ms"]) >= 1
+    unit, amount = limit.partition("/")[0], limit.partition("=")[2]
+    assert answers[-1].headers[f"x-ratelimit-limit-{unit}"] == amount
+    assert int(answers[-1].headers[f"x-ratelimit-remaining-{unit}"]) < int(amount)
 
 
 def test_a_prompt_beyond_the_window(gateway: Gateway) -> None:

@@ -10,7 +10,8 @@ import pytest
 from fastapi import FastAPI, Request
 
 from gateway.api import wrap
-from gateway.api.intake import Body, BodyTooSlow
+from gateway.api.intake import Body
+from gateway.errors import BodyTooSlow
 from gateway.settings import Server, Settings
 from tests.gateway.api.server import served
 

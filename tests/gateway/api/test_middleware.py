@@ -10,8 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from gateway.api import wrap
-from gateway.api.intake import BodyTooSlow
-from gateway.errors import BudgetExceeded
+from gateway.errors import BodyTooSlow, BudgetExceeded
 from gateway.settings import Settings
 from gateway.state import StateUnavailable
 from tests.fakes.background import running
