@@ -1,14 +1,12 @@
 """A whole gateway without its HTTP edge, put together by `gateway.app.start`: everything real but the backend.
 
 It runs in a background thread with its own event loop, so that tests are plain functions. `ask` reads one call to its
-end; a test that leaves early, cancels or races passes its own coroutine to `do`. Every call made by `call` is of a
-tenant of its own, so that its budgets and its cache partition are its own.
+end; a test that leaves early, cancels or races passes its own coroutine to `do`.
 """
 
 import asyncio
-import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,26 +15,20 @@ from typing import Any, TypeVar
 import orjson
 
 from gateway.app import start
-from gateway.exchange import Answer, Call, Caller, Closed, Opened, Options, PromptRef
+from gateway.exchange import Answer, Call, Caller, Closed, Opened
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.state import Balance
-from gateway.state.limits import parse_limit
-from gateway.tracing import Trace
 from serving.events import Delta
 from tests.fakes.backend import FakeBackend, Seen
+from tests.gateway.calls import call
+from tests.gateway.waiting import WAIT_S
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 CHAT = "/v1/chat/completions"
-LIMITS = ("tokens/day=1000000", "requests/day=1000", "usd/day=100")
 PRICES = {"input": 1.0, "output": 2.0, "cached": 0.1}
-WAIT_S = 60.0  # for whatever a test waits for; a loaded machine may be slow, nothing here measures time
-POLL_S = 0.01
-POLLS = int(WAIT_S / POLL_S)
-
-_numbers = itertools.count()
 
 
 @dataclass
@@ -131,8 +123,9 @@ class Assembled:
         return {(b.scope, b.limit.unit, b.limit.window): b for b in self.do(read)}
 
     def assert_settled(self, *calls: Call) -> None:
-        """Nothing is held, each call has its one row, and the balances are the sums of the journal."""
+        """Nothing is held, each call was settled once and has its one row, and the balances are the journal's sums."""
         assert self.holds() == []
+        assert self._counted(calls[0].caller.tenant) == len(calls)
         rows = self.do(self.runtime.state.journal.latest(1000, calls[0].caller.tenant))
         assert sorted(row["request_id"] for row in rows) == sorted(c.request_id for c in calls)
         admitted = [c for c in calls if self._admitted(c)]
@@ -145,52 +138,17 @@ class Assembled:
             assert balance.held == 0
             assert balance.used == (0 if window == "request" else sums[unit]), (unit, window)
 
+    def _counted(self, tenant: str) -> float:
+        """How many settlements of a tenant's calls the metrics were told of."""
+        samples = (sample for metric in self.runtime.metrics.requests.collect() for sample in metric.samples)
+        return sum(s.value for s in samples if s.name.endswith("_total") and s.labels["tenant"] == tenant)
+
     def _admitted(self, asked: Call) -> bool:
         return any(s["stage"] == "hold" and "error" not in s for s in self.row(asked)["detail"]["stages"])
 
 
 async def _awaited(work: Awaitable[T]) -> T:
     return await work
-
-
-def caller(tenant: str | None = None, limits: tuple[str, ...] = LIMITS) -> Caller:
-    """A caller with these limits on its tenant, a new one unless named."""
-    name = tenant or f"tenant-{next(_numbers)}"
-    return Caller(f"{name}-key", name, tuple(map(parse_limit, limits)))
-
-
-def call(
-    text: str | None = "Hi",
-    *,
-    who: Caller | None = None,
-    model: str | None = "small",
-    prompt: PromptRef | None = None,
-    messages: tuple[Mapping[str, Any], ...] | None = None,
-    fields: Mapping[str, Any] | None = None,
-    stream: bool = False,
-    traceparent: str | None = None,
-    at: float | None = None,
-    **options: Any,
-) -> Call:
-    """A call as the edge makes it: `text` is the one user message unless `messages` or `prompt` are given."""
-    said = () if text is None or prompt else ({"role": "user", "content": text},)
-    return Call(
-        request_id=f"request-{next(_numbers)}",
-        caller=who or caller(),
-        model=model,
-        messages=messages if messages is not None else said,
-        prompt=prompt,
-        fields=fields or {},
-        options=Options(**options),
-        stream=stream,
-        trace=Trace(traceparent),
-        at=at or time.time(),
-    )
-
-
-def template(id: str, version: str | None = None, **variables: Any) -> dict[str, Any]:
-    """The arguments of a call that uses a template."""
-    return {"text": None, "model": None, "prompt": PromptRef(id, version, variables)}
 
 
 def settings(url: str, spare: str, folder: Path, patience: float = WAIT_S, **sections: Any) -> Settings:
@@ -235,21 +193,3 @@ async def on_engine(url: str, folder: Path, **sections: Any) -> AsyncIterator[As
     engine: dict[str, Any] = {"backends": {"engine": {"url": url}}, "models": {"small": {"backends": ["engine"]}}}
     async with assembled(folder, **(engine | sections)) as gateway:
         yield gateway
-
-
-def waited(condition: Callable[[], bool]) -> None:
-    """Return once the condition holds."""
-    for _ in range(POLLS):
-        if condition():
-            return
-        time.sleep(POLL_S)
-    raise AssertionError("it never came to that")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Go on once the condition holds."""
-    for _ in range(POLLS):
-        if condition():
-            return
-        await asyncio.sleep(POLL_S)
-    raise AssertionError("it never came to that")

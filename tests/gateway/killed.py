@@ -11,7 +11,8 @@ from pathlib import Path
 
 from gateway.app import start
 from gateway.state import Tenant
-from tests.gateway.assembled import call, caller, settings
+from tests.gateway.assembled import settings
+from tests.gateway.calls import call, caller
 
 
 async def main(url: str, folder: Path) -> None:

@@ -16,8 +16,9 @@ from gateway.state import Hold, StateUnavailable
 from gateway.state.limits import parse_limit
 from gateway.state.owners import owner
 from prompts.errors import LibraryError
-from tests.gateway.assembled import settings, waited
+from tests.gateway.assembled import settings
 from tests.gateway.conftest import Make
+from tests.gateway.waiting import waited
 
 GONE = "http://127.0.0.1:9"  # the discard port: nothing listens
 OURS = ("sqlite-", "embedder")

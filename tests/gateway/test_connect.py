@@ -10,7 +10,7 @@ from gateway.connect import Models
 from gateway.settings import Settings, SettingsError
 from tests.conftest import TINY_MODEL
 from tests.fakes.backend import JSON, FakeBackend, Script
-from tests.gateway.assembled import until
+from tests.gateway.waiting import until
 
 GONE = "http://127.0.0.1:9"  # the discard port: nothing listens
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.exchange import Call, Prompt, PromptRef, Retrieval
 from gateway.fingerprint import fingerprint
 from prompts.template import parse
-from tests.gateway.assembled import call, caller
+from tests.gateway.calls import call, caller
 
 SOURCE = """---
 description: d

@@ -1,20 +1,14 @@
-"""Every way out of a call settles once, writes one row, and leaves nothing held.
+"""Every call settles once, writes one row, and leaves nothing held, whether it was answered, refused or broken.
 
-`assert_settled` compares three accounts after each: the open holds, the balances and the journal's sums.
+`assert_settled` compares three accounts after each: the open holds, the balances and the journal's sums. Clients that
+leave are in test_ledger_leaving, stores that hang in test_shielded.
 """
 
 import asyncio
-import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
-from pathlib import Path
 
 import pytest
 
-from gateway import shielded
 from gateway.errors import (
     BudgetExceeded,
     ContextLengthExceeded,
@@ -23,45 +17,16 @@ from gateway.errors import (
     OutputTruncated,
     RateLimited,
     RequestTooLarge,
-    Unready,
 )
-from gateway.exchange import Call
-from gateway.state import Balance
-from gateway.state.sqlite import schema
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.events import Usage
-from tests.fakes.backend import HANG, JSON, RST, FakeBackend, Script, Step, last, piece, said, words
-from tests.fakes.background import running
-from tests.gateway.assembled import ROOT, Assembled, call, caller, until, waited
+from tests.fakes.backend import HANG, JSON, RST, Script, last, said, words
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
 
 PROMPT = 13  # tokens, as the scripted backend counts every prompt
 CEILING = PROMPT + 64  # and the alias's default ceiling
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another process's long transaction: until the block ends no write of the gateway gets through."""
-    other = sqlite3.connect(path, timeout=30, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-
-
-def file_of(gateway: Assembled) -> Path:
-    return Path(gateway.runtime.settings.state.url.removeprefix("sqlite:///"))
-
-
-def reached(asked: Call, stage: str) -> bool:
-    """Whether this stage of the call is over."""
-    return any(one.name == stage for one in asked.trace.stages)
-
-
-def of_tokens(gateway: Assembled, asked: Call) -> Balance:
-    return gateway.balances(asked.caller)["tenant", "tokens", "day"]
 
 
 def test_an_answer_is_billed_at_its_usage_and_its_balances_are_told(core: Assembled) -> None:
@@ -179,164 +144,6 @@ def test_an_answer_that_is_refused_after_it_was_made_is_paid(core: Assembled) ->
     core.assert_settled(outcome.call)
 
 
-def test_a_client_that_leaves_before_the_first_event_pays_its_prompt(core: Assembled) -> None:
-    core.fake.plan(Script((HANG,)))
-    asked = call()
-    sent = len(core.chats())
-
-    async def leave() -> None:
-        task = asyncio.ensure_future(core.reading(asked))
-        await until(lambda: len(core.chats()) > sent)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await core.chats()[-1].over.wait()
-
-    core.do(leave())
-    assert core.chats()[-1].left_early
-    row = core.row(asked)
-    assert (row["status"], row["error"], row["input_tokens"], row["output_tokens"]) == (499, "client_left", PROMPT, 0)
-    core.assert_settled(asked)
-
-
-def test_a_client_that_leaves_before_anything_was_sent_pays_nothing(core: Assembled) -> None:
-    """It leaves while its hold is being written: the hold may stand, so it is settled, at nothing."""
-    asked = call()
-
-    async def leave() -> None:
-        task = asyncio.ensure_future(core.reading(asked))
-        with locked(file_of(core)):
-            await until(lambda: reached(asked, "cache"))
-            await asyncio.sleep(0.1)
-            task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    sent = len(core.chats())
-    core.do(leave())
-    assert len(core.chats()) == sent
-    assert of_tokens(core, asked).held == of_tokens(core, asked).used == 0
-    row = core.row(asked)
-    assert (row["status"], row["input_tokens"]) == (499, 0)
-    assert core.holds() == []
-
-
-@pytest.mark.parametrize("cancelled", [False, True])
-def test_a_client_that_leaves_in_the_middle_pays_the_tokens_seen(core: Assembled, cancelled: bool) -> None:
-    """It closes the stream, or its task is cancelled: both end the backend's work."""
-    core.fake.plan(Script((*words("a", "b", "c"), HANG)))
-    asked = call()
-
-    async def leave() -> None:
-        if not cancelled:
-            await core.leaving(asked, 4)
-            return
-        seen = asyncio.Event()
-
-        async def read() -> None:
-            async with aclosing(core.runtime.pipeline.run(asked)) as answers:
-                for _ in range(4):
-                    await anext(answers)
-                seen.set()
-                await anext(answers)
-
-        task = asyncio.ensure_future(read())
-        await seen.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    core.do(leave())
-    row = core.row(asked)
-    assert (row["status"], row["error"], row["input_tokens"], row["output_tokens"]) == (499, "client_left", PROMPT, 3)
-    core.assert_settled(asked)
-    waited(lambda: core.chats()[-1].left_early)
-
-
-def test_a_client_that_leaves_right_after_the_last_event_has_succeeded(core: Assembled) -> None:
-    asked = call()
-    core.do(core.leaving(asked, 4))  # Opened, two deltas, Closed
-    assert (core.row(asked)["status"], core.row(asked)["output_tokens"]) == (200, 2)
-    core.assert_settled(asked)
-
-
-def cancelled_once_checked(gateway: Assembled, asked: Call) -> None:
-    """Cancel the reading task while a write after the last event waits for the locked store, twice; then unlock."""
-
-    async def scenario() -> None:
-        task = asyncio.ensure_future(gateway.reading(asked))
-        await until(lambda: reached(asked, "route"))
-        with locked(file_of(gateway)):
-            await until(lambda: reached(asked, "check"))
-            await asyncio.sleep(0.1)
-            task.cancel()
-            await asyncio.sleep(0.1)
-            assert not task.done()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    gateway.do(scenario())
-
-
-SLOW = Script((*words("a", "b"), 0.5, piece({}, 2, "stop"), last(2), b"data: [DONE]\n\n"))
-
-
-@pytest.mark.parametrize("cache", ["skip", "use"])
-def test_a_task_cancelled_after_the_last_event_is_settled_as_a_success(core: Assembled, cache: str) -> None:
-    """During the settlement itself (`skip`), and while its answer is being kept (`use`)."""
-    core.fake.plan(SLOW)
-    asked = call(cache=cache)
-    cancelled_once_checked(core, asked)
-    row = core.row(asked)
-    assert (row["status"], row["error"], row["output_tokens"]) == (200, None, 2)
-    core.assert_settled(asked)
-
-
-def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
-    core: Assembled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shielded, "SETTLE_S", 0.2)
-    core.fake.plan(SLOW)
-    asked = call(cache="skip")
-
-    async def scenario() -> str:
-        task = asyncio.ensure_future(core.reading(asked))
-        await until(lambda: reached(asked, "route"))
-        with locked(file_of(core)):
-            return (await task).text
-
-    assert core.do(scenario()) == "ab"
-    waited(lambda: core.holds() == [])  # the write itself was never given up
-    waited(lambda: core.do(core.runtime.state.journal.read(asked.request_id)) is not None)
-    core.assert_settled(asked)
-
-
-def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "BUSY", 0.05)  # how long SQLite waits for the lock before it refuses
-    monkeypatch.setattr(shielded, "AGAIN_S", (0.1,) * 100)
-    gateway = make()
-    gateway.fake.plan(SLOW)
-    asked = call(cache="skip")
-
-    async def scenario() -> str:
-        task = asyncio.ensure_future(gateway.reading(asked))
-        await until(lambda: reached(asked, "route"))
-        with locked(file_of(gateway)):
-            return (await task).text
-
-    assert gateway.do(scenario()) == "ab"
-    waited(lambda: gateway.holds() == [])
-    waited(lambda: gateway.do(gateway.runtime.state.journal.read(asked.request_id)) is not None)
-    gateway.assert_settled(asked)
-
-
-def test_a_store_that_is_away_admits_nothing(make: Make) -> None:
-    gateway = make()
-    gateway.do(gateway.runtime.state.close())
-    assert isinstance(gateway.ask(cache="skip").error, Unready)
-    assert gateway.chats() == []
-
-
 def test_a_cached_answer_costs_the_request_and_no_tokens(core: Assembled) -> None:
     who = caller()
     made, hit = core.ask(who=who), core.ask(who=who)
@@ -398,26 +205,3 @@ def test_many_at_once_never_hold_or_book_more_than_the_limit(core: Assembled) ->
     assert sum(error is None for error in errors) == 4
     assert all(isinstance(error, BudgetExceeded) for error in errors if error)
     core.assert_settled(*calls)
-
-
-def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make: Make) -> None:
-    """The child's answer stops after three tokens; its last checkpoint is durable when it says so; then SIGKILL."""
-    ending: tuple[Step, ...] = (*words("a", "b"), 1.2, piece({"content": "c"}, 3), HANG)
-    with running(FakeBackend()) as fake:
-        fake.plan(Script(ending))
-        command = [sys.executable, "-m", "tests.gateway.killed", fake.url, str(tmp_path)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-            try:
-                assert child.stdout is not None
-                assert child.stdout.readline().strip() == "checkpointed"
-            finally:
-                child.kill()
-        gateway = make(tmp_path)
-        assert gateway.holds() == []
-        balances = gateway.balances(caller("killed"))
-        assert {unit: b.used for (_, unit, _), b in balances.items()} == {
-            "tokens": PROMPT + 3,
-            "requests": 1,
-            "usd": PROMPT * 1000 + 3 * 2000,
-        }
-        assert all(b.held == 0 for b in balances.values())

@@ -4,7 +4,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.state import COLUMNS
 from tests.fakes.backend import Script, said
-from tests.gateway.assembled import Assembled, caller, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import caller, template
 from tests.gateway.conftest import Make
 
 

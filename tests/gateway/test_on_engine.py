@@ -15,7 +15,9 @@ from gateway.exchange import Call, Retrieval
 from serving.probes import PROBES
 from tests.conftest import TINY_MODEL
 from tests.fakes.background import running
-from tests.gateway.assembled import Assembled, Outcome, call, caller, on_engine, template, waited
+from tests.gateway.assembled import Assembled, Outcome, on_engine
+from tests.gateway.calls import call, caller, template
+from tests.gateway.waiting import waited
 
 AT_ONCE = 16
 WEATHER = {

@@ -4,7 +4,8 @@ from gateway.errors import OutputTruncated
 from gateway.exchange import Closed, Opened
 from serving.events import Delta
 from tests.fakes.backend import Script, first, last, piece, said
-from tests.gateway.assembled import Assembled, call, caller, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call, caller, template
 
 DONE = b"data: [DONE]\n\n"
 

@@ -15,7 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.fakes.backend import RST, Script, said, words
 from tests.fakes.background import running
-from tests.gateway.assembled import Assembled, assembled, caller, template
+from tests.gateway.assembled import Assembled, assembled
+from tests.gateway.calls import caller, template
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CANARY = "heliotrope"

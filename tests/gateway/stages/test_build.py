@@ -6,7 +6,8 @@ import pytest
 
 from gateway.errors import InvalidValue, NotFound, Unavailable
 from gateway.exchange import Call, Prompt, Retrieval
-from tests.gateway.assembled import Assembled, call, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call, template
 from tests.gateway.conftest import Make
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

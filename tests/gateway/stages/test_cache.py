@@ -9,7 +9,8 @@ from gateway.errors import CacheOnly, OutputInvalid, OutputTruncated
 from gateway.exchange import Retrieval
 from serving.errors import BackendBroken
 from tests.fakes.backend import RST, Script, first, last, piece, said, words
-from tests.gateway.assembled import Assembled, call, caller, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call, caller, template
 from tests.gateway.conftest import Make
 
 DONE = b"data: [DONE]\n\n"

@@ -8,7 +8,8 @@ from gateway.errors import OutputInvalid, OutputTruncated, Unavailable
 from gateway.stages.check import reason
 from serving.events import Choice
 from tests.fakes.backend import Script, said
-from tests.gateway.assembled import Assembled, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import template
 
 SCHEMA = {
     "type": "object",

@@ -8,7 +8,8 @@ from gateway.errors import OutputTruncated
 from serving.errors import BackendBroken, BackendUnavailable
 from serving.events import Usage
 from tests.fakes.backend import JSON, RST, Script, first, last, piece, said, words
-from tests.gateway.assembled import Assembled, call
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call
 from tests.gateway.conftest import Make
 
 DONE = b"data: [DONE]\n\n"

@@ -7,7 +7,8 @@ import pytest
 from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Attempt, Call, Plan
 from tests.fakes.backend import JSON, Script
-from tests.gateway.assembled import Assembled, call, template
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call, template
 from tests.gateway.conftest import Make
 
 PROMPT, MAX_OUTPUT, WINDOW = 13, 64, 4096

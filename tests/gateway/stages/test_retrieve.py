@@ -14,7 +14,8 @@ from gateway.exchange import Retrieval
 from tests.conftest import TINY_MODEL
 from tests.fakes.backend import Script, said
 from tests.fakes.background import running
-from tests.gateway.assembled import Assembled, Outcome, assembled, template
+from tests.gateway.assembled import Assembled, Outcome, assembled
+from tests.gateway.calls import template
 
 QUESTION = "What does the KV cache do?"
 

@@ -7,7 +7,8 @@ import pytest
 from gateway.exchange import Call
 from serving.errors import BackendBroken, BackendOverloaded, BackendRejected, BackendUnavailable
 from tests.fakes.backend import FIN, HANG, JSON, RST, Script, said, words
-from tests.gateway.assembled import CHAT, Assembled, Outcome, call, caller
+from tests.gateway.assembled import CHAT, Assembled, Outcome
+from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
 
 FULL = Script(status=503, headers=JSON, steps=(b"{}",))

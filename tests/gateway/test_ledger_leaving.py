@@ -1,0 +1,123 @@
+"""A client that leaves, at every moment of its call, and a gateway that is killed: who pays for what."""
+
+import asyncio
+import subprocess
+import sys
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.backend import HANG, FakeBackend, Script, Step, piece, words
+from tests.fakes.background import running
+from tests.gateway.assembled import ROOT, Assembled
+from tests.gateway.calls import call, caller
+from tests.gateway.conftest import Make
+from tests.gateway.waiting import locked, reached, until, waited
+
+PROMPT = 13  # tokens, as the scripted backend counts every prompt
+
+
+def test_a_client_that_leaves_before_the_first_event_pays_its_prompt(core: Assembled) -> None:
+    core.fake.plan(Script((HANG,)))
+    asked = call()
+    sent = len(core.chats())
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: len(core.chats()) > sent)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await core.chats()[-1].over.wait()
+
+    core.do(leave())
+    assert core.chats()[-1].left_early
+    row = core.row(asked)
+    assert (row["status"], row["error"], row["input_tokens"], row["output_tokens"]) == (499, "client_left", PROMPT, 0)
+    core.assert_settled(asked)
+
+
+def test_a_client_that_leaves_before_anything_was_sent_pays_nothing(core: Assembled) -> None:
+    """It leaves while its hold is being written: the hold may stand, so it is settled, at nothing."""
+    asked = call()
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        with locked(core.runtime):
+            await until(lambda: reached(asked, "cache"))
+            await asyncio.sleep(0.1)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    sent = len(core.chats())
+    core.do(leave())
+    assert len(core.chats()) == sent
+    tokens = core.balances(asked.caller)["tenant", "tokens", "day"]
+    assert (tokens.held, tokens.used) == (0, 0)
+    row = core.row(asked)
+    assert (row["status"], row["input_tokens"]) == (499, 0)
+    assert core.holds() == []
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_client_that_leaves_in_the_middle_pays_the_tokens_seen(core: Assembled, cancelled: bool) -> None:
+    """It closes the stream, or its task is cancelled: both end the backend's work."""
+    core.fake.plan(Script((*words("a", "b", "c"), HANG)))
+    asked = call()
+
+    async def leave() -> None:
+        if not cancelled:
+            await core.leaving(asked, 4)
+            return
+        seen = asyncio.Event()
+
+        async def read() -> None:
+            async with aclosing(core.runtime.pipeline.run(asked)) as answers:
+                for _ in range(4):
+                    await anext(answers)
+                seen.set()
+                await anext(answers)
+
+        task = asyncio.ensure_future(read())
+        await seen.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    core.do(leave())
+    row = core.row(asked)
+    assert (row["status"], row["error"], row["input_tokens"], row["output_tokens"]) == (499, "client_left", PROMPT, 3)
+    core.assert_settled(asked)
+    waited(lambda: core.chats()[-1].left_early)
+
+
+def test_a_client_that_leaves_right_after_the_last_event_has_succeeded(core: Assembled) -> None:
+    asked = call()
+    core.do(core.leaving(asked, 4))  # Opened, two deltas, Closed
+    assert (core.row(asked)["status"], core.row(asked)["output_tokens"]) == (200, 2)
+    core.assert_settled(asked)
+
+
+def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make: Make) -> None:
+    """The child's answer stops after three tokens; its last checkpoint is durable when it says so; then SIGKILL."""
+    ending: tuple[Step, ...] = (*words("a", "b"), 1.2, piece({"content": "c"}, 3), HANG)
+    with running(FakeBackend()) as fake:
+        fake.plan(Script(ending))
+        command = [sys.executable, "-m", "tests.gateway.killed", fake.url, str(tmp_path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+            try:
+                assert child.stdout is not None
+                assert child.stdout.readline().strip() == "checkpointed"
+            finally:
+                child.kill()
+        gateway = make(tmp_path)
+        assert gateway.holds() == []
+        balances = gateway.balances(caller("killed"))
+        assert {unit: b.used for (_, unit, _), b in balances.items()} == {
+            "tokens": PROMPT + 3,
+            "requests": 1,
+            "usd": PROMPT * 1000 + 3 * 2000,
+        }
+        assert all(b.held == 0 for b in balances.values())

@@ -1,0 +1,116 @@
+"""Settlements whose request is cancelled meanwhile, and whose store hangs, refuses or is away.
+
+The store is a real file, kept busy by another connection's transaction.
+"""
+
+import asyncio
+
+import pytest
+
+from gateway import shielded
+from gateway.errors import Unready
+from gateway.exchange import Call
+from gateway.state.sqlite import schema
+from tests.fakes.backend import HANG, Script, last, piece, words
+from tests.gateway.assembled import Assembled
+from tests.gateway.calls import call
+from tests.gateway.conftest import Make
+from tests.gateway.waiting import locked, reached, until, waited
+
+SLOW = Script((*words("a", "b"), 0.5, piece({}, 2, "stop"), last(2), b"data: [DONE]\n\n"))
+
+
+def cancelled_once_checked(gateway: Assembled, asked: Call) -> None:
+    """Cancel the reading task while a write after the last event waits for the locked store, twice; then unlock."""
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(gateway.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        with locked(gateway.runtime):
+            await until(lambda: reached(asked, "check"))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            await asyncio.sleep(0.1)
+            assert not task.done()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    gateway.do(scenario())
+
+
+@pytest.mark.parametrize("cache", ["skip", "use"])
+def test_a_task_cancelled_after_the_last_event_is_settled_as_a_success(core: Assembled, cache: str) -> None:
+    """During the settlement itself (`skip`), and while its answer is being kept (`use`)."""
+    core.fake.plan(SLOW)
+    asked = call(cache=cache)
+    cancelled_once_checked(core, asked)
+    row = core.row(asked)
+    assert (row["status"], row["error"], row["output_tokens"]) == (200, None, 2)
+    core.assert_settled(asked)
+
+
+def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
+    core: Assembled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shielded, "SETTLE_S", 0.2)
+    core.fake.plan(SLOW)
+    asked = call(cache="skip")
+
+    async def scenario() -> str:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        with locked(core.runtime):
+            return (await task).text
+
+    assert core.do(scenario()) == "ab"
+    waited(lambda: core.holds() == [])  # the write itself was never given up
+    waited(lambda: core.do(core.runtime.state.journal.read(asked.request_id)) is not None)
+    core.assert_settled(asked)
+
+
+def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BUSY", 0.05)  # how long SQLite waits for the lock before it refuses
+    monkeypatch.setattr(shielded, "AGAIN_S", (0.1,) * 100)
+    gateway = make()
+    gateway.fake.plan(SLOW)
+    asked = call(cache="skip")
+
+    async def scenario() -> str:
+        task = asyncio.ensure_future(gateway.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        with locked(gateway.runtime):
+            return (await task).text
+
+    assert gateway.do(scenario()) == "ab"
+    waited(lambda: gateway.holds() == [])
+    waited(lambda: gateway.do(gateway.runtime.state.journal.read(asked.request_id)) is not None)
+    gateway.assert_settled(asked)
+
+
+def test_a_store_that_is_away_admits_nothing(make: Make) -> None:
+    gateway = make()
+    gateway.do(gateway.runtime.state.close())
+    assert isinstance(gateway.ask(cache="skip").error, Unready)
+    assert gateway.chats() == []
+
+
+def test_a_client_cannot_cancel_its_settlement(core: Assembled) -> None:
+    """It left in the middle and is settled in its task's last moments; another cancellation does not stop that."""
+    core.fake.plan(Script((*words("a", "b"), HANG)))
+    asked = call()
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        with locked(core.runtime):
+            for _ in range(2):
+                await asyncio.sleep(0.1)
+                task.cancel()
+            await asyncio.sleep(0.1)
+            assert not task.done()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    core.do(scenario())
+    assert core.row(asked)["status"] == 499
+    core.assert_settled(asked)
