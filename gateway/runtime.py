@@ -1,13 +1,14 @@
 """A running gateway as one value: the edge reads it, `gateway/app.py` builds it. Knows no concrete class."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.metrics import Metrics
 from gateway.models import Model
 from gateway.pipeline import Pipeline
 from gateway.settings import Settings
 from gateway.state import State
+from gateway.state.recent import RecentKeys
 from prompts.library import Library
 from retrieval.index import Collection
 
@@ -26,3 +27,7 @@ class Runtime:
     admin_key: str | None
     faults: Callable[[], list[str]]
     draining: bool = False
+    recent_keys: RecentKeys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent_keys = RecentKeys(self.state.keys)

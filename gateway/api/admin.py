@@ -78,9 +78,10 @@ async def list_keys(request: Request, tenant: str = "") -> dict[str, Any]:
 
 @router.delete("/keys/{key_id}")
 async def revoke_key(request: Request, key_id: str) -> dict[str, Any]:
-    """From the next request on it is refused. Revoking twice keeps the first time."""
+    """From the next request on it is refused here, within a second by other processes. Twice is no error."""
     if not await _state(request).keys.revoke(key_id, time.time()):
         raise NotFound("There is no key of this id.", param="key_id", code="key_not_found")
+    request.app.state.runtime.recent_keys.forget(key_id)
     return {"id": key_id, "revoked": True}
 
 

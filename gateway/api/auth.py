@@ -19,6 +19,7 @@ from fastapi import Depends, Request
 from gateway.errors import Unauthenticated
 from gateway.exchange import Caller
 from gateway.state import Key, Keys, Tenant
+from gateway.state.recent import RecentKeys
 
 PREFIX = "tg"
 NOBODY = hashlib.sha256(b"").digest()  # no minted secret is empty, so this matches none
@@ -36,7 +37,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
-async def authenticate(headers: Mapping[str, str], keys: Keys, now: float) -> Caller:
+async def authenticate(headers: Mapping[str, str], keys: Keys | RecentKeys, now: float) -> Caller:
     """The caller whose key the headers carry. Raises Unauthenticated, or StateUnavailable from the store."""
     prefix, _, rest = _token(headers).partition("_")
     key_id, _, secret = rest.partition("_")
@@ -56,7 +57,7 @@ def is_admin(headers: Mapping[str, str], admin_key: str | None) -> bool:
 async def caller(request: Request) -> Caller:
     """The dependency of every route for tenants."""
     runtime = request.app.state.runtime
-    who = await authenticate(request.headers, runtime.state.keys, time.time())
+    who = await authenticate(request.headers, runtime.recent_keys, time.time())
     request.state.key, request.state.tenant = who.key, who.tenant
     return who
 
