@@ -84,6 +84,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         owner(),
         (telemetry, lambda record, _: metrics.observe(record)),
     )
+    metrics.open.set_function(lambda: ledger.entries)
     pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections)
     return Runtime(
         settings=settings,

@@ -48,17 +48,22 @@ class Ledger:
         listeners: tuple[Callable[[Record, Trace], None], ...] = (),
     ) -> None:
         self.budgets, self.journal, self.prices, self.owner, self.listeners = budgets, journal, prices, owner, listeners
+        self.entries = 0  # open now
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator["Entry"]:
         """The entry of one call, settled on every way out."""
         entry = Entry(self, call)
+        self.entries += 1
         try:
             yield entry
         except BaseException as error:
-            await protected(entry.close(error))
+            await entry.end(error)
             raise
-        await protected(entry.close(None))
+        else:
+            await entry.end(None)
+        finally:
+            self.entries -= 1
 
 
 class Entry:
@@ -67,7 +72,7 @@ class Entry:
     def __init__(self, ledger: Ledger, call: Call) -> None:
         self._ledger, self._call = ledger, call
         self._findings = Findings(call, ledger.prices)
-        self.closed = self._held = self._sent = self._ended = False
+        self._held = self._sent = self._ended = self._closed = False
         self._usage: Usage | None = None
         self._first_ms: float | None = None
         self._start: Start | None = None
@@ -128,21 +133,22 @@ class Entry:
         timings = {"timings_ms": self._call.trace.timings_ms()}
         return Closed(completion, completion.usage or Usage(), self._balances, cost, gateway | timings)
 
-    async def close(self, error: BaseException | None) -> None:
-        """Settle what `finish` did not. A client that leaves after the last event has its whole answer: a success."""
-        if self.closed:
-            return
+    async def end(self, error: BaseException | None) -> None:
+        """Settle what `finish` did not; `error` is what ended the call early, None when it ended by itself."""
+        if not self._closed:
+            await protected(self._settle(*self._outcome(error), {}))
+
+    def _outcome(self, error: BaseException | None) -> tuple[int, str | None]:
+        """Status and code as the client saw them. One that leaves after the last event has its whole answer."""
         left = isinstance(error, (asyncio.CancelledError, GeneratorExit))
         if error is None or (left and self._ended):
-            status, code = 200, None
-        elif left:
-            status, code = LEFT, "client_left"
+            return 200, None
+        if left:
             self._usage = self._usage or self._unseen()
-        else:
-            wire = Wire.of(error, self._call.request_id)
-            status, code = wire.status, wire.code
-            self._usage = self._usage or (self._unseen() if self._start else None)
-        await self._settle(status, code, {})
+            return LEFT, "client_left"
+        self._usage = self._usage or (self._unseen() if self._start else None)
+        wire = Wire.of(error, self._call.request_id)
+        return wire.status, wire.code
 
     def _unseen(self) -> Usage | None:
         """The prompt of a request that was sent but never answered: the engine has read it."""
@@ -188,7 +194,7 @@ class Entry:
 
     async def _settle(self, status: int, error: str | None, gateway: Mapping[str, Any]) -> None:
         """Book and journal, side by side so that a store with group commit writes them at once."""
-        self.closed = True
+        self._closed = True
         ledger, request, spent = self._ledger, self._call.request_id, self._spent()
         record = self._findings.record(status, error, spent, self._first_ms, gateway, self._difference())
         row, amounts = record.row(), self._amounts(spent)
