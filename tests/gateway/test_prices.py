@@ -10,6 +10,7 @@ PRICES = Prices(
     {
         "small": Price(input=1.0, output=2.0, cached=0.1),
         "plain": Price(input=0.1, output=0.3),
+        "odd": Price(input=1.001, output=0),
         "gift": Price(input=0, output=0),
         "crumb": Price(input=0.000001, output=0),
     }
@@ -24,7 +25,7 @@ PRICES = Prices(
         ("small", Usage(13, 2), 17_000),
         ("small", Usage(13, 2, cached_tokens=10), 3_000 + 1_000 + 4_000),
         ("plain", Usage(10, 10, cached_tokens=10), 1_000 + 3_000),  # without a price of its own: as input
-        ("plain", Usage(1, 0), 100),  # 0.1 has no binary fraction; its decimals are exact
+        ("odd", Usage(1_000_000, 0), 1_001_000_000),  # 1.001 has no binary fraction; its decimals are exact
         ("gift", Usage(1000, 1000), 0),
         ("crumb", Usage(1, 0), 1),  # rounded up
         ("crumb", Usage(999, 0), 1),

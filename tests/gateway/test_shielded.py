@@ -15,7 +15,7 @@ from tests.fakes.backend import HANG, Script, last, piece, words
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call
 from tests.gateway.conftest import Make
-from tests.gateway.waiting import locked, reached, until, waited
+from tests.gateway.waiting import WAIT_S, locked, reached, until, waited
 
 SLOW = Script((*words("a", "b"), 0.5, piece({}, 2, "stop"), last(2), b"data: [DONE]\n\n"))
 
@@ -50,22 +50,24 @@ def test_a_task_cancelled_after_the_last_event_is_settled_as_a_success(core: Ass
 
 
 def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
-    core: Assembled, monkeypatch: pytest.MonkeyPatch
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(schema, "BUSY", 3600.0)  # it hangs, and does not refuse
     monkeypatch.setattr(shielded, "SETTLE_S", 0.2)
-    core.fake.plan(SLOW)
+    gateway = make()
+    gateway.fake.plan(SLOW)
     asked = call(cache="skip")
 
     async def scenario() -> str:
-        task = asyncio.ensure_future(core.reading(asked))
+        task = asyncio.ensure_future(gateway.reading(asked))
         await until(lambda: reached(asked, "route"))
-        with locked(core.runtime):
-            return (await task).text
+        with locked(gateway.runtime):
+            return (await asyncio.wait_for(task, WAIT_S / 2)).text
 
-    assert core.do(scenario()) == "ab"
-    waited(lambda: core.holds() == [])  # the write itself was never given up
-    waited(lambda: core.do(core.runtime.state.journal.read(asked.request_id)) is not None)
-    core.assert_settled(asked)
+    assert gateway.do(scenario()) == "ab"
+    waited(lambda: gateway.holds() == [])  # the write itself was never given up
+    waited(lambda: gateway.do(gateway.runtime.state.journal.read(asked.request_id)) is not None)
+    gateway.assert_settled(asked)
 
 
 def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
