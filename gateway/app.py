@@ -76,7 +76,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     await models.connect()
 
     metrics, telemetry = Metrics(), Telemetry(settings.telemetry)
-    stack.callback(telemetry.close)
+    stack.push_async_callback(asyncio.to_thread, telemetry.close)
     ledger = Ledger(
         state.budgets,
         state.journal,
@@ -109,6 +109,11 @@ def _pipeline(
     collections: dict[str, Collection],
 ) -> Pipeline:
     schemas = Schemas()
+
+    def version(name: str) -> str:
+        """What of a collection changes an answer: its content, and how much of it a prompt may hold."""
+        return f"{collections[name].version}/{settings.retrieve[name].max_tokens}"
+
     # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
     secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
     route = Route(models, settings.route.attempts, secret)
@@ -116,7 +121,13 @@ def _pipeline(
         ledger=ledger,
         build=Build(library, models, collections, schemas, settings),
         preflight=Preflight(models, settings.retrieve, settings.check.rounds),
-        cache=Cache(settings.cache, state.answers, embedder, models, lambda name: collections[name].version),
+        cache=Cache(
+            settings.cache,
+            state.answers,
+            embedder,
+            models,
+            version,
+        ),
         retrieve=Retrieve(collections, embedder, models),
         finish=Finish(route),
         check=Check(schemas),

@@ -5,6 +5,7 @@ in `faults()`, and it is tried again in the background, so that gateway and engi
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -18,6 +19,7 @@ from serving.tokens import choose
 
 log = logging.getLogger("tollgate.models")
 
+EXACT_ROUNDS = 30  # tries between two looks for exact counts, where a server did not answer /tokenize
 AGAIN_S = 1.0  # between two tries: a local engine takes about a minute to start, a lost one comes back any time
 
 
@@ -29,11 +31,12 @@ class Models(Mapping[str, Model]):
         self.backends = {name: _backend(name, settings) for name in settings.backends}
         self._connected: dict[str, Model] = {}
         self._problems = dict.fromkeys(settings.models, "not tried yet")
+        self._guessing: set[str] = set()  # connected, but their tokens are estimates
         self._task: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         """Try every alias once, side by side; go on trying the missing ones in the background."""
-        await self._try_missing()
+        await self._try(list(self._problems))
         self._task = asyncio.create_task(self._keep_trying())
 
     async def aclose(self) -> None:
@@ -56,17 +59,18 @@ class Models(Mapping[str, Model]):
         return len(self._connected)
 
     async def _keep_trying(self) -> None:
-        while self._problems:
+        for rounds in itertools.count(1):
             await asyncio.sleep(AGAIN_S)
-            await self._try_missing()
+            await self._try(list(self._problems))
+            if rounds % EXACT_ROUNDS == 0:
+                await self._try(list(self._guessing))
 
-    async def _try_missing(self) -> None:
-        missing = list(self._problems)
+    async def _try(self, missing: list[str]) -> None:
         for alias, result in zip(missing, await asyncio.gather(*(self._resolve(a) for a in missing)), strict=True):
             if isinstance(result, Model):
                 self._connected[alias] = result
-                del self._problems[alias]
-            elif result != self._problems[alias]:
+                self._problems.pop(alias, None)
+            elif alias in self._problems and result != self._problems[alias]:
                 self._problems[alias] = result
                 log.warning("model %s: %s", alias, result)
 
@@ -91,6 +95,7 @@ class Models(Mapping[str, Model]):
         if window is None:
             return f"backend {backend.name!r} does not tell its window; set [models.{alias}] window"
         tokens, report = await choose(backend, section.tokenizer, name)
+        (self._guessing.add if report.way == "estimate" else self._guessing.discard)(alias)
         log.info("model %s: %s, window %d, tokens %s", alias, name, window, report)
         return Model(alias, name, pool, tokens, window, section.max_output, tuple(section.fallback))
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gateway.state import Balance, StateUnavailable
+from retrieval.embed import EmbedderUnavailable
 from serving.errors import (
     BackendBroken,
     BackendError,
@@ -202,6 +203,8 @@ class Wire:
                 return cls(error.status, *facts, after, error.balance)
             case BackendError():
                 return cls.of(translate(error), request_id)
+            case EmbedderUnavailable():
+                return cls.of(Unready("The embedder is not there, so nothing can be retrieved just now."), request_id)
             case StateUnavailable():
                 away = "The gateway's state cannot be read just now, so nothing is admitted; try again."
                 return cls.of(Unready(away), request_id)

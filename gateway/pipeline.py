@@ -16,7 +16,7 @@ from gateway.exchange import Answer, Call, Hit, Packed
 from gateway.ledger import Ledger
 from gateway.stages.build import Build
 from gateway.stages.cache import Cache, replay
-from gateway.stages.check import Check
+from gateway.stages.check import Check, honest
 from gateway.stages.finish import Finish
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
@@ -61,7 +61,7 @@ class Pipeline:
                             if event.delta:  # an empty one only carries usage
                                 yield event
                         case End():
-                            whole = answer.completion()
+                            whole = honest(answer.completion())
                             verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
                             await self.cache.keep(call, found, whole, verdict)
                             yield await entry.finish(whole)

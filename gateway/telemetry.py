@@ -19,6 +19,7 @@ from gateway.tracing import Stage, Trace, flat
 
 # The default queue of 2,048 spans is full after half a second at 500 requests/s with 9 spans each.
 QUEUE = 16384
+EXPORT_S = 5  # for one export, so also what a collector that hangs can delay a stop by
 
 
 class _Ids(IdGenerator):
@@ -46,7 +47,7 @@ class Telemetry:
         )
         self.enabled = section.otlp_endpoint is not None
         if section.otlp_endpoint is not None:
-            exporter = OTLPSpanExporter(endpoint=section.otlp_endpoint.rstrip("/") + "/v1/traces")
+            exporter = OTLPSpanExporter(endpoint=section.otlp_endpoint.rstrip("/") + "/v1/traces", timeout=EXPORT_S)
             self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=QUEUE))
         self._tracer = self._provider.get_tracer("tollgate")
 
@@ -64,7 +65,7 @@ class Telemetry:
         root.end(trace.wall + int(record.duration_ms * 1e6))
 
     def close(self) -> None:
-        """Flush and stop; bounded by the exporter's own timeout."""
+        """Flush and stop. Blocks for some EXPORT_S at most: call it in a thread."""
         self._provider.shutdown()
 
     def _root(self, record: Record, trace: Trace) -> Span:

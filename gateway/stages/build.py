@@ -62,7 +62,7 @@ class Build:
             question=_question(template, call),
             schema=schema,
             retrieve=self._retrieval(call, template),
-            on_length=self._on_length(call, template, schema is not None, int(fields.get("n") or 1)),
+            on_length=self._on_length(call, template, schema is not None, fields),
             cache=(template.front.cache if template else None) or self._plain(fields, call),
         )
 
@@ -96,16 +96,18 @@ class Build:
             )  # fmt: skip
         return wanted
 
-    def _on_length(self, call: Call, template: Template | None, structured: bool, n: int) -> OnLength:
-        """Half a JSON object is no answer, so structured answers default to `error`; and under a grammar a cut one
-        cannot be continued (the grammar starts at its root again), so `continue` becomes `retry` there."""
+    def _on_length(
+        self, call: Call, template: Template | None, structured: bool, fields: Mapping[str, Any]
+    ) -> OnLength:
+        """Half a JSON object is no answer, so structured answers default to `error`. A cut object or tool call cannot
+        be continued (a grammar starts at its root again), so `continue` becomes `retry` there."""
         asked = call.options.on_length or (template.front.on_length if template else None)
         policy: OnLength = asked or ("error" if structured else self._settings.check.on_length)
-        if policy == "continue" and n > 1:
+        if policy == "continue" and int(fields.get("n") or 1) > 1:
             raise InvalidValue(
                 "`continue` joins one answer; set n to 1 or on_length to `retry`.", param="gateway.on_length"
             )
-        return "retry" if policy == "continue" and structured else policy
+        return "retry" if policy == "continue" and (structured or fields.get("tools")) else policy
 
     def _plain(self, fields: Mapping[str, Any], call: Call) -> CacheTier:
         """Where no template names the tier: what asks for variety is not kept; the request can turn similarity on."""

@@ -8,6 +8,7 @@ Invariants: only complete, checked answers are kept; a lookup never crosses a pa
 tenant; every miss says why.
 """
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict
@@ -22,11 +23,13 @@ from gateway.fingerprint import fingerprint
 from gateway.models import Model
 from gateway.neighbours import Neighbours
 from gateway.settings import Cache as Section
-from gateway.state import Answers, Entry
+from gateway.state import Answers, Entry, StateUnavailable
 from gateway.tracing import traced
 from gateway.veto import veto
-from retrieval.embed import Embedder
+from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.events import Choice, Completion, Delta, End, Event, Start, Stop, Usage
+
+log = logging.getLogger("tollgate.cache")
 
 
 class Cache:
@@ -47,7 +50,10 @@ class Cache:
     @traced("cache")
     async def __call__(self, call: Call, prompt: Prompt) -> Hit | Miss:
         """Raises CacheOnly when the caller wants a cached answer or none, and there is none."""
-        found = await self._find(call, prompt)
+        try:
+            found = await self._find(call, prompt)
+        except StateUnavailable:
+            found = Miss("the cache cannot be read just now")
         if isinstance(found, Miss) and call.options.cache == "only":
             raise CacheOnly(f"No cached answer: {found.reason}. Ask with gateway.cache `use` to have one made.")
         return found
@@ -59,10 +65,13 @@ class Cache:
         slot, now = found.slot, time.time()
         body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)
         expires = now + self._section.ttl_s
-        with call.trace.stage("keep"):
-            await self._answers.put(
-                Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
-            )
+        entry = Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
+        try:
+            with call.trace.stage("keep"):
+                await self._answers.put(entry)
+        except StateUnavailable as error:  # the answer is whole and paid: the client gets it all the same
+            log.warning("an answer could not be kept: %s", error)
+            return
         self._neighbours.add(slot)
 
     async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
@@ -115,7 +124,10 @@ class Cache:
     async def _with_vector(self, slot: Slot, compares: bool) -> Slot:
         if not compares or not self._embedder.fits(slot.question):
             return slot
-        vector = (await self._embedder.embed([slot.question]))[0]
+        try:
+            vector = (await self._embedder.embed([slot.question]))[0]
+        except EmbedderUnavailable:
+            return slot
         return Slot(slot.key, slot.partition, vector.tobytes(), slot.tags, slot.question)
 
 

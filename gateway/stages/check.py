@@ -5,7 +5,7 @@ object is no object. A cached answer keeps the verdict it was stored with.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
 import orjson
@@ -28,10 +28,10 @@ class Check:
 
     @traced("check")
     async def __call__(self, call: Call, basis: Packed | Hit, completion: Completion) -> Verdict:
-        """Raises OutputTruncated, OutputInvalid, or Unavailable when the engine ended the answer itself."""
+        """Judge an `honest` completion. Raises OutputTruncated, OutputInvalid, or Unavailable (the engine gave up)."""
         if isinstance(basis, Hit):
             return basis.verdict
-        reasons = [reason(choice) for choice in completion.choices]
+        reasons = [choice.finish_reason for choice in completion.choices]
         if "length" in reasons:
             return self._cut(basis, completion)
         for unknown in (r for r in reasons if r not in COMPLETE):
@@ -76,6 +76,11 @@ def reason(choice: Choice) -> str:
         except orjson.JSONDecodeError:
             return "length"
     return choice.finish_reason
+
+
+def honest(completion: Completion) -> Completion:
+    """The completion with every choice's honest finish reason."""
+    return replace(completion, choices=tuple(replace(c, finish_reason=reason(c)) for c in completion.choices))
 
 
 def _failed(finish_reason: str) -> NoReturn:

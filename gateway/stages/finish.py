@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from gateway.exchange import Call, Packed, Plan
-from gateway.stages.check import reason
+from gateway.stages.check import honest
 from gateway.stages.route import Route
 from serving.events import Delta, End, Event, Fold, Start, Usage
 
@@ -49,7 +49,7 @@ class Finish:
                 if not isinstance(event, Start) and event.usage:
                     usage = event.usage
                     yield Delta(0, {}, usage=usage)  # for the ledger: the client may leave, the second one may fail
-        if not any(reason(choice) == LENGTH for choice in answer.completion().choices):
+        if not any(choice.finish_reason == LENGTH for choice in honest(answer.completion()).choices):
             for event in held:
                 yield event
             return

@@ -38,7 +38,7 @@ class Route:
         Raises the last BackendError when nobody answers, or the one that broke a started stream.
         """
         failure: BackendError | None = None
-        for model, backend in self._candidates(packed.prompt.model):
+        for model, backend in self._candidates(packed, output):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
             stream = backend.stream(body, self._headers(call))
@@ -88,9 +88,11 @@ class Route:
             if not ended:  # the backend broke, or nobody wants the rest
                 call.trace.note("generate", began).error = "cut"
 
-    def _candidates(self, alias: str) -> Iterator[tuple[Model, Backend]]:
-        named = [alias, *self._models[alias].fallback]
-        chain = [self._models[name] for name in named if name in self._models]
+    def _candidates(self, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
+        """The alias's replicas, then those of its fallbacks whose window takes the request."""
+        first = self._models[packed.prompt.model]
+        others = [self._models[name] for name in first.fallback if name in self._models]
+        chain = [first, *[m for m in others if packed.input.tokens + output <= m.window]]
         candidates = [(model, backend) for model in chain for backend in model.pool.order()]
         yield from candidates[: self._attempts]
 

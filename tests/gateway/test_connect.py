@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway import connect
 from gateway.connect import Models
 from gateway.settings import Settings, SettingsError
 from tests.conftest import TINY_MODEL
@@ -94,6 +95,23 @@ def test_tokens_are_counted_by_files_that_the_server_confirms_and_else_by_the_se
     """The scripted server counts 13 tokens whatever it is asked, which no real vocabulary does."""
     models, _ = connected(tokenizer=TINY_MODEL)
     assert type(models["small"].tokens).__name__ == "ServerTokens"
+
+
+def test_estimates_give_way_once_the_server_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "AGAIN_S", 0.01)
+
+    async def run() -> None:
+        fake = FakeBackend()
+        told = fake.answers.pop("/tokenize")
+        async with fake:
+            models = Models(settings(fake.url))
+            await models.connect()
+            assert type(models["small"].tokens).__name__ == "EstimateTokens"
+            fake.answers["/tokenize"] = told
+            await until(lambda: type(models["small"].tokens).__name__ == "ServerTokens")
+            await models.aclose()
+
+    asyncio.run(run())
 
 
 def test_a_backends_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from tests.gateway.conftest import Make
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
 
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+
 
 def built(core: Assembled, asked: Call) -> Prompt:
     return core.do(core.runtime.pipeline.build(asked))
@@ -124,6 +126,7 @@ def test_a_schema_that_cannot_be_checked_is_refused_before_anything_is_spent(cor
         ({"fields": {"response_format": JSON_SCHEMA}}, "error"),  # half an object is no answer
         ({"fields": {"response_format": JSON_SCHEMA}, "on_length": "return"}, "return"),
         ({"fields": {"response_format": JSON_SCHEMA}, "on_length": "continue"}, "retry"),
+        ({"fields": {"tools": TOOLS}, "on_length": "continue"}, "retry"),
         (template("answer", question="?"), "error"),
         (template("answer", question="?") | {"on_length": "retry"}, "retry"),
     ],

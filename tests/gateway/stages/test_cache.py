@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import CacheOnly, OutputInvalid, OutputTruncated
 from gateway.exchange import Retrieval
+from gateway.state import StateUnavailable
 from serving.errors import BackendBroken
 from tests.fakes.backend import RST, Script, first, last, piece, said, words
 from tests.gateway.assembled import Assembled
@@ -183,6 +184,20 @@ def test_only_complete_and_checked_answers_are_kept(
     assert type(outcome.error) is (error or type(None))
     kept = core.ask(ASKED, who=who, cache="only", **changes)
     assert isinstance(kept.error, CacheOnly)
+
+
+def test_a_cache_that_is_away_costs_the_hit_and_not_the_answer(
+    core: Assembled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StateUnavailable("gone")
+
+    who = caller()
+    monkeypatch.setattr(core.runtime.state.answers, "put", away)
+    assert core.ask(ASKED, who=who, cache="use").error is None
+    monkeypatch.setattr(core.runtime.state.answers, "get", away)
+    answer = core.ask(ASKED, who=who, cache="use")
+    assert answer.cache == {"verdict": "miss", "reason": "the cache cannot be read just now"}
 
 
 def test_a_client_that_leaves_early_leaves_nothing_in_the_cache(core: Assembled) -> None:

@@ -175,7 +175,8 @@ def test_a_tool_call_that_was_cut_is_told_by_its_arguments(core: Assembled, poli
     if policy == "error":
         assert isinstance(outcome.error, OutputTruncated)
     else:
-        assert outcome.closed.gateway["stop"]["verdict"] == "truncated"
+        assert outcome.closed.gateway["stop"] == {"verdict": "truncated", "finish_reasons": ["length"]}
+        assert outcome.closed.completion.choices[0].finish_reason == "length"
     core.assert_settled(outcome.call)
 
 
