@@ -42,7 +42,7 @@ prove: install
 	$(BIN)/python -m pytest -m prove
 
 bench: install
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.overhead
 
 # Needs uv, and PyTorch's CPU build where uv finds it (UV_FIND_LINKS or UV_EXTRA_INDEX_URL).
 LOCK := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header

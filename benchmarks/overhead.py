@@ -1,6 +1,6 @@
 """What the gateway costs: the same requests straight to a fast stub and through `tollgate serve`, in one table.
 
-    python benchmarks/overhead.py [--seconds 1.5] [--repetitions 3]
+    python -m benchmarks.overhead [--seconds 1.5] [--repetitions 3]
 
 Everything is on: key, plain chat or template, exact token count, cache, retrieval where the case has it, budget hold
 and settlement and journal in an SQLite file, trace. The gateway has a core of its own; the stub and the load generator
@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from load import Body, Load, run
-from running import Process, gateway, set_up, stub
+
+from benchmarks.load import Body, Load, run
+from benchmarks.running import Process, gateway, set_up, stub
 
 CONCURRENCY = (1, 16)
 TOKENS = 16  # of an answer that is not streamed

@@ -27,7 +27,8 @@ def main() -> None:
             conversation, _, _ = parse_chat_messages(parsed.messages, config, form)
             options = parsed.build_chat_params(template, form).get_apply_chat_template_kwargs()
             tools = [tool.model_dump() for tool in parsed.tools] if parsed.tools is not None else None
-            return safe_apply_chat_template(config, tokenizer, conversation, tools=tools, tokenize=False, **options)
+            text = safe_apply_chat_template(config, tokenizer, conversation, tools=tools, tokenize=False, **options)
+            return str(text)
         except (ValueError, VLLMValidationError):
             return None
 
