@@ -121,7 +121,6 @@ class Price(Section):
 class Telemetry(Section):
     otlp_endpoint: str | None = None
     service_name: str = "tollgate"
-    content: bool = False  # record prompts and answers in traces
 
 
 class Settings(Section):

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.state import COLUMNS
 from tests.fakes.backend import Script, said
 from tests.gateway.assembled import Assembled
-from tests.gateway.calls import caller, template
+from tests.gateway.calls import call, caller, template
 from tests.gateway.conftest import Make
 
 
@@ -57,3 +57,16 @@ def test_labels_come_from_no_client(core: Assembled) -> None:
 def test_the_journals_row_has_every_column(core: Assembled) -> None:
     for asked in (core.ask().call, core.ask(model="nobody").call):
         assert set(core.row(asked)) == set(COLUMNS)
+
+
+def test_open_requests_are_counted_while_they_are_open(core: Assembled) -> None:
+    open_requests = ("tollgate_open_requests", frozenset[tuple[str, str]]())
+
+    async def work() -> tuple[float, float]:
+        answers = core.runtime.pipeline.run(call())
+        await anext(answers)
+        during = scraped(core)[open_requests]
+        await answers.aclose()
+        return during, scraped(core)[open_requests]
+
+    assert core.do(work()) == (1, 0)
