@@ -1,10 +1,12 @@
 """Job: collect real English sentences, and read back the collection that is committed beside this file.
 
 Does not know what the sentences are used for.
-Invariants: a section is (title, heading, sentences), its sentences in their original order; every sentence starts with a
-capital, ends with a full stop and has MIN_WORDS to MAX_WORDS words; no sentence occurs twice in the collection.
+Invariants: a section is (title, heading, sentences), its sentences in their original order; every sentence starts
+with a capital, ends with a full stop and has MIN_WORDS to MAX_WORDS words; no sentence occurs twice in the
+collection.
 
-Sources: Rust's own books and guides (MIT OR Apache-2.0) and CPython's language reference and docstrings (PSF licence).
+Sources: Rust's own books and guides (MIT OR Apache-2.0) and CPython's language reference and docstrings (PSF
+licence).
 """
 
 import ast
@@ -17,9 +19,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 FILE = Path(__file__).parent / "corpus.json.gz"
-BOOKS = ("book", "cargo", "reference", "nomicon", "rustc", "rustdoc", "embedded-book", "edition-guide", "rust-by-example",
-         "clippy", "style-guide", "unstable-book")
-MIN_WORDS, MAX_WORDS = 6, 32  # the passages the model is shown at work have 8 to 25 words a sentence; a margin on each side
+BOOKS = (
+    "book",
+    "cargo",
+    "reference",
+    "nomicon",
+    "rustc",
+    "rustdoc",
+    "embedded-book",
+    "edition-guide",
+    "rust-by-example",
+    "clippy",
+    "style-guide",
+    "unstable-book",
+)
+MIN_WORDS, MAX_WORDS = (
+    6,
+    32,
+)  # the passages the model is shown at work have 8 to 25 words a sentence; a margin on each side
 MAX_SYMBOLS = 0.06  # share of characters that are neither letters, spaces nor plain punctuation; above it, it is code
 
 
@@ -76,15 +93,25 @@ def sentences_of(text: str) -> Iterator[str]:
 def _is_prose(sentence: str) -> bool:
     words = sentence.split()
     symbols = len(re.findall(r"[^A-Za-z ,.;'-]", sentence))
-    return (MIN_WORDS <= len(words) <= MAX_WORDS and sentence[0].isupper() and sentence[0].isascii() and sentence.endswith(".")
-            and "..." not in sentence and sentence.isascii() and symbols <= MAX_SYMBOLS * len(sentence) and max(map(len, words)) < 24)
+    return (
+        MIN_WORDS <= len(words) <= MAX_WORDS
+        and sentence[0].isupper()
+        and sentence[0].isascii()
+        and sentence.endswith(".")
+        and "..." not in sentence
+        and sentence.isascii()
+        and symbols <= MAX_SYMBOLS * len(sentence)
+        and max(map(len, words)) < 24
+    )
 
 
 def rust_sections(docs: Path) -> Iterator[Section]:
     """Sections of the books under `docs` (the `share/doc/rust/html` of a Rust toolchain)."""
     for book in BOOKS:
         for path in sorted((docs / book).rglob("*.html")):
-            if path.name not in ("print.html", "toc.html") and path.relative_to(docs / book).parts[0] not in ("first-edition",):
+            if path.name not in ("print.html", "toc.html") and path.relative_to(docs / book).parts[0] not in (
+                "first-edition",
+            ):
                 page = _Page()
                 page.feed(path.read_text(encoding="utf-8", errors="replace"))
                 yield from _grouped(_clean_heading(page.title), page.pairs)
@@ -96,7 +123,9 @@ def python_sections(stdlib: Path) -> Iterator[Section]:
     for node in ast.walk(topics):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > 200:
             first, _, rest = node.value.partition("\n")
-            yield from _grouped(_clean_heading(first), [(_clean_heading(first), _joined(part)) for part in rest.split("\n\n")])
+            yield from _grouped(
+                _clean_heading(first), [(_clean_heading(first), _joined(part)) for part in rest.split("\n\n")]
+            )
     for path in sorted(stdlib.rglob("*.py")):
         if not {"site-packages", "test", "tests", "idlelib", "pydoc_data", "lib2to3", "turtledemo"} & set(path.parts):
             yield from _docstrings(path)
@@ -146,4 +175,7 @@ def write(sections: Iterable[Section], path: Path = FILE) -> None:
 
 
 def read(path: Path = FILE) -> list[Section]:
-    return [Section(title, heading, tuple(sentences)) for title, heading, sentences in json.loads(gzip.decompress(path.read_bytes()))]
+    return [
+        Section(title, heading, tuple(sentences))
+        for title, heading, sentences in json.loads(gzip.decompress(path.read_bytes()))
+    ]

@@ -1,47 +1,34 @@
 """Job: make up sentences about software and LLM serving, and sentences of words that mean nothing.
 
-Does not know questions or passages. The word lists are our own.
-Invariants: the same `Random` gives the same sentences; a made-up page keeps to few nouns, so that its sentences share words
-the way the sentences of one page of documentation do.
+Does not know questions or passages. The words are in `lexicon`.
+Invariants: the same `Random` gives the same sentences; a made-up page keeps to few nouns, so that its sentences share
+words the way the sentences of one page of documentation do.
 """
 
 from random import Random
 
 from serving.tiny.corpus import Section
+from serving.tiny.lexicon import ADJECTIVES, LINKS, NOUNS, PLACES, UNITS, VERBS
 
-NOUNS = """answer|request|response|prompt|token|model|backend|gateway|tenant|budget|lease|ledger|counter|window|cache|passage|document|
-collection|index|query|question|embedding|vector|similarity|threshold|score|ranking|chunk|heading|page|citation|template|version|digest|
-schema|grammar|decoder|sampler|temperature|logit|weight|layer|attention head|KV cache|block|prefix|batch|queue|scheduler|worker|replica|
-engine|GPU|kernel|adapter|tokenizer|vocabulary|context window|completion|stream|chunk size|connection|socket|timeout|deadline|retry|
-backoff|circuit breaker|health check|probe|failure|error|status code|header|body|client|caller|app|key|secret|digest|admin key|limit|
-rate limit|quota|price|cost|invoice|day|month|minute|clock|store|database|table|row|transaction|lock|replication|snapshot|backup|
-migration|configuration|file|folder|reload|deployment|container|process|thread|memory|disk|CPU|core|network|proxy|load balancer|router|
-alias|policy|guard|filter|classifier|validator|parser|output|input|message|role|system message|tool call|function|argument|field|
-parameter|value|default|metric|histogram|label|trace|span|log|dashboard|alert|test|benchmark|measurement|latency|throughput|percentile|
-estimate|forecast|sample|seed|judge|calibration|false hit|eviction|entry|bucket|shard|partition|hash|checksum|signature|certificate|
-support ticket|customer|team|operator|developer|reviewer|release|branch|commit|tag|change|sentence|paragraph|word|byte|character|
-draft model|speculative token|quantized weight|expert|pipeline|stage|step|event|callback|buffer|page table|allocator|swap space|
-first token|decode phase|prefill phase|chat template|stop sequence|repetition penalty|beam|long prompt|short answer|idle tenant""".replace("\n", "").split("|")
-VERBS = """count|keep|store|read|write|send|return|refuse|accept|reject|measure|compare|rank|select|drop|retry|cancel|close|open|reserve|
-release|settle|charge|record|log|trace|replay|cache|evict|expire|refresh|invalidate|split|merge|join|render|encode|decode|compress|
-tokenize|truncate|pad|batch|schedule|preempt|swap|share|copy|move|load|unload|reload|validate|check|repair|block|mask|sample|generate|
-predict|stream|forward|route|balance|limit|delay|throttle|protect|sign|verify|rotate|revoke|hash|index|search|retrieve|fetch|update|
-delete|replace|override|inherit|configure|describe|list|show|hide|report|sum|average|estimate|round|convert|map|lock|unlock|notify|wake|
-stop|start|pause|resume|create|need|use|contain|receive|produce|carry|name|explain|reduce|increase|double|halve|save""".replace("\n", "").split("|")
-ADJECTIVES = """shared|cheap|slow|fast|stale|fresh|empty|full|large|small|long|short|strict|loose|exact|rough|hidden|public|private|local|
-remote|idle|busy|healthy|failed|pending|expired|valid|invalid|unknown|missing|duplicate|unique|random|fixed|dynamic|static|partial|
-complete|nested|flat|safe|unsafe|signed|encrypted|compressed|cached|streamed|buffered|batched|parallel|serial|daily|monthly|recent|old|
-first|last|next|previous|longest|shortest|nearest|best|worst|hot|cold|internal|external|optional|required|default|custom|final|early|
-late|greedy|semantic|lexical|hybrid|dense|sparse|normalized|weighted|sliding|rolling|atomic|durable|volatile""".replace("\n", "").split("|")
-PLACES = """in memory|on disk|in the ledger|at the edge|behind the proxy|in the header|in the body|per tenant|per model|per minute|
-in one transaction|on every call|at startup|on the GPU|in the queue|in plain text|without a lock|by default|in the background|
-for each key|across replicas|on the first try|at the end of the stream|in a single pass|in the order of arrival|for the whole day|
-under heavy load|during a reload|in the dashboard|on the way out|on the way in|by hand|over the network|with the answer""".replace("\n", "").split("|")
-UNITS = "seconds|milliseconds|minutes|hours|days|tokens|requests|bytes|entries|megabytes|attempts|passages|workers|percent".split("|")
-LINKS = "because|when|unless|while|before|after|until|so that|if|although|whenever|even though|as long as".split("|")
-IRREGULAR = {"keep": "kept", "send": "sent", "read": "read", "write": "written", "split": "split", "show": "shown", "hide": "hidden",
-             "wake": "woken", "override": "overridden", "choose": "chosen", "stop": "stopped", "drop": "dropped", "log": "logged",
-             "map": "mapped", "swap": "swapped", "pad": "padded", "cancel": "cancelled"}
+IRREGULAR = {
+    "keep": "kept",
+    "send": "sent",
+    "read": "read",
+    "write": "written",
+    "split": "split",
+    "show": "shown",
+    "hide": "hidden",
+    "wake": "woken",
+    "override": "overridden",
+    "choose": "chosen",
+    "stop": "stopped",
+    "drop": "dropped",
+    "log": "logged",
+    "map": "mapped",
+    "swap": "swapped",
+    "pad": "padded",
+    "cancel": "cancelled",
+}
 
 
 def third_person(verb: str) -> str:
@@ -79,8 +66,16 @@ class Page:
 
     def _title(self) -> str:
         noun, rng = self._rng.choice(self._nouns), self._rng
-        text = rng.choice((noun, plural(noun), f"{rng.choice(self._adjectives)} {plural(noun)}", f"{noun} and {rng.choice(self._nouns)}",
-                           f"how a {noun} is {participle(rng.choice(self._verbs))}", f"{noun} {rng.choice(self._nouns)}"))
+        text = rng.choice(
+            (
+                noun,
+                plural(noun),
+                f"{rng.choice(self._adjectives)} {plural(noun)}",
+                f"{noun} and {rng.choice(self._nouns)}",
+                f"how a {noun} is {participle(rng.choice(self._verbs))}",
+                f"{noun} {rng.choice(self._nouns)}",
+            )
+        )
         return text[0].upper() + text[1:]
 
     def sentence(self) -> str:
@@ -111,24 +106,37 @@ class Page:
         rng = self._rng
         verb, other = rng.choice(self._verbs), rng.choice(self._verbs)
         things, many = f"{rng.choice(('', 'all ', 'most ', 'the '))}{plural(rng.choice(self._nouns))}", self._thing()
-        return rng.choice((
-            lambda: f"{many} {third_person(verb)} {self._thing()}", lambda: f"{things} {verb} {self._thing()}",
-            lambda: f"{many} is {participle(verb)} {rng.choice(PLACES)}", lambda: f"{things} are {participle(verb)} by {self._thing()}",
-            lambda: f"{many} is {participle(verb)} for {self._amount()}", lambda: f"{many} can {verb} up to {self._amount()}",
-            lambda: f"{many} must not {verb} {self._thing()} {rng.choice(PLACES)}", lambda: f"{things} are {participle(verb)} every {self._amount()}",
-            lambda: f"{many} {third_person(verb)} {self._thing()} and {third_person(other)} {self._thing()}",
-            lambda: f"to {verb} {self._thing()}, {self._thing()} {third_person(other)} {self._thing()}",
-            lambda: f"{things} that {verb} {self._thing()} are {participle(other)} {rng.choice(PLACES)}",
-        ))()
+        return rng.choice(
+            (
+                lambda: f"{many} {third_person(verb)} {self._thing()}",
+                lambda: f"{things} {verb} {self._thing()}",
+                lambda: f"{many} is {participle(verb)} {rng.choice(PLACES)}",
+                lambda: f"{things} are {participle(verb)} by {self._thing()}",
+                lambda: f"{many} is {participle(verb)} for {self._amount()}",
+                lambda: f"{many} can {verb} up to {self._amount()}",
+                lambda: f"{many} must not {verb} {self._thing()} {rng.choice(PLACES)}",
+                lambda: f"{things} are {participle(verb)} every {self._amount()}",
+                lambda: f"{many} {third_person(verb)} {self._thing()} and {third_person(other)} {self._thing()}",
+                lambda: f"to {verb} {self._thing()}, {self._thing()} {third_person(other)} {self._thing()}",
+                lambda: f"{things} that {verb} {self._thing()} are {participle(other)} {rng.choice(PLACES)}",
+            )
+        )()
 
     def _amount(self) -> str:
-        number = self._rng.choice((self._rng.randint(2, 12), self._rng.choice((15, 16, 20, 30, 32, 50, 60, 64, 90, 100, 128, 200, 256, 300, 429, 500, 512, 1000))))
+        number = self._rng.choice(
+            (
+                self._rng.randint(2, 12),
+                self._rng.choice((15, 16, 20, 30, 32, 50, 60, 64, 90, 100, 128, 200, 256, 300, 429, 500, 512, 1000)),
+            )
+        )
         return f"{number} {self._rng.choice(UNITS)}"
 
 
 def nonsense(rng: Random, words: list[str], count: int) -> Section:
     """Sentences of words drawn at random: they can only be told apart and copied, never guessed."""
+
     def one() -> str:
         text = " ".join(rng.choices(words, k=rng.randint(5, 18)))
         return text[0].upper() + text[1:] + "."
+
     return Section(one().strip(".")[:40], one().strip(".")[:30], tuple(one() for _ in range(count)))
