@@ -20,6 +20,7 @@ from serving.tokens import choose
 log = logging.getLogger("tollgate.models")
 
 EXACT_ROUNDS = 30  # tries between two looks for exact counts, where a server did not answer /tokenize
+FIRST_S = 3.0  # a start waits for its models no longer: a backend that hangs must not keep health silent
 AGAIN_S = 1.0  # between two tries: a local engine takes about a minute to start, a lost one comes back any time
 
 
@@ -32,17 +33,20 @@ class Models(Mapping[str, Model]):
         self._connected: dict[str, Model] = {}
         self._problems = dict.fromkeys(settings.models, "not tried yet")
         self._guessing: set[str] = set()  # connected, but their tokens are estimates
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def connect(self) -> None:
-        """Try every alias once, side by side; go on trying the missing ones in the background."""
-        await self._try(list(self._problems))
-        self._task = asyncio.create_task(self._keep_trying())
+        """Start trying every alias, side by side; returns when each was tried once, or after FIRST_S."""
+        first = {alias: asyncio.create_task(self._try(alias)) for alias in self._sections}
+        self._tasks = [asyncio.create_task(self._keep_trying(alias, task)) for alias, task in first.items()]
+        if first:
+            await asyncio.wait(first.values(), timeout=FIRST_S)
 
     async def aclose(self) -> None:
         """Stop trying and close every backend."""
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(backend.aclose() for backend in self.backends.values()))
 
     def faults(self) -> list[str]:
@@ -58,21 +62,21 @@ class Models(Mapping[str, Model]):
     def __len__(self) -> int:
         return len(self._connected)
 
-    async def _keep_trying(self) -> None:
+    async def _keep_trying(self, alias: str, first: "asyncio.Task[None]") -> None:
+        await first
         for rounds in itertools.count(1):
             await asyncio.sleep(AGAIN_S)
-            await self._try(list(self._problems))
-            if rounds % EXACT_ROUNDS == 0:
-                await self._try(list(self._guessing))
+            if alias in self._problems or (alias in self._guessing and rounds % EXACT_ROUNDS == 0):
+                await self._try(alias)
 
-    async def _try(self, missing: list[str]) -> None:
-        for alias, result in zip(missing, await asyncio.gather(*(self._resolve(a) for a in missing)), strict=True):
-            if isinstance(result, Model):
-                self._connected[alias] = result
-                self._problems.pop(alias, None)
-            elif alias in self._problems and result != self._problems[alias]:
-                self._problems[alias] = result
-                log.warning("model %s: %s", alias, result)
+    async def _try(self, alias: str) -> None:
+        result = await self._resolve(alias)
+        if isinstance(result, Model):
+            self._connected[alias] = result
+            self._problems.pop(alias, None)
+        elif alias in self._problems and result != self._problems[alias]:
+            self._problems[alias] = result
+            log.warning("model %s: %s", alias, result)
 
     async def _resolve(self, alias: str) -> Model | str:
         """The model, or what is in the way."""

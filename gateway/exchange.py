@@ -128,6 +128,7 @@ class Plan:
     room: int
     window: int
     attempts: tuple[Attempt, ...]
+    models: tuple[str, ...]  # the aliases that may answer: the one asked and its fallbacks
 
     @property
     def usage(self) -> Usage:

@@ -44,9 +44,19 @@ class Findings:
     def hit(self) -> Hit | None:
         return self.found if isinstance(self.found, Hit) else None
 
+    @property
+    def model(self) -> str | None:
+        """The alias that answered, which may be a fallback; until one has, the alias asked."""
+        return self._routed("model") or (self.prompt.model if self.prompt else None)
+
     def cost(self, usage: Usage) -> int | None:
         """Nano-dollars; None before the model is known, and for one without a price."""
-        return self._prices.cost(self.prompt.model, usage) if self.prompt else None
+        return self._prices.cost(self.model, usage) if self.model else None
+
+    def ceiling_cost(self) -> int | None:
+        """Nano-dollars of the plan, by the dearest alias that may answer; None when one of them has no price."""
+        costs = [self._prices.cost(alias, self.plan.usage) for alias in self.plan.models] if self.plan else []
+        return None if None in costs else max((cost for cost in costs if cost is not None), default=None)
 
     def gateway(self, completion: Completion) -> dict[str, Any]:
         """The `gateway` object of the answer (contract: HTTP), but for the cost and the timings, which come last."""
@@ -55,8 +65,8 @@ class Findings:
         usage, counted = completion.usage or Usage(), self.packed.input if self.packed else None
         body = {
             "request_id": self._call.request_id,
-            "model": self.prompt.model,
-            "backend": self._backend(),
+            "model": self.model,
+            "backend": self._routed("backend"),
             "prompt": self.prompt.source,
             "tokens": {
                 "input": counted.tokens if counted else usage.input_tokens,
@@ -88,8 +98,8 @@ class Findings:
             at=call.at,
             tenant=call.caller.tenant,
             key=call.caller.key,
-            model=self.prompt.model if self.prompt else None,
-            backend=self._backend(),
+            model=self.model,
+            backend=self._routed("backend"),
             prompt=source.get("id"),
             prompt_version=source.get("version"),
             prompt_digest=source.get("digest"),
@@ -109,7 +119,7 @@ class Findings:
             difference=difference,
         )
 
-    def _backend(self) -> str | None:
-        """The backend that answered, as the route noted it."""
-        routed = [s.facts.get("backend") for s in self._call.trace.stages if s.name == "route" and not s.error]
-        return routed[-1] if routed else None
+    def _routed(self, fact: str) -> str | None:
+        """Who answered, as the route noted it."""
+        stage = self._call.trace.last("route")
+        return stage.facts.get(fact) if stage else None

@@ -9,8 +9,9 @@ Whoever leaves without `finish` (a refusal, a broken backend, a client that hung
 scope, in a bounded and shielded step, at the usage observed so far. Knows no HTTP; it is told prompts, plans and
 verdicts and keeps only their facts.
 
-Invariants: at most one hold and one settlement per call; one journal row per call; what is booked was observed, with
-one exception: a client that leaves after its prompt was sent and before the engine said a word pays its prompt.
+Invariants: at most one hold and one settlement per call; one journal row per call; what is booked was observed. Where
+nothing was, the prompt is booked of a client that leaves once its request is on its way, and of an answer that broke
+before its first count: the engine has read it.
 """
 
 import asyncio
@@ -89,7 +90,7 @@ class Entry:
         amounts: dict[Unit, int] = {"requests": 1}
         if ceiling is not None:
             amounts["tokens"] = ceiling.total_tokens
-            amounts.update(self._money(ceiling))
+            amounts.update(self._money())
         hold = Hold(
             call.request_id, caller.tenant, caller.key, self._ledger.owner, amounts,
             caller.tenant_limits, caller.key_limits, call.at,
@@ -112,7 +113,7 @@ class Entry:
             case Start():
                 self._start = event
             case Delta():
-                self._usage = event.usage or self._usage
+                self._usage = _most(self._usage, event.usage)
                 if self._first_ms is None and event.delta:
                     self._first_ms = self._call.trace.elapsed_ms()
                 self._checkpoint()
@@ -121,9 +122,8 @@ class Entry:
 
     def opened(self, start: Start) -> Opened:
         """What the edge needs for its headers; `model` is the alias, not the backend's own name for it."""
-        prompt, hit = self._findings.prompt, self._findings.hit
-        named = replace(start, model=prompt.model) if prompt else start
-        return Opened(named, hit.kind if hit else "miss", self._balances)
+        model, hit = self._findings.model, self._findings.hit
+        return Opened(replace(start, model=model or start.model), hit.kind if hit else "miss", self._balances)
 
     async def finish(self, completion: Completion) -> Closed:
         """Settle and journal a whole, checked answer; returns what the edge sends last."""
@@ -155,13 +155,13 @@ class Entry:
         packed = self._findings.packed
         return Usage(packed.input.tokens) if packed and self._sent else None
 
-    def _money(self, ceiling: Usage) -> dict[Unit, int]:
-        cost, caller, prompt = self._findings.cost(ceiling), self._call.caller, self._findings.prompt
+    def _money(self) -> dict[Unit, int]:
+        cost, caller, prompt = self._findings.ceiling_cost(), self._call.caller, self._findings.prompt
         if cost is not None:
             return {"usd": cost}
         if prompt and any(limit.unit == "usd" for limit in caller.tenant_limits + caller.key_limits):
             raise NotAllowed(
-                f"This key has a limit in dollars, and the model {prompt.model!r} has no price. "
+                f"This key has a limit in dollars, and the model {prompt.model!r} (or a fallback) has no price. "
                 f"Set [prices.{prompt.model}], or use a model that has one.",
                 param="model",
             )
@@ -207,3 +207,8 @@ class Entry:
         self._balances = tuple(settled[0]) if settled and settled[0] is not None else self._balances
         for listener in ledger.listeners:
             listener(record, self._call.trace)
+
+
+def _most(known: Usage | None, told: Usage | None) -> Usage | None:
+    """The larger of two counts of one request: what was used once is not given back when held events are replayed."""
+    return told if told and (known is None or told.total_tokens >= known.total_tokens) else known

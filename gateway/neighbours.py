@@ -5,6 +5,7 @@ Knows no decision: it returns a key and a cosine similarity. Bounded: the least 
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from gateway.state import Answers
 
 Vector = NDArray[np.float32]
 
+FRESH_S = 300.0  # then a partition is read again: other gateways add to the same store, and answers expire
+
 
 @dataclass(slots=True)
 class _Partition:
@@ -23,11 +26,14 @@ class _Partition:
 
     index: "faiss.IndexFlatIP"  # type: ignore[name-defined] # noqa: F821 # imported late: it costs start-up time
     keys: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    read: float = field(default_factory=time.monotonic)  # from the store, and when
 
     def add(self, key: str, vector: Vector) -> None:
-        if key not in self.keys:
+        if key not in self.known:
             self.index.add(vector.reshape(1, -1))
             self.keys.append(key)
+            self.known.add(key)
 
 
 class Neighbours:
@@ -52,10 +58,14 @@ class Neighbours:
         if part is not None and slot.vector is not None:
             part.add(slot.key, np.frombuffer(slot.vector, np.float32))
 
+    def forget(self, partition: str) -> None:
+        """Read it anew from the store when it is asked for again."""
+        self._partitions.pop(partition, None)
+
     async def _partition(self, partition: str, dimensions: int, at: float) -> _Partition:
         async with self._loading:
             part = self._partitions.get(partition)
-            if part is None:
+            if part is None or time.monotonic() - part.read > FRESH_S:
                 part = await self._load(partition, dimensions, at)
                 self._partitions[partition] = part
             self._partitions.move_to_end(partition)

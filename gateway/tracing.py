@@ -82,6 +82,10 @@ class Trace:
         self.stages.append(stage)
         return stage
 
+    def last(self, name: str) -> Stage | None:
+        """The newest stage of this name that did not fail."""
+        return next((s for s in reversed(self.stages) if s.name == name and s.error is None), None)
+
     def elapsed_ms(self) -> float:
         return (time.perf_counter_ns() - self.began) / 1e6
 

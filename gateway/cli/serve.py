@@ -1,6 +1,8 @@
 """`tollgate serve`: the gateway alone, on the backends and the state that its settings name."""
 
 import asyncio
+import logging
+import signal
 from contextlib import suppress
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from gateway.cli.check import faults_of_start
 from gateway.cli.common import SETTINGS, Config, Failure, StateDir, settings_of
 from gateway.cli.server import cancelled_by_signals, listen, log_to, serving, url_of
 from gateway.settings import Settings
+
+log = logging.getLogger("tollgate")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: the settings'.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one; default: the settings'.")]
@@ -37,6 +41,8 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
+    # It asks for a reload, which is not there yet; its default would end the process without grace.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP is ignored: restart to reload")
     with cancelled_by_signals(), listen(host, port) as listener:
         typer.echo(f"tollgate listens on {url_of(listener)}", err=True)
         async with serving(create_app(settings), settings, listener) as running:

@@ -156,11 +156,11 @@ async def serving(app: FastAPI, settings: Settings, listener: socket.socket) -> 
 
 
 @contextmanager
-def cancelled_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM cancel the task that runs the block."""
+def cancelled_by_signals(*more: signal.Signals) -> Iterator[None]:
+    """SIGINT, SIGTERM and `more` cancel the task that runs the block."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, *more)
     for number in numbers:
         loop.add_signal_handler(number, task.cancel)
     try:

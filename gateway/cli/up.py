@@ -7,6 +7,7 @@ ends this process, Ctrl-C or kill -9, ends the engine and the indexing too (`ser
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -77,7 +78,7 @@ def up(
 
 async def _up(home: Home, order: Order) -> None:
     async with AsyncExitStack() as stack:
-        stack.enter_context(cancelled_by_signals())
+        stack.enter_context(cancelled_by_signals(signal.SIGHUP))  # a terminal that closes
         listener = stack.enter_context(listen(HOST, order.port))
         port = int(listener.getsockname()[1])
         upstream = await _given(order.backend, order.tokenizer) if order.backend else _own()

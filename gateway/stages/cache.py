@@ -62,7 +62,9 @@ class Cache:
         """Store a complete answer in the slot that the miss named; anything else is a no-op."""
         if isinstance(found, Hit) or found.slot is None or verdict.stop != "complete" or verdict.unknown_citations:
             return
-        slot, now = found.slot, time.time()
+        slot, now, route = found.slot, time.time(), call.trace.last("route")
+        if route and f"model:{route.facts['model']}" not in slot.tags:
+            return  # a fallback's answer is none of the model that was asked
         body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)
         expires = now + self._section.ttl_s
         entry = Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
@@ -100,6 +102,7 @@ class Cache:
             return Miss(f"the nearest question is below the threshold of {self._section.threshold:g}", score, slot)
         entry = await self._answers.get(key, call.at)
         if entry is None:
+            self._neighbours.forget(slot.partition)  # it holds what the store no longer has
             return Miss("the nearest question's answer has expired", score, slot)
         against = veto(entry.question, slot.question)
         return (
@@ -122,9 +125,11 @@ class Cache:
         return Slot(key, partition, None, tuple(tags), prompt.question or "")
 
     async def _with_vector(self, slot: Slot, compares: bool) -> Slot:
-        if not compares or not self._embedder.fits(slot.question):
+        if not compares:
             return slot
         try:
+            if not self._embedder.fits(slot.question):
+                return slot
             vector = (await self._embedder.embed([slot.question]))[0]
         except EmbedderUnavailable:
             return slot

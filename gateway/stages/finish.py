@@ -49,7 +49,9 @@ class Finish:
                 if not isinstance(event, Start) and event.usage:
                     usage = event.usage
                     yield Delta(0, {}, usage=usage)  # for the ledger: the client may leave, the second one may fail
-        if not any(choice.finish_reason == LENGTH for choice in honest(answer.completion()).choices):
+        if len(plan.attempts) == 1 or not any(
+            choice.finish_reason == LENGTH for choice in honest(answer.completion()).choices
+        ):
             for event in held:
                 yield event
             return

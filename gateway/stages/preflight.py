@@ -12,10 +12,12 @@ from gateway.exchange import Attempt, Call, Plan, Prompt
 from gateway.models import Model
 from gateway.settings import Retrieve
 from gateway.tracing import traced
-from serving.tokens import Count, PromptRefused
+from serving.errors import BackendError
+from serving.tokens import Count, EstimateTokens, PromptRefused
 
 # What else of a request vLLM hands to the chat template.
 TEMPLATED = ("tools", "reasoning_effort")
+ESTIMATE = EstimateTokens()
 
 
 class Preflight:
@@ -38,16 +40,25 @@ class Preflight:
             )
         output = min(_asked(prompt) or model.max_output, left)
         room = self._room(prompt, left - output)
-        longest = max(
-            [count.tokens, *[(await self._count(m, prompt)).tokens for m in model.fallback if m in self._models]]
-        )
-        return Plan(count, output, room, model.window, self._attempts(prompt, longest + room, output, model.window))
+        chain = (prompt.model, *[alias for alias in model.fallback if alias in self._models])
+        longest = max([count.tokens, *[await self._length(alias, prompt) for alias in chain[1:]]])
+        attempts = self._attempts(prompt, longest + room, output, model.window)
+        return Plan(count, output, room, model.window, attempts, chain)
 
     async def _count(self, alias: str, prompt: Prompt) -> Count:
         try:
             return await self._models[alias].tokens.count(request(prompt))
         except PromptRefused as error:
             raise InvalidValue(f"The model {alias!r} cannot take these messages: {error}.", param="messages") from error
+        except BackendError:  # the replica that counts is away; another may still answer
+            return await ESTIMATE.count(request(prompt))
+
+    async def _length(self, alias: str, prompt: Prompt) -> int:
+        """Tokens for a fallback; 0 where it cannot take the messages, for then it will not answer."""
+        try:
+            return (await self._count(alias, prompt)).tokens
+        except InvalidValue:
+            return 0
 
     def _room(self, prompt: Prompt, left: int) -> int:
         return min(self._collections[prompt.retrieve.collection].max_tokens, left) if prompt.retrieve else 0
@@ -57,7 +68,8 @@ class Preflight:
         first = Attempt(given, output * n)
         match prompt.on_length:
             case "retry":
-                return (first, Attempt(given, max(1, min(2 * output, window - given)) * n))
+                more = min(2 * output, window - given)
+                return (first, Attempt(given, more * n)) if more > output else (first,)
             case "continue":
                 inputs = [given + output * done for done in range(1, self._rounds + 1)]
                 return (first, *[Attempt(i, min(output, window - i)) for i in inputs if i < window])

@@ -74,7 +74,8 @@ class Route:
             async for event in stream:
                 match event:
                     case Delta(usage=None):
-                        said += model.tokens.text(event.text)
+                        said += sum(model.tokens.text(text) for text in _texts(event.delta))
+                        event = replace(event, usage=Usage(packed.input.tokens, said))
                     case End():
                         ended = True
                         model.pool.succeeded(backend)
@@ -94,6 +95,7 @@ class Route:
         others = [self._models[name] for name in first.fallback if name in self._models]
         chain = [first, *[m for m in others if packed.input.tokens + output <= m.window]]
         candidates = [(model, backend) for model in chain for backend in model.pool.order()]
+        candidates.sort(key=lambda candidate: candidate[0].pool.ejected(candidate[1]))  # stable: else as they were
         yield from candidates[: self._attempts]
 
     def _body(self, call: Call, packed: Packed, model: Model, output: int, begun: str | None) -> dict[str, Any]:
@@ -120,3 +122,10 @@ class Route:
 def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's own timings, to the microsecond."""
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in metrics.items()}
+
+
+def _texts(delta: Mapping[str, Any]) -> Iterator[str]:
+    """Everything in a delta that was generated: content, reasoning, arguments of tool calls."""
+    yield from (value for name, value in delta.items() if name != "role" and isinstance(value, str))
+    for call in delta.get("tool_calls") or ():
+        yield from (str(value) for value in (call.get("function") or {}).values() if value)
