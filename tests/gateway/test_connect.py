@@ -10,7 +10,7 @@ from gateway import connect
 from gateway.connect import Models
 from gateway.settings import Settings, SettingsError
 from tests.conftest import TINY_MODEL
-from tests.fakes.backend import JSON, FakeBackend, Script
+from tests.fakes.backend import HANG, JSON, FakeBackend, Script
 from tests.gateway.waiting import until
 
 GONE = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -87,6 +87,22 @@ def test_a_backend_that_comes_later_is_found_by_itself() -> None:
             await until(lambda: "small" in models)
             assert models.faults() == []
             await models.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_backend_that_hangs_does_not_keep_the_start_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "FIRST_S", 0.1)
+
+    async def run() -> None:
+        fake = FakeBackend()
+        told, fake.answers["/v1/models"] = fake.answers["/v1/models"], Script((HANG,))
+        async with fake:
+            models = Models(settings(fake.url))
+            await asyncio.wait_for(models.connect(), 30)
+            assert models.faults() == ["model 'small': not tried yet"]
+            await models.aclose()
+            fake.answers["/v1/models"] = told
 
     asyncio.run(run())
 

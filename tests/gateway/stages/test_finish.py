@@ -185,3 +185,22 @@ def test_a_tool_call_that_was_cut_is_asked_again(core: Assembled) -> None:
     outcome = core.ask(fields=TOOLS, on_length="retry")
     assert outcome.closed.completion.choices[0].message["tool_calls"][0]["function"]["arguments"] == '{"a": 1}'
     core.assert_settled(outcome.call)
+
+
+def test_a_client_that_leaves_during_the_replay_pays_the_whole_generation(core: Assembled) -> None:
+    core.fake.plan(Script(said("a", "b", "c", "d")))
+    asked = call(on_length="retry")
+    core.do(core.leaving(asked, 2))
+    row = core.row(asked)
+    assert (row["status"], row["output_tokens"]) == (499, 4)
+    core.assert_settled(asked)
+
+
+def test_retry_asks_only_for_more(make: Make) -> None:
+    """Where the window has no room for a longer answer, the same cut would be paid twice."""
+    gateway = make()
+    gateway.fake.plan(Script(said("a", finish="length")))
+    outcome = gateway.ask(fields={"max_tokens": 1_000_000}, on_length="retry")
+    assert isinstance(outcome.error, OutputTruncated)
+    assert len(gateway.chats()) == 1
+    gateway.assert_settled(outcome.call)

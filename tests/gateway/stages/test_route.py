@@ -46,6 +46,42 @@ def test_the_next_is_asked_before_the_first_event(gateway: Assembled, scripts: l
     gateway.assert_settled(outcome.call)
 
 
+def test_a_fallbacks_answer_is_its_own_in_name_and_price_and_is_not_kept(make: Make) -> None:
+    dear = {"input": 1000.0, "output": 1000.0}
+    gateway = make(prices={"small": {"input": 1.0, "output": 1.0}, "other": dear})
+    who = caller()
+    gateway.fake.plan(FULL)
+    outcome = gateway.ask(who=who, cache="use")
+    row = gateway.row(outcome.call)
+    assert outcome.opened.start.model == outcome.closed.gateway["model"] == row["model"] == "other"
+    assert row["cost_nano"] == (row["input_tokens"] + row["output_tokens"]) * 1_000_000
+    gateway.assert_settled(outcome.call)
+    again = gateway.ask(who=who, cache="use")  # the one that was asked is back
+    assert (again.cache["verdict"], again.closed.gateway["model"]) == ("miss", "small")
+
+
+def test_a_replica_that_left_does_not_keep_another_from_answering(make: Make) -> None:
+    """The one that counts tokens is away: the count is a guess, and the answer comes from the other."""
+    gateway = make()
+    gateway.fake.answers["/tokenize"] = gateway.spare.answers["/tokenize"] = DOWN
+    outcome = gateway.ask(model="pair")
+    assert outcome.closed.gateway["tokens"]["source"] == "estimate"
+    gateway.assert_settled(outcome.call)
+
+
+def test_without_running_usage_the_gateway_counts_what_was_said(gateway: Assembled) -> None:
+    """A server that tells no usage before its end; the client leaves before that."""
+    bare = [chunk.replace(b'"usage":{', b'"unused":{') for chunk in words("Hel", "lo", " there")]
+    gateway.fake.plan(Script((*bare, HANG)))
+    asked = call()
+    gateway.do(gateway.leaving(asked, 4))
+    row = gateway.row(asked)
+    assert row["status"] == 499
+    assert row["input_tokens"] > 0
+    assert row["output_tokens"] > 0
+    gateway.assert_settled(asked)
+
+
 def test_the_next_is_asked_when_one_is_silent(make: Make) -> None:
     gateway = make(patience=1.0)
     gateway.fake.plan(Script((HANG,)))
