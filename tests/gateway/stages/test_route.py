@@ -71,7 +71,8 @@ def test_a_replica_that_left_does_not_keep_another_from_answering(make: Make) ->
 
 def test_without_running_usage_the_gateway_counts_what_was_said(gateway: Assembled) -> None:
     """A server that tells no usage before its end; the client leaves before that."""
-    bare = [chunk.replace(b'"usage":{', b'"unused":{') for chunk in words("Hel", "lo", " there")]
+    bare = [chunk.replace(b'"usage": {', b'"unused": {') for chunk in words("Hel", "lo", " there")]
+    assert all(b'"usage"' not in chunk for chunk in bare)
     gateway.fake.plan(Script((*bare, HANG)))
     asked = call()
     gateway.do(gateway.leaving(asked, 4))
