@@ -108,7 +108,6 @@ class Findings:
             stop=self.verdict.stop if self.verdict else None,
             cache=self.hit.kind if self.hit else "miss" if self.found else None,
             spent=spent,
-            counted=counted.tokens if counted else None,
             source=counted.source if counted else None,
             cost_nano=self.cost(spent),
             duration_ms=call.trace.elapsed_ms(),

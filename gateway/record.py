@@ -15,7 +15,7 @@ from serving.events import Usage
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A finished request. Tokens are those billed; `counted` is the preflight's count, `usage` the engine's own word.
+    """A finished request. Tokens are those billed; `difference` is preflight's count of the input less the engine's.
 
     `cost_nano` is None without a price; times in milliseconds; `status` as the client saw it (499: it left).
     """
@@ -34,7 +34,6 @@ class Record:
     stop: str | None
     cache: str | None
     spent: Usage
-    counted: int | None
     source: str | None
     cost_nano: int | None
     duration_ms: float
