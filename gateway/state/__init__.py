@@ -1,48 +1,62 @@
-"""What must outlive a request, behind four small protocols: `Keys`, `Budgets`, `Answers`, `Journal`.
+"""What must outlive a request, behind five small protocols: `Keys`, `Budgets`, `Journal`, `Replays`, `Answers`.
 
 Each has an SQLite and a Redis implementation, and one suite of tests (tests/contracts) runs over both.
 The protocols know neither HTTP nor prompts. Amounts are whole numbers: requests, tokens, and nano-dollars
-(1e-9 USD) for the unit `usd`. Times are seconds since the epoch (UTC).
+(1e-9 USD) for the unit `usd`. Times are seconds since the epoch (UTC) by the state's own `clock`.
 
-The flow of money, told once: before anything is spent, `hold` sets the largest possible amount aside, all limits at
-once or none; while the answer streams, `checkpoint` notes what was really used; `settle` books the real amount and
-gives the difference back. A hold whose process died is settled at its last checkpoint by `recover`. Per window
-`used + held <= amount` at every moment, and every hold ends in exactly one settlement.
+The flow of money, told once. Before anything is spent, `hold` sets the largest possible amount aside, all limits at
+once or none, and a durable row says so. While the answer streams, `checkpoint` notes what was really used. `settle`
+books the real amount, gives the difference back and writes the request's one journal row, all in one step. A hold whose
+process died is settled at its last checkpoint by `recover`, which writes that row in its place.
+
+Invariants: per window `used + held <= amount` at every moment; every hold ends in exactly one settlement and one row;
+the counters are the sums of the holds. With Redis the counters there are shared memory that may be lost at any time:
+the record is each gateway's own file, and the counters are rebuilt from these files before anything is admitted.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.state.clock import Clock
 from gateway.state.values import (
     COLUMNS,
     GROUPS,
     MAX_AMOUNT,
+    REPLAY_S,
     UNITS,
     WINDOWS,
     Amounts,
     Balance,
+    Change,
     Entry,
     Hold,
     Key,
     Limit,
     OverLimit,
+    Replay,
+    Scopes,
     StateUnavailable,
     Tenant,
     Unit,
     Window,
+    known_zone,
 )
 
 __all__ = [
     "COLUMNS",
     "GROUPS",
     "MAX_AMOUNT",
+    "RECOVERED",
+    "REPLAY_S",
     "UNITS",
     "WINDOWS",
     "Amounts",
     "Answers",
     "Balance",
     "Budgets",
+    "Change",
+    "Clock",
     "Entry",
     "Hold",
     "Journal",
@@ -50,26 +64,33 @@ __all__ = [
     "Keys",
     "Limit",
     "OverLimit",
+    "Replay",
+    "Replays",
+    "Scopes",
     "State",
     "StateUnavailable",
     "Tenant",
     "Unit",
     "Window",
+    "known_zone",
 ]
 
 
 class Keys(Protocol):
-    """Tenants and their keys."""
+    """Tenants and their keys. Each change writes its audit row in the same step; `by` is who made it."""
 
-    async def add_tenant(self, tenant: Tenant) -> bool:
+    async def add_tenant(self, tenant: Tenant, by: str = "") -> bool:
         """False when the name is taken; nothing is changed then."""
+
+    async def set_limits(self, name: str, limits: Sequence[Limit], by: str = "") -> bool:
+        """Replace a tenant's limits. What was spent stays counted. False when there is no such tenant."""
 
     async def tenant(self, name: str) -> Tenant | None: ...
 
     async def tenants(self) -> list[Tenant]:
         """All, by name."""
 
-    async def add_key(self, key: Key) -> None:
+    async def add_key(self, key: Key, by: str = "") -> None:
         """Raises ValueError when its tenant is unknown or its id is taken."""
 
     async def find(self, key_id: str) -> tuple[Key, Tenant] | None:
@@ -78,8 +99,14 @@ class Keys(Protocol):
     async def keys(self, tenant: str) -> list[Key]:
         """All of a tenant, oldest first."""
 
-    async def revoke(self, key_id: str, at: float) -> bool:
-        """False when there is no such key; a second call keeps the first time."""
+    async def expire(self, key_id: str, at: float, by: str = "") -> bool:
+        """End a key at `at`, or when it would have ended anyway, if that is sooner. False when there is no such key."""
+
+    async def revoke(self, key_id: str, at: float, by: str = "") -> bool:
+        """False when there is no such key; a second call keeps the first time, and writes no row."""
+
+    async def changes(self, limit: int, subject: str | None = None) -> list[Change]:
+        """The newest audit rows, newest first."""
 
 
 class Budgets(Protocol):
@@ -93,34 +120,64 @@ class Budgets(Protocol):
     async def hold(self, hold: Hold) -> list[Balance]:
         """Set the amounts aside, against all limits or none; returns the balances after it. Raises OverLimit.
 
+        The windows are chosen here, once: by `hold.at`, and never before one in which the counter was already moved,
+        so that a clock that went back reopens nothing. The hold counts in them, whenever it is settled.
         A `request` limit refuses an amount above its own. A limit whose unit is missing from `amounts` does not bind.
-        Of several that refuse, the one that will refuse longest is named: `request` first, then the latest to reset.
+        Of several that refuse, the one that will refuse longest is named: `request` first, then the latest to fit.
         Calling it again with the same request_id changes nothing and returns the balances.
         """
 
-    async def checkpoint(self, request_id: str, spent: Amounts) -> None:
-        """Note what has been used so far, for `recover`; a unit's newest amount counts. No-op if settled or unknown."""
+    async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
+        """Note what has been used so far, for `recover`: amounts, and the journal's `columns` that say the same.
 
-    async def settle(self, request_id: str, spent: Amounts) -> list[Balance]:
-        """Book `spent` (a missing unit is 0) to the hold's own windows and release the rest; returns the balances.
+        A unit's and a column's newest value counts. No-op if settled or unknown.
+        """
 
-        At most what was held is booked, so that no backend's count can break a limit. When unknown or settled before,
-        nothing changes and the list is empty.
+    async def settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None = None) -> list[Balance]:
+        """Book `spent` (a missing unit is 0) to the hold's own windows, release the rest, write the journal's `row`.
+
+        All in one step; returns the balances. At most what was held is booked, so that no backend's count can break a
+        limit. When it was settled before, nothing changes and the list is empty; when the hold is unknown, only the row
+        is written.
         """
 
     async def balances(
-        self, tenant: str, key: str, tenant_limits: Sequence[Limit], key_limits: Sequence[Limit], at: float
+        self,
+        tenant: str,
+        key: str,
+        tenant_limits: Sequence[Limit],
+        key_limits: Sequence[Limit],
+        at: float,
+        zone: str = "UTC",
     ) -> list[Balance]:
         """Where these limits stand at time `at`: the tenant's in their order, then the key's."""
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
         """Settle every open hold whose owner is not alive at its last checkpoint; returns the request ids.
 
+        Each gets its journal row: the hold's draft, the checkpoint's columns, and RECOVERED. A hold without a
+        checkpoint was never sent: it is released, and its row has no tokens.
         Call it at start, and now and then: it also forgets counts and settlements that are long past.
         """
 
     async def open_holds(self) -> list[str]:
         """Request ids not settled yet."""
+
+
+class Replays(Protocol):
+    """Answers kept under a client's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), per tenant."""
+
+    async def begin(self, replay: Replay, alive: Callable[[str], bool]) -> Replay | None:
+        """Claim the key for this request: None when it is now ours, else what is there, done or still running.
+
+        What is older than REPLAY_S, or runs under an owner that is not alive, is replaced.
+        """
+
+    async def finish(self, replay: Replay) -> None:
+        """Store the answer of a request that claimed its key; no-op if the key is no longer its own."""
+
+    async def abandon(self, replay: Replay) -> None:
+        """Give the key free: nothing was spent, a retry may try again. No-op if the key is no longer its own."""
 
 
 class Answers(Protocol):
@@ -154,22 +211,28 @@ class Journal(Protocol):
         """The newest rows, newest first, without `detail`."""
 
     async def usage(
-        self, by: Sequence[str], since: float, until: float, tenant: str | None = None
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
     ) -> list[dict[str, Any]]:
         """Sums per group of the rows with since <= at < until, ordered by the group, None first.
 
-        Each has the group's columns (some of GROUPS; `day` is the UTC date), then requests, input_tokens,
+        Each has the group's columns (some of GROUPS; `day` is the date in `zone`), then requests, input_tokens,
         output_tokens, cached_tokens and cost_nano (None when no row had a price). Raises ValueError naming an unknown
-        group.
+        group or zone.
         """
+
+
+# What the row of a recovered request says beside its draft and its checkpoint: nobody saw how it ended.
+RECOVERED: Mapping[str, Any] = {"status": 0, "error": "process_died", "stop": None, "token_source": "estimate"}
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The four, and how to close them (to be awaited, once)."""
+    """The five, the clock they go by, and how to close them (to be awaited, once)."""
 
     keys: Keys
     budgets: Budgets
     answers: Answers
     journal: Journal
+    replays: Replays
+    clock: Clock
     close: Callable[[], Awaitable[None]]

@@ -1,15 +1,17 @@
-"""Which counters a hold's limits fall on, how they stand, and whether an amount still fits. Pure; both stores use it.
+"""What a hold's limits count on, how that stands, and whether an amount still fits. Pure; both stores use it.
 
-A counter is shared by all limits of one unit and window, whatever their amounts: raising a limit forgets nothing.
+A *meter* counts one unit of one tenant or key by one kind of window; it is shared by all limits of that unit and
+window, whatever their amounts, so raising a limit forgets nothing. It is a row of *counters*, one per window (per
+second for the sliding minute), and stands at the sum of those whose `end` is still to come.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gateway.state import Amounts, Balance, Hold, Limit, OverLimit, Unit, Window
 from gateway.state.limits import format_limit, parse_limit
+from gateway.state.values import Amounts, Balance, Hold, Limit, OverLimit, Unit, Window
 from gateway.state.windows import span
 
 # Seconds that settled holds and past counters stay: repeated calls and late settlements still find them. Seven days
@@ -17,8 +19,17 @@ from gateway.state.windows import span
 KEEP = 7 * 86_400
 
 
+class Meter(NamedTuple):
+    """Of whom and of what; `name` is the tenant's or the key's."""
+
+    scope: Literal["tenant", "key"]
+    name: str
+    unit: Unit
+    window: Window
+
+
 class Counter(NamedTuple):
-    """One row of used and held amounts; `start` and `end` of its window are epoch seconds."""
+    """One window of a meter: its amounts count from `start` until `end`, in epoch seconds."""
 
     scope: Literal["tenant", "key"]
     name: str
@@ -27,64 +38,99 @@ class Counter(NamedTuple):
     start: int
     end: int
 
+    @property
+    def meter(self) -> Meter:
+        return Meter(*self[:4])
+
 
 class Standing(NamedTuple):
-    """What a counter says."""
+    """The sums of a meter's live counters; `resets` is the last end of those that are not 0 (0: there are none)."""
 
     used: int = 0
     held: int = 0
+    resets: int = 0
+
+
+class Live(NamedTuple):
+    """One live counter: what it adds to its meter (used and held), until when."""
+
+    end: int
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A limit and the counter that it falls on."""
+    """A limit and the meter that it falls on."""
 
     limit: Limit
-    counter: Counter
+    meter: Meter
 
 
-def bind(
-    tenant: str, key: str, tenant_limits: Sequence[Limit], key_limits: Sequence[Limit], at: float
-) -> tuple[Bound, ...]:
-    """The tenant's limits, then the key's, each with its counter at time `at`."""
-    return tuple(_bound("tenant", tenant, limit, at) for limit in tenant_limits) + tuple(
-        _bound("key", key, limit, at) for limit in key_limits
+def bind(tenant: str, key: str, tenant_limits: Iterable[Limit], key_limits: Iterable[Limit]) -> tuple[Bound, ...]:
+    """The tenant's limits, then the key's, each with its meter."""
+    return tuple(Bound(limit, Meter("tenant", tenant, limit.unit, limit.window)) for limit in tenant_limits) + tuple(
+        Bound(limit, Meter("key", key, limit.unit, limit.window)) for limit in key_limits
     )
 
 
 def bind_hold(hold: Hold) -> tuple[Bound, ...]:
-    return bind(hold.tenant, hold.key, hold.tenant_limits, hold.key_limits, hold.at)
+    return bind(hold.tenant, hold.key, hold.tenant_limits, hold.key_limits)
 
 
-def _bound(scope: Literal["tenant", "key"], name: str, limit: Limit, at: float) -> Bound:
-    start, end = span(limit.window, at)
-    return Bound(limit, Counter(scope, name, limit.unit, limit.window, int(start), int(end)))
+def metered(bounds: Iterable[Bound]) -> list[Meter]:
+    """The meters to move, each once; `request` limits have none."""
+    return list(dict.fromkeys(bound.meter for bound in bounds if bound.meter.window != "request"))
 
 
-def counted(bounds: Iterable[Bound]) -> list[Counter]:
-    """The counters to move, each once; `request` limits have none."""
-    return list(dict.fromkeys(bound.counter for bound in bounds if bound.counter.window != "request"))
+def counter_at(meter: Meter, at: float, zone: str, latest: int | None = None) -> Counter:
+    """The counter that an amount spent at `at` falls on; `latest` is the start of the meter's newest counter.
+
+    Never one before that: a clock that went back, or a neighbour's that is behind, reopens nothing.
+    """
+    return Counter(*meter, *span(meter.window, at if latest is None else max(at, latest), zone))
 
 
-def balances(bounds: Iterable[Bound], standings: Mapping[Counter, Standing]) -> list[Balance]:
-    """One balance a limit, in their order; a counter without a standing is at 0."""
-    return [_balance(bound, standings.get(bound.counter, Standing())) for bound in bounds]
+def balances(
+    bounds: Iterable[Bound], standings: Mapping[Meter, Standing], at: float, zone: str = "UTC"
+) -> list[Balance]:
+    """One balance a limit, in their order; a meter without a standing is at 0."""
+    return [_balance(bound, standings.get(bound.meter, Standing()), at, zone) for bound in bounds]
 
 
-def _balance(bound: Bound, standing: Standing) -> Balance:
-    return Balance(bound.counter.scope, bound.limit, standing.used, standing.held, float(bound.counter.end))
+def _balance(bound: Bound, standing: Standing, at: float, zone: str) -> Balance:
+    window = bound.meter.window
+    resets = standing.resets or (at if window == "minute" else span(window, at, zone)[1])
+    return Balance(bound.meter.scope, bound.limit, standing.used, standing.held, float(resets))
 
 
-def refuse(standing: Iterable[Balance], asked: Amounts) -> None:
-    """Raise OverLimit when an amount does not fit, naming the limit that will refuse longest."""
-    over = [balance for balance in standing if not _fits(balance, asked.get(balance.limit.unit))]
+def refuse(standing: Iterable[Balance], asked: Amounts, live: Callable[[Balance], Sequence[Live]]) -> None:
+    """Raise OverLimit when an amount does not fit, naming the limit that will refuse longest.
+
+    `live` gives the live counters under a balance's limit; it is only asked about sliding minutes that refuse.
+    """
+    over = [
+        (_fits_at(balance, asked[balance.limit.unit], live), balance) for balance in standing if _over(balance, asked)
+    ]
     if over:
-        worst = max(over, key=lambda balance: (balance.limit.window == "request", balance.resets))
-        raise OverLimit(worst, asked[worst.limit.unit])
+        fits, worst = max(over, key=lambda pair: (pair[1].limit.window == "request", pair[0]))
+        raise OverLimit(worst, asked[worst.limit.unit], fits)
 
 
-def _fits(balance: Balance, asked: int | None) -> bool:
-    return asked is None or balance.used + balance.held + asked <= balance.limit.amount
+def _over(balance: Balance, asked: Amounts) -> bool:
+    amount = asked.get(balance.limit.unit)
+    return amount is not None and balance.used + balance.held + amount > balance.limit.amount
+
+
+def _fits_at(balance: Balance, asked: int, live: Callable[[Balance], Sequence[Live]]) -> float:
+    """When `asked` fits, if nothing else is spent; see OverLimit."""
+    if balance.limit.window != "minute":
+        return balance.resets
+    too_much = balance.used + balance.held + asked - balance.limit.amount
+    for end, amount in sorted(live(balance)):
+        too_much -= amount
+        if too_much <= 0:
+            return float(end)
+    return balance.resets
 
 
 def booked(held: int, spent: int) -> int:
@@ -94,15 +140,15 @@ def booked(held: int, spent: int) -> int:
 
 def oversize(bounds: Iterable[Bound], asked: Amounts) -> bool:
     """Whether some `request` limit refuses, whatever the counters say."""
-    singles = [bound.limit for bound in bounds if bound.counter.window == "request"]
+    singles = [bound.limit for bound in bounds if bound.meter.window == "request"]
     return any(asked.get(limit.unit, 0) > limit.amount for limit in singles)
 
 
 def dump_bounds(bounds: Iterable[Bound]) -> str:
-    """JSON to keep with a hold, so that its settlement finds the very windows it was held in."""
-    return json.dumps([[format_limit(bound.limit), *bound.counter] for bound in bounds])
+    """JSON to keep with a hold, so that its settlement tells the balances of the very limits it was judged by."""
+    return json.dumps([[format_limit(bound.limit), *bound.meter] for bound in bounds])
 
 
 def load_bounds(text: str | bytes) -> tuple[Bound, ...]:
     """What `dump_bounds` wrote."""
-    return tuple(Bound(parse_limit(limit), Counter(*counter)) for limit, *counter in json.loads(text))
+    return tuple(Bound(parse_limit(limit), Meter(*meter)) for limit, *meter in json.loads(text))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import cast
 
-from gateway.state import UNITS, WINDOWS, Limit, Unit, Window
+from gateway.state.values import UNITS, WINDOWS, Limit, Unit, Window
 
 _SHAPE = re.compile(r"([a-z]+)/([a-z]+)=(.+)")
 _WHOLE = re.compile(r"[0-9]{1,16}")  # MAX_AMOUNT has 16 digits

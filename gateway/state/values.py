@@ -1,11 +1,12 @@
-"""What the stores keep and hand out: limits, tenants, keys, holds, balances, cached answers, the journal's columns.
+"""What the stores keep and hand out: limits, tenants, keys, holds, balances, changes, cached answers, stored replies.
 
 Frozen, and checked where a wrong one could cost money. Import them from `gateway.state`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 Unit = Literal["requests", "tokens", "usd"]
 Window = Literal["request", "minute", "day", "month"]
@@ -19,9 +20,10 @@ MAX_AMOUNT = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` of `unit` within `window`: a UTC calendar minute, day or month, or one single `request`.
+    """At most `amount` of `unit` within `window`.
 
-    Raises ValueError for an amount outside 0 .. MAX_AMOUNT.
+    `minute` slides: at most that much in any 60 seconds. `day` and `month` are the calendar's in the tenant's time
+    zone. `request` bounds every single request. Raises ValueError for an amount outside 0 .. MAX_AMOUNT.
     """
 
     unit: Unit
@@ -35,16 +37,49 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Who pays. `name` is unique; limits bind all its keys together."""
+    """Who pays. `name` is unique; limits bind all its keys together.
+
+    `zone` (IANA, such as `Europe/Berlin`) is where its days and months begin; it never changes, for a change would
+    begin new windows beside those that are spent. Raises ValueError for an unknown zone.
+    """
 
     name: str
     limits: tuple[Limit, ...]
     created: float
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        known_zone(self.zone)
+
+
+def known_zone(name: str) -> ZoneInfo:
+    """The time zone of that IANA name. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:  # no such zone, a path, a folder
+        raise ValueError(f"there is no time zone {name!r}: write an IANA name such as Europe/Berlin") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What a key may use: names, or beginnings of names with a final `*`. None: everything of that kind.
+
+    `tags` are stamped on every request of the key: a request may repeat such a tag, not give it another value, so that
+    usage by tag cannot be forged.
+    """
+
+    models: tuple[str, ...] | None = None
+    prompts: tuple[str, ...] | None = None
+    collections: tuple[str, ...] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a tenant, found by `id`; `digest` is the SHA-256 of its secret (never the secret). Times or None."""
+    """One key of a tenant, found by `id`; `digest` is the SHA-256 of its secret (never the secret). Times or None.
+
+    `label` is for people.
+    """
 
     id: str
     tenant: str
@@ -53,6 +88,22 @@ class Key:
     created: float
     expires: float | None = None
     revoked: float | None = None
+    label: str = ""
+    scopes: Scopes = Scopes()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the audit: who (`by`: `admin`, `cli:<user>`) did what (`key.revoke`) to which `subject` (an id).
+
+    `detail` says what it came to (limits, scopes, times); never a secret or a digest.
+    """
+
+    at: float
+    by: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +111,8 @@ class Hold:
     """An amount to set aside for one request, judged against every limit of its tenant and its key at time `at`.
 
     `owner` names the process that holds it (`owners.owner()`), so that a dead process's holds can be told from a slow
-    one's. Raises ValueError for a negative amount.
+    one's. `zone` is the tenant's; `draft` is what is known of the journal's row by now (some of COLUMNS), for the row
+    that `recover` writes. Raises ValueError for a negative amount.
     """
 
     request_id: str
@@ -71,6 +123,8 @@ class Hold:
     tenant_limits: tuple[Limit, ...]
     key_limits: tuple[Limit, ...]
     at: float
+    zone: str = "UTC"
+    draft: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if any(amount < 0 for amount in self.amounts.values()):
@@ -79,9 +133,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Where one limit stands. `scope` is `tenant` or `key`; `resets` is when its window ends.
+    """Where one limit stands. `scope` is `tenant` or `key`; `resets` is when it is back to its full amount.
 
-    A `request` limit keeps no count: used, held and resets are 0.
+    That is the window's end; for a sliding minute, when the newest of what counts has slid out of it (the time asked,
+    when nothing counts). A `request` limit keeps no count: used, held and resets are 0.
     """
 
     scope: Literal["tenant", "key"]
@@ -96,12 +151,17 @@ class Balance:
 
 
 class OverLimit(Exception):
-    """Raised by `hold` when a limit would be exceeded; nothing was set aside. `balance` is where that limit stands."""
+    """Raised by `hold` when a limit would be exceeded; nothing was set aside. `balance` is where that limit stands.
 
-    def __init__(self, balance: Balance, asked: int) -> None:
+    `fits` is the earliest time at which `asked` fits if nothing else is spent: a calendar window's end; for a sliding
+    minute, when enough has slid out of it. An amount above the limit never fits; `fits` is the balance's `resets` then.
+    """
+
+    def __init__(self, balance: Balance, asked: int, fits: float | None = None) -> None:
         super().__init__(f"{asked} {balance.limit.unit} asked, {balance.remaining} left of {balance.limit.amount}")
         self.balance = balance
         self.asked = asked
+        self.fits = balance.resets if fits is None else fits
 
 
 class StateUnavailable(Exception):
@@ -130,12 +190,34 @@ class Entry:
     question: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is stored under a client's `Idempotency-Key` (`key`, of one tenant), for REPLAY_S after `at`.
+
+    `digest` is the SHA-256 of the request; `owner` the process that works on it. `status`, `content_type` and `body`
+    are the answer's, once it is done; until then `status` is 0.
+    """
+
+    tenant: str
+    key: str
+    digest: bytes
+    request_id: str
+    owner: str
+    at: float
+    status: int = 0
+    content_type: str = ""
+    body: bytes = b""
+
+
+REPLAY_S = 86_400.0  # as long as Stripe keeps them (docs.stripe.com/api/idempotent_requests)
+
 # The journal's columns: what `usage` can group and sum. `at` and the two times (milliseconds) are float, tokens and
-# cost_nano int, `status` any scalar, the rest text; `detail` is JSON text (the stages and decisions of the request).
-# All but request_id, at and tenant may be None.
+# cost_nano int, `status` any scalar, the rest text; `tags` is a JSON object of texts, sorted by name; `detail` is JSON
+# text (the stages and decisions of the request). All but request_id, at and tenant may be None.
 COLUMNS = (
-    "request_id", "at", "tenant", "key", "model", "backend", "prompt", "prompt_version", "prompt_digest",
+    "request_id", "at", "tenant", "key", "model", "backend", "prompt", "prompt_version", "prompt_digest", "tags",
     "status", "error", "stop", "cache", "input_tokens", "output_tokens", "cached_tokens", "token_source",
     "cost_nano", "duration_ms", "ttft_ms", "detail",
 )  # fmt: skip
-GROUPS = ("day", "tenant", "key", "model", "prompt", "prompt_version")
+# `tag` groups by all tags of a request together (each request counts once), `tag:<name>` by the value of one.
+GROUPS = ("day", "tenant", "key", "model", "prompt", "prompt_version", "tag")

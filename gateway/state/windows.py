@@ -1,31 +1,39 @@
-"""When a limit's window begins and ends: the UTC calendar. Pure; knows no clock, no store and no time zone but UTC."""
+"""When a limit's window begins and ends. Pure: knows no clock and no store.
 
-from datetime import UTC, datetime
+Days and months are the calendar's in a time zone, so a day has 23 or 25 hours when its clocks change. A minute slides:
+what is spent at any moment of a second counts until a whole minute after that second, so that no 60 seconds, wherever
+they begin, hold more than the limit (and what was spent counts for 61 s at most).
+"""
 
-from gateway.state import Window
+from datetime import date, datetime, time, timedelta
 
-MINUTE, DAY = 60, 86_400  # seconds; POSIX time has no leap seconds, so every UTC day has as many
+from gateway.state.values import Window, known_zone
+
+MINUTE = 60  # seconds
 
 
-def span(window: Window, at: float) -> tuple[float, float]:
-    """Start (included) and end (excluded) of the window around `at`, in epoch seconds; (0, 0) for `request`."""
+def span(window: Window, at: float, zone: str = "UTC") -> tuple[int, int]:
+    """Start (included) and end (excluded) in epoch seconds of what is spent at `at`: from `end` on it counts no more.
+
+    (0, 0) for `request`. Raises ValueError for an unknown zone.
+    """
     match window:
         case "request":
-            return 0.0, 0.0
+            return 0, 0
         case "minute":
-            return _slice(MINUTE, at)
+            return int(at // 1), int(at // 1) + 1 + MINUTE
         case "day":
-            return _slice(DAY, at)
+            today = _local(at, zone)
+            return _midnight(today, zone), _midnight(today + timedelta(days=1), zone)
         case "month":
-            return _month(at)
+            first = _local(at, zone).replace(day=1)
+            return _midnight(first, zone), _midnight((first + timedelta(days=31)).replace(day=1), zone)
 
 
-def _slice(length: int, at: float) -> tuple[float, float]:
-    start = float(at // length * length)
-    return start, start + length
+def _local(at: float, zone: str) -> date:
+    return datetime.fromtimestamp(at, known_zone(zone)).date()
 
 
-def _month(at: float) -> tuple[float, float]:
-    first = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return first.timestamp(), following.timestamp()
+def _midnight(day: date, zone: str) -> int:
+    """When a local day begins. Where clocks skip midnight it begins with the first moment that exists (PEP 495)."""
+    return int(datetime.combine(day, time(), known_zone(zone)).timestamp())
