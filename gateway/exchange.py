@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.state import Balance, Limit
+from gateway.state import Balance, Limit, Scopes
 from gateway.tracing import Trace
 from prompts.template import Template
 from retrieval.index import Found
@@ -26,12 +26,17 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an authenticated key and its tenant's name, with the limits of both."""
+    """Who asks: an authenticated key and its tenant's name, with the limits of both; what the key may use.
+
+    `zone` is where the tenant's days begin.
+    """
 
     key: str
     tenant: str
     tenant_limits: tuple[Limit, ...] = ()
     key_limits: tuple[Limit, ...] = ()
+    zone: str = "UTC"
+    scopes: Scopes = field(default_factory=Scopes)
 
 
 @dataclass(frozen=True, slots=True)

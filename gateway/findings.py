@@ -6,6 +6,8 @@ Invariant: a stage that did not run has left nothing here, and whatever is told 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import orjson
+
 from gateway.exchange import Call, Hit, Miss, Packed, Plan, Prompt, Verdict
 from gateway.prices import Prices
 from gateway.record import Record
@@ -91,32 +93,52 @@ class Findings:
         difference: int | None,
     ) -> Record:
         """Everything that is remembered; `difference` is our count less the engine's, None where that means nothing."""
-        call, source = self._call, (self.prompt.source if self.prompt else None) or {}
         counted = self.packed.input if self.packed else None
         return Record(
-            request_id=call.request_id,
-            at=call.at,
-            tenant=call.caller.tenant,
-            key=call.caller.key,
-            model=self.model,
+            **self.draft(),
             backend=self._routed("backend"),
-            prompt=source.get("id"),
-            prompt_version=source.get("version"),
-            prompt_digest=source.get("digest"),
             status=status,
             error=error,
             stop=self.verdict.stop if self.verdict else None,
-            cache=self.hit.kind if self.hit else "miss" if self.found else None,
             spent=spent,
             source=counted.source if counted else None,
             cost_nano=self.cost(spent),
-            duration_ms=call.trace.elapsed_ms(),
+            duration_ms=self._call.trace.elapsed_ms(),
             ttft_ms=first_ms,
-            timings_ms=call.trace.timings_ms(),
-            stages=call.trace.tree(),
+            timings_ms=self._call.trace.timings_ms(),
+            stages=self._call.trace.tree(),
             gateway=gateway,
             difference=difference,
         )
+
+    def draft(self) -> dict[str, Any]:
+        """The journal's columns that are known before anything is spent, under the names that `Record` shares."""
+        call, source = self._call, (self.prompt.source if self.prompt else None) or {}
+        return {
+            "request_id": call.request_id,
+            "at": call.at,
+            "tenant": call.caller.tenant,
+            "key": call.caller.key,
+            "model": self.model,
+            "prompt": source.get("id"),
+            "prompt_version": source.get("version"),
+            "prompt_digest": source.get("digest"),
+            "tags": orjson.dumps(call.options.tags, option=orjson.OPT_SORT_KEYS).decode()
+            if call.options.tags
+            else None,
+            "cache": self.hit.kind if self.hit else "miss" if self.found else None,
+        }
+
+    def spent(self, usage: Usage) -> dict[str, Any]:
+        """The journal's columns that say what has been used so far, and where."""
+        return {
+            "model": self.model,
+            "backend": self._routed("backend"),
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "cost_nano": self.cost(usage),
+        }
 
     def _routed(self, fact: str) -> str | None:
         """Who answered, as the route noted it."""

@@ -1,34 +1,35 @@
 """The ledger: every call has one entry, and every way out of the call passes its settlement.
 
     async with ledger.open(call) as entry:
-        balances = await entry.hold(ceiling)     # set aside before it is spent, durable before anything is sent
-        entry.observe(event)                     # usage so far: a hang-up is priced exactly
-        closed = await entry.finish(...)         # settled and journalled before the client sees the last event
+        await entry.hold(ceiling)         # set aside before it is spent, durable before anything is sent
+        entry.observe(event)              # usage so far: a hang-up is priced exactly
+        closed = await entry.finish(...)  # settled and journalled before the client sees the last event
 
 Whoever leaves without `finish` (a refusal, a broken backend, a client that hung up, a cancelled task) is settled by the
 scope, in a bounded and shielded step, at the usage observed so far. Knows no HTTP; it is told prompts, plans and
 verdicts and keeps only their facts.
 
-Invariants: at most one hold and one settlement per call; one journal row per call; what is booked was observed. Where
-nothing was, the prompt is booked of a client that leaves once its request is on its way, and of an answer that broke
-before its first count: the engine has read it.
+Invariants: at most one hold and one settlement per call; one journal row per call, written in the settlement's own
+step; what is booked was observed. Where nothing was, the prompt is booked of a client that leaves once its request is
+on its way, and of an answer that broke before its first count: the engine has read it. The same is noted with the hold
+when the prompt leaves, in case this process dies.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from gateway.errors import NotAllowed, Unready, Wire
-from gateway.exchange import Call, Closed, Opened
+from gateway.errors import NotAllowed, Wire
+from gateway.exchange import Call, Closed, Opened, Packed
 from gateway.findings import Findings, V
 from gateway.limits import refusal
 from gateway.prices import Prices, usd
 from gateway.record import Record
 from gateway.shielded import background, insisted, protected
-from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, StateUnavailable, Unit
+from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, Unit
 from gateway.tracing import Trace
 from serving.events import Completion, Delta, End, Event, Start, Usage
 
@@ -81,8 +82,11 @@ class Entry:
         self._balances: tuple[Balance, ...] = ()
 
     def saw(self, value: V) -> V:
-        """Remember what a stage decided; returns it."""
-        return self._findings.add(value)
+        """Remember what a stage decided; returns it. A packed prompt is about to leave: what it costs is noted."""
+        self._findings.add(value)
+        if isinstance(value, Packed):
+            self._note(Usage(value.input.tokens))
+        return value
 
     async def hold(self, ceiling: Usage | None) -> None:
         """Set aside the request and the most it can use (None: a cached answer uses no tokens). Raises a Refusal."""
@@ -93,7 +97,7 @@ class Entry:
             amounts.update(self._money())
         hold = Hold(
             call.request_id, caller.tenant, caller.key, self._ledger.owner, amounts,
-            caller.tenant_limits, caller.key_limits, call.at,
+            caller.tenant_limits, caller.key_limits, call.at, caller.zone, self._findings.draft(),
         )  # fmt: skip
         with call.trace.stage("hold") as stage:
             stage.facts = {str(unit): amount for unit, amount in amounts.items()}
@@ -102,9 +106,7 @@ class Entry:
                 self._balances = tuple(await self._ledger.budgets.hold(hold))
             except OverLimit as error:
                 self._held = False
-                raise refusal(error, call.at) from error
-            except StateUnavailable as error:
-                raise Unready("The budgets cannot be read just now, so nothing is admitted; try again.") from error
+                raise refusal(error, call.at, caller.zone) from error
         self._sent = ceiling is not None
 
     def observe(self, event: Event) -> None:
@@ -170,10 +172,14 @@ class Entry:
     def _checkpoint(self) -> None:
         now, tokens = time.monotonic(), self._usage.total_tokens if self._usage else 0
         when, noted = self._noted
-        if not self._usage or (now - when < CHECKPOINT_S and tokens - noted < CHECKPOINT_TOKENS):
-            return
-        self._noted = (now, tokens)
-        background(self._ledger.budgets.checkpoint(self._call.request_id, self._amounts(self._usage)))
+        if self._usage and (now - when >= CHECKPOINT_S or tokens - noted >= CHECKPOINT_TOKENS):
+            self._noted = (now, tokens)
+            self._note(self._usage)
+
+    def _note(self, usage: Usage) -> None:
+        """Write down beside the hold what has been used; nobody waits for it."""
+        spent, columns = self._amounts(usage), self._findings.spent(usage)
+        background(self._ledger.budgets.checkpoint(self._call.request_id, spent, columns))
 
     def _amounts(self, usage: Usage) -> dict[Unit, int]:
         """What this request has used, in every unit."""
@@ -193,18 +199,18 @@ class Entry:
         return packed.input.tokens - self._spent().input_tokens
 
     async def _settle(self, status: int, error: str | None, gateway: Mapping[str, Any]) -> None:
-        """Book and journal, side by side so that a store with group commit writes them at once."""
+        """Book and journal in one step; without a hold there is only the row."""
         self._closed = True
         ledger, request, spent = self._ledger, self._call.request_id, self._spent()
         record = self._findings.record(status, error, spent, self._first_ms, gateway, self._difference())
         row, amounts = record.row(), self._amounts(spent)
-        work: list[Coroutine[Any, Any, Any]] = [
-            insisted(lambda: ledger.journal.write(row), f"the journal's row of {request}")
-        ]
         if self._held:
-            work.append(insisted(lambda: ledger.budgets.settle(request, amounts), f"the settlement of {request}"))
-        _, *settled = await asyncio.gather(*work)
-        self._balances = tuple(settled[0]) if settled and settled[0] is not None else self._balances
+            settled = await insisted(
+                lambda: ledger.budgets.settle(request, amounts, row), f"the settlement of {request}"
+            )
+            self._balances = tuple(settled or self._balances)
+        else:
+            await insisted(lambda: ledger.journal.write(row), f"the journal's row of {request}")
         for listener in ledger.listeners:
             listener(record, self._call.trace)
 

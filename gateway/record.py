@@ -17,7 +17,8 @@ from serving.events import Usage
 class Record:
     """A finished request. Tokens are those billed; `difference` is preflight's count of the input less the engine's.
 
-    `cost_nano` is None without a price; times in milliseconds; `status` as the client saw it (499: it left).
+    `tags` is JSON text or None, as in the journal; `cost_nano` is None without a price; times in milliseconds; `status`
+    as the client saw it (499: it left).
     """
 
     request_id: str
@@ -29,6 +30,7 @@ class Record:
     prompt: str | None
     prompt_version: str | None
     prompt_digest: str | None
+    tags: str | None
     status: int
     error: str | None
     stop: str | None
@@ -63,6 +65,7 @@ class Record:
             "prompt": self.prompt,
             "prompt_version": self.prompt_version,
             "prompt_digest": self.prompt_digest,
+            "tags": self.tags,
             "status": self.status,
             "error": self.error,
             "stop": self.stop,

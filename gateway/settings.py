@@ -45,7 +45,10 @@ class Server(Section):
 
 
 class StateSection(Section):
+    """Where state is kept. With Redis, `ledger` is this machine's own file: the record of what it admitted."""
+
     url: str = "sqlite:///.tollgate/state.db"
+    ledger: str = Field(default="sqlite:///.tollgate/ledger.db", pattern=r"^sqlite:///.")
 
 
 class Backend(Section):
@@ -220,9 +223,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         for name, part in settings.retrieve.items()
     }
     build = settings.build.model_copy(update={"prompts": folder / settings.build.prompts})
-    prefix = "sqlite:///"
-    url = settings.state.url
-    if url.startswith(prefix) and not url.removeprefix(prefix).startswith((":memory:", "/")):
-        url = prefix + str(folder / url.removeprefix(prefix))
-    state = settings.state.model_copy(update={"url": url})
+    state = settings.state.model_copy(
+        update={"url": _file(settings.state.url, folder), "ledger": _file(settings.state.ledger, folder)}
+    )
     return settings.model_copy(update={"models": models, "retrieve": retrieve, "build": build, "state": state})
+
+
+def _file(url: str, folder: Path) -> str:
+    """An sqlite URL with its path made absolute; any other as it is."""
+    prefix = "sqlite:///"
+    path = url.removeprefix(prefix)
+    return prefix + str(folder / path) if url.startswith(prefix) and path != ":memory:" else url
