@@ -10,9 +10,9 @@ import pytest
 
 from serving.backend import Backend, Timeouts
 from serving.errors import BackendBroken, BackendOverloaded, BackendRejected, BackendUnavailable
-from tests.conftest import free_port
 from tests.fakes.backend import FIN, HANG, JSON, RST, FakeBackend, Script, first, said, words
 from tests.fakes.client import ASK, failing, faked
+from tests.fakes.ports import free_port
 
 
 def test_connections_are_used_again() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from serving.backend import Backend
 from serving.launch import EngineFailed, launch
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT
+from tests.fakes.ports import free_port
 
 SERVING = f"""#!/bin/sh
 echo "Initializing a V1 LLM engine"

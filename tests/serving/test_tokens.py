@@ -13,8 +13,8 @@ import pytest
 from serving.backend import Backend
 from serving.probes import PROBES
 from serving.tokens import Count, EstimateTokens, LocalTokens, PromptRefused, ServerTokens, Tokens, choose
-from tests.conftest import free_port
 from tests.fakes.backend import JSON, FakeBackend, Script
+from tests.fakes.ports import free_port
 
 HI = {"messages": [{"role": "user", "content": "Hi"}]}
 
