@@ -12,6 +12,7 @@ from gateway.exchange import Call, Hit, Miss, Packed, Plan, Prompt, Verdict
 from gateway.prices import Prices
 from gateway.record import Record
 from serving.events import Completion, Usage
+from serving.tokens import Count
 
 V = TypeVar("V", Prompt, Plan, Packed, Verdict, Hit | Miss)
 
@@ -74,7 +75,7 @@ class Findings:
                 "input": counted.tokens if counted else usage.input_tokens,
                 "output": usage.output_tokens,
                 "cached": usage.cached_tokens,
-                "source": (counted or self.plan.input).source,
+                "source": self._source(counted or self.plan.input),
             },
             "cache": self.found.facts(),
             "citations": list(self.verdict.citations),
@@ -101,7 +102,7 @@ class Findings:
             error=error,
             stop=self.verdict.stop if self.verdict else None,
             spent=spent,
-            source=counted.source if counted else None,
+            source=self._source(counted) if counted else None,
             cost_nano=self.cost(spent),
             duration_ms=self._call.trace.elapsed_ms(),
             ttft_ms=first_ms,
@@ -139,6 +140,12 @@ class Findings:
             "cached_tokens": usage.cached_tokens,
             "cost_nano": self.cost(usage),
         }
+
+    def _source(self, count: Count) -> str:
+        """`exact` where our count is the model's own and the engine told what it used."""
+        generated = self._call.trace.last("generate")
+        told = generated is None or generated.facts.get("usage") != "counted"
+        return count.source if told else "estimate"
 
     def _routed(self, fact: str) -> str | None:
         """Who answered, as the route noted it."""

@@ -188,8 +188,9 @@ class Entry:
         return amounts if cost is None else amounts | {"usd": cost}
 
     def _spent(self) -> Usage:
-        """What is billed: a cached answer uses no tokens."""
-        return Usage() if self._findings.hit else self._usage or Usage()
+        """What is billed: a cached answer uses no tokens, and nothing uses more than was held for it."""
+        plan = self._findings.plan
+        return Usage() if self._findings.hit or not plan else (self._usage or Usage()).within(plan.usage)
 
     def _difference(self) -> int | None:
         """Preflight's count less the engine's, where one whole generation makes them comparable."""

@@ -36,6 +36,13 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
         )
 
+    def within(self, most: "Usage") -> "Usage":
+        """The same with no count below 0 or above that of `most`; the parts (cached, reasoning) within their whole."""
+        inputs = min(max(self.input_tokens, 0), most.input_tokens)
+        outputs = min(max(self.output_tokens, 0), most.output_tokens)
+        cached, reasoning = min(max(self.cached_tokens, 0), inputs), min(max(self.reasoning_tokens, 0), outputs)
+        return Usage(inputs, outputs, cached, reasoning)
+
     @classmethod
     def parse(cls, usage: JSON) -> Self:
         """Read OpenAI's `usage` object; absent or null details count as 0."""

@@ -12,16 +12,16 @@ import hmac
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 from gateway.errors import Unavailable
 from gateway.exchange import Call, Packed
 from gateway.models import Model
 from gateway.stages.preflight import request
+from gateway.tally import Tally
 from serving.backend import Backend
 from serving.errors import BackendError, BackendRejected
-from serving.events import Delta, End, Event, Usage
+from serving.events import End, Event
 
 
 class Route:
@@ -60,34 +60,37 @@ class Route:
                         continue
                     call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
                     yield first
-                    async for event in self._rest(call, stream, backend, model, packed):
+                    async for event in self._rest(call, stream, backend, model, packed, output):
                         yield event
                     return
         raise failure or Unavailable(f"The model {packed.prompt.model!r} has no backend.")
 
     async def _rest(
-        self, call: Call, stream: AsyncGenerator[Event, None], backend: Backend, model: Model, packed: Packed
+        self,
+        call: Call,
+        stream: AsyncGenerator[Event, None],
+        backend: Backend,
+        model: Model,
+        packed: Packed,
+        output: int,
     ) -> AsyncGenerator[Event, None]:
-        """The events after the first, timed as `generate`; where a backend gives no usage, we count."""
-        began, said, ended = time.perf_counter_ns(), 0, False
+        """The events after the first, timed as `generate`; usage that is absent or impossible is counted here."""
+        began, ended = time.perf_counter_ns(), False
+        tally = Tally(model.tokens, model.window, packed.input.tokens, output * int(packed.prompt.fields.get("n") or 1))
         try:
             async for event in stream:
-                match event:
-                    case Delta(usage=None):
-                        said += sum(model.tokens.text(text) for text in _texts(event.delta))
-                        event = replace(event, usage=Usage(packed.input.tokens, said))
-                    case End():
-                        ended = True
-                        model.pool.succeeded(backend)
-                        event = replace(event, usage=event.usage or Usage(packed.input.tokens, said))
-                        call.trace.note("generate", began, **_rounded(event.metrics or {}))
+                event = tally.told(event)
+                if isinstance(event, End):
+                    ended = True
+                    model.pool.succeeded(backend)
+                    call.trace.note("generate", began, usage=tally.source, **_rounded(event.metrics or {}))
                 yield event
         except BackendError:
             model.pool.failed(backend)
             raise
         finally:
             if not ended:  # the backend broke, or nobody wants the rest
-                call.trace.note("generate", began).error = "cut"
+                call.trace.note("generate", began, usage=tally.source).error = "cut"
 
     def _candidates(self, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
         """The alias's replicas, then those of its fallbacks whose window takes the request."""
@@ -122,10 +125,3 @@ class Route:
 def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's own timings, to the microsecond."""
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in metrics.items()}
-
-
-def _texts(delta: Mapping[str, Any]) -> Iterator[str]:
-    """Everything in a delta that was generated: content, reasoning, arguments of tool calls."""
-    yield from (value for name, value in delta.items() if name != "role" and isinstance(value, str))
-    for call in delta.get("tool_calls") or ():
-        yield from (str(value) for value in (call.get("function") or {}).values() if value)

@@ -1,0 +1,53 @@
+"""The usage of one generation as it runs: the engine's count, or ours where the engine's is absent or cannot be.
+
+A backend that lies, or a proxy before it that drops usage, must neither make an answer free nor break a limit.
+Knows no price and no budget. Invariant: the usage never goes down and never passes the window or the ceiling.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from serving.events import Delta, Event, Start, Usage
+from serving.tokens import Tokens
+
+
+class Tally:
+    """Counts one generation. `prompt`: tokens of its input as we counted them; `most`: its ceiling over all choices.
+
+    `source` is `engine`, or `counted` once a single count was ours.
+    """
+
+    def __init__(self, tokens: Tokens, window: int, prompt: int, most: int) -> None:
+        self._tokens, self._window, self._most = tokens, window, most
+        self._usage = Usage(prompt)
+        self.source: Literal["engine", "counted"] = "engine"
+
+    def told(self, event: Event) -> Event:
+        """The event with a usage that can be believed."""
+        if isinstance(event, Start):
+            return event
+        texts = list(_texts(event.delta)) if isinstance(event, Delta) else []
+        if event.usage is None or not self._possible(event.usage, bool(texts)):
+            self.source = "counted"
+            said = self._usage.output_tokens + sum(map(self._tokens.text, texts))
+            self._usage = replace(self._usage, output_tokens=min(said, self._most))
+        else:
+            self._usage = event.usage
+        return replace(event, usage=self._usage)
+
+    def _possible(self, usage: Usage, said: bool) -> bool:
+        """Nothing negative, no more than the window and the ceiling, not less than before, not 0 for a text."""
+        least = max(self._usage.output_tokens, int(said))
+        return (
+            min(usage.cached_tokens, usage.reasoning_tokens) >= 0
+            and 0 < usage.input_tokens <= self._window
+            and least <= usage.output_tokens <= self._most
+        )
+
+
+def _texts(delta: Mapping[str, Any]) -> Iterator[str]:
+    """Everything in a delta that was generated: content, reasoning, arguments of tool calls."""
+    yield from (value for name, value in delta.items() if name != "role" and isinstance(value, str) and value)
+    for call in delta.get("tool_calls") or ():
+        yield from (str(value) for value in (call.get("function") or {}).values() if value)

@@ -1,0 +1,21 @@
+"""The values of an answer: usage that is kept within what can be."""
+
+import pytest
+
+from serving.events import Usage
+
+MOST = Usage(100, 50)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (Usage(13, 5, 2, 1), Usage(13, 5, 2, 1)),
+        (Usage(100, 50, 100, 50), Usage(100, 50, 100, 50)),
+        (Usage(101, 51), Usage(100, 50)),
+        (Usage(-1, -1, -1, -1), Usage()),
+        (Usage(10, 5, 11, 6), Usage(10, 5, 10, 5)),  # a part is never more than its whole
+    ],
+)
+def test_no_count_is_kept_below_nothing_or_above_the_most(told: Usage, kept: Usage) -> None:
+    assert told.within(MOST) == kept
