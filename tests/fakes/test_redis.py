@@ -31,6 +31,7 @@ def test_a_paused_server_says_nothing_until_it_is_resumed(tmp_path_factory: pyte
 def test_a_replica_refuses_writes(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("replica")
     with RedisServer(folder / "master") as master, replicated(folder / "replica", master) as replica:
+        assert replica.admin.info("replication")["master_link_status"] == "up"
         with pytest.raises(redis.ReadOnlyError):
             replica.admin.set("a", "1")
 
