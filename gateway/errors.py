@@ -11,6 +11,9 @@
     ├── UnsupportedEncoding   a compressed body
     ├── BodyTooSlow           the body did not arrive in time
     ├── WrongMethod           the path is known, the method is not
+    ├── StillRunning          the request under this Idempotency-Key has no answer yet
+    ├── KeyReused             this Idempotency-Key belongs to another request
+    ├── NotKept               the answer under this Idempotency-Key was too large to keep
     ├── RateLimited           requests or tokens per minute used up
     ├── BudgetExceeded        a day's or month's budget used up
     ├── CacheOnly             the caller wanted a cached answer or none
@@ -120,6 +123,24 @@ class WrongMethod(Refusal):
     """Raised when the path is known and the method is not."""
 
     status, code = 405, "method_not_allowed"
+
+
+class StillRunning(Refusal):
+    """Raised when the first request under an Idempotency-Key still runs: its answer is there soon, and free."""
+
+    status, code, retry = 409, "idempotency_in_progress", True
+
+
+class KeyReused(Refusal):
+    """Raised when an Idempotency-Key comes with another request than before."""
+
+    status, code = 422, "idempotency_key_reused"
+
+
+class NotKept(Refusal):
+    """What an Idempotency-Key stands for when its answer was given once and was too large to keep."""
+
+    status, code = 409, "idempotency_answer_not_kept"
 
 
 class RateLimited(Refusal):
