@@ -1,9 +1,12 @@
 """A backend that does what a test tells it, byte by byte: on raw sockets, since no HTTP library would send nonsense.
 
 A `Script` is the status line and headers of one answer and its steps: bytes go out as one HTTP chunk, a number waits so
-many seconds, `FIN` and `RST` break the connection, `HANG` stops sending and keeps it open. Scripts queued by `plan` are
-used up in order by POST /v1/chat/completions; without one the answer is `CHAT`, which has the shape of vLLM 0.32's
-(tests/fakes/transcripts). Every request is recorded with what was written and whether the client left early.
+many seconds, `FIN` and `RST` break the connection, `HANG` stops sending and keeps it open, `FLOOD` sends a line without
+an end. Scripts queued by `plan` are used up in order by POST /v1/chat/completions; without one `usual` chooses, by
+default always `CHAT`. What a script may say is made in tests/fakes/said.py.
+
+Every request is recorded with its body, the bytes and the tokens written, and when the client left if it left early:
+the truth that the ledger is judged by, whatever usage a script claims.
 
     async with FakeBackend() as fake:
         fake.plan(Script(status=503, steps=(b"{}",)), Script(steps=(*words("Hel"), RST)))
@@ -13,77 +16,55 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
+
+from tests.fakes.said import DONE, MODEL, PROMPT_TOKENS, Piece, event, first, last, piece, said, usage, words
+
+__all__ = [
+    "CHAT",
+    "CHATS",
+    "DONE",
+    "FIN",
+    "FLOOD",
+    "HANG",
+    "JSON",
+    "MODEL",
+    "PROMPT_TOKENS",
+    "RST",
+    "STREAM",
+    "FakeBackend",
+    "Script",
+    "Seen",
+    "Step",
+    "event",
+    "first",
+    "last",
+    "piece",
+    "said",
+    "usage",
+    "words",
+]
 
 
 class Break(Enum):
     FIN = "close the connection without ending the answer"
     RST = "reset the connection"
     HANG = "send nothing more until the client leaves"
+    FLOOD = "send one line without an end until the client leaves"
 
 
-FIN, RST, HANG = Break.FIN, Break.RST, Break.HANG
+FIN, RST, HANG, FLOOD = Break
 Step = bytes | float | Break
 
-MODEL = "tiny"
-PROMPT_TOKENS = 13
 STREAM = {"content-type": "text/event-stream; charset=utf-8"}
 JSON = {"content-type": "application/json"}
-_HEAD = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1_790_000_000, "model": MODEL}
-DONE = b"data: [DONE]\n\n"
-
-
-def event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
-
-
-def usage(completion: int, prompt: int = PROMPT_TOKENS) -> dict[str, Any]:
-    counts = {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
-    return {**counts, "completion_tokens_details": None}
-
-
-def first(index: int = 0) -> bytes:
-    """The chunk with which vLLM begins each choice."""
-    delta = {"role": "assistant", "content": ""}
-    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
-    return event({**_HEAD, "choices": [choice], "usage": usage(0), "prompt_token_ids": None, "prompt_text": None})
-
-
-def piece(delta: Mapping[str, Any], completion: int, finish: str | None = None, index: int = 0) -> bytes:
-    """One step of one choice; `completion` is that choice's running count."""
-    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish, "token_ids": None}
-    if finish:
-        choice["stop_reason"] = None
-    return event({**_HEAD, "choices": [choice], "usage": usage(completion)})
-
-
-def last(completion: int) -> bytes:
-    """The usage chunk, with what the launcher's flags add to it."""
-    details = {"cached_tokens": 0, "created_cache_tokens": 0}
-    counts = {**usage(completion), "prompt_tokens_details": details}
-    del counts["completion_tokens_details"]
-    times = ("time_to_first_token_ms", "generation_time_ms", "queue_time_ms", "mean_itl_ms", "tokens_per_second")
-    extra = {"system_fingerprint": "vllm-fake", "metrics": dict.fromkeys(times, 1.0)}
-    return event({**_HEAD, "choices": [], "usage": counts, **extra})
-
-
-def words(*texts: str, finish: str | None = None) -> tuple[bytes, ...]:
-    """The chunks that say some texts; the last carries the finish reason, if given."""
-    count = len(texts)
-    reasons = [finish if number == count else None for number in range(1, count + 1)]
-    pieces = [
-        piece({"content": text}, n, reason) for n, (text, reason) in enumerate(zip(texts, reasons, strict=True), 1)
-    ]
-    return first(), *pieces
-
-
-def said(*texts: str, finish: str = "stop") -> tuple[bytes, ...]:
-    """A whole answer, as vLLM streams it."""
-    return *words(*texts, finish=finish), last(len(texts)), DONE
+LINE = b"data: " + b"a" * 65536  # a piece of an endless one
+CHATS = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +82,11 @@ CHAT = Script(said("Hello", " world"))
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """One request as it came, and what became of its answer."""
+    """One request as it came, and what became of its answer.
+
+    `said` is how many tokens each choice had when its last chunk was written; `left_at` when the client left before
+    the answer's end (time.monotonic).
+    """
 
     method: str
     path: str
@@ -109,8 +94,24 @@ class Seen:
     body: Any
     connection: int
     written: int = 0
-    left_early: bool = False
+    said: dict[int, int] = field(default_factory=dict)
+    left_at: float | None = None
+    whole: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def left_early(self) -> bool:
+        return self.left_at is not None
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens that were written."""
+        return sum(self.said.values())
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of the request that this one was made for."""
+        return self.headers.get("x-request-id", "")
 
 
 class FakeBackend:
@@ -123,6 +124,7 @@ class FakeBackend:
         self._port = port
         self.requests: list[Seen] = []
         self.connections = 0
+        self.usual: Callable[[Seen], Script] = lambda seen: CHAT
         self.answers = {
             "/health": Script(headers={}),
             "/version": _json({"version": "0.32.0"}),
@@ -134,6 +136,10 @@ class FakeBackend:
 
     def plan(self, *scripts: Script) -> None:
         self._plan.extend(scripts)
+
+    def chats(self) -> list[Seen]:
+        """The chat requests, as they came."""
+        return [seen for seen in self.requests if seen.path == CHATS]
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
@@ -163,23 +169,26 @@ class FakeBackend:
         while True:
             seen = await _read(reader, connection)
             self.requests.append(seen)
-            answering = asyncio.ensure_future(_answer(self._script(seen.path), seen, writer))
+            answering = asyncio.ensure_future(_answer(self._script(seen), seen, writer))
             leaving = asyncio.ensure_future(reader.read(1))  # nothing is due: it returns when the client leaves
             try:
                 await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
-                seen.left_early = not answering.done()
-                if seen.left_early or not answering.result():
+                if not answering.done() or isinstance(answering.exception(), ConnectionError):
+                    seen.left_at = time.monotonic()
                     return
+                if not answering.result():
+                    return
+                seen.whole = True
             finally:
                 answering.cancel()
                 leaving.cancel()
                 await asyncio.gather(answering, leaving, return_exceptions=True)
                 seen.over.set()
 
-    def _script(self, path: str) -> Script:
-        if path == "/v1/chat/completions":
-            return self._plan.popleft() if self._plan else CHAT
-        return self.answers.get(path) or Script(status=404, headers=JSON)
+    def _script(self, seen: Seen) -> Script:
+        if seen.path == CHATS:
+            return self._plan.popleft() if self._plan else self.usual(seen)
+        return self.answers.get(seen.path) or Script(status=404, headers=JSON)
 
 
 def _json(value: object) -> Script:
@@ -209,16 +218,25 @@ async def _answer(script: Script, seen: Seen, writer: asyncio.StreamWriter) -> b
         else:
             writer.write(b"%x\r\n%b\r\n" % (len(step), step))
             await writer.drain()
-            seen.written += len(step)
+            _count(seen, step)
     writer.write(b"0\r\n\r\n")
     await writer.drain()
     return True
+
+
+def _count(seen: Seen, step: bytes) -> None:
+    seen.written += len(step)
+    if isinstance(step, Piece):
+        seen.said[step.choice] = step.tokens
 
 
 async def _broken(step: Break, writer: asyncio.StreamWriter) -> bool:
     await writer.drain()
     if step is HANG:
         await asyncio.Event().wait()
+    while step is FLOOD:
+        writer.write(b"%x\r\n%b\r\n" % (len(LINE), LINE))
+        await writer.drain()
     if step is RST:
         await asyncio.sleep(0.05)  # what was sent must arrive: a reset throws away what is under way
         raw: socket.socket = writer.get_extra_info("socket")

@@ -1,17 +1,33 @@
-"""The scripted backend tells the truth about vLLM: its normal answer has the shape of a recorded one."""
+"""The scripted backend tells the truth about vLLM and about itself.
+
+What it streams has the keys of recorded streams, chunk by chunk in their order; what it did is what its clients saw.
+"""
 
 import asyncio
+import gzip
 import json
-from pathlib import Path
+import time
 from typing import Any
 
-import httpx2
+import pytest
 
 from serving.backend import Backend
 from serving.decode import Decoder
-from tests.fakes.backend import CHAT, FakeBackend
+from serving.errors import BackendError
+from tests.fakes.backend import DONE, FLOOD, HANG, STREAM, FakeBackend, Script, Seen, Step
+from tests.fakes.client import ASK, failing, faked
+from tests.fakes.recorded import ASKED, ask, transcript
+from tests.fakes.said import BAD_BYTES, LIES, called, choices, dripping, faulted, gzipped, lying, said, stopped
+from tests.gateway.waiting import WAIT_S, until
 
-RECORDED = Path(__file__).parent / "transcripts" / "vllm-0.32.0-chat.sse"
+HELLO = said("Hello", " world")
+SAME = {
+    "cut": said("a", "b", "c", finish="length"),
+    "stopped": stopped("a", "b"),
+    "choices": choices("a", "b"),
+    "called": called("f", "null"),
+    "faulted": faulted("token_id(s) [99999] in logit_bias contain out-of-vocab token ids"),
+}
 
 
 def shape(value: Any) -> Any:
@@ -24,44 +40,115 @@ def shape(value: Any) -> Any:
 
 
 def shapes(stream: bytes) -> list[Any]:
-    """The kinds of chunks in a stream, in order, each named once."""
+    """The shapes of a stream's chunks in their order; several of one kind in a row count as one."""
     found: list[Any] = []
     for payload in Decoder().feed(stream):
         kind = payload.decode() if payload == b"[DONE]" else shape(json.loads(payload))
-        if kind not in found:
+        if found[-1:] != [kind]:
             found.append(kind)
     return found
 
 
-def fake_stream() -> bytes:
-    return b"".join(step for step in CHAT.steps if isinstance(step, bytes))
+def written(steps: tuple[Step, ...]) -> bytes:
+    return b"".join(step for step in steps if isinstance(step, bytes))
 
 
-def test_the_normal_answer_has_the_shape_of_the_recorded_one() -> None:
-    assert shapes(fake_stream()) == shapes(RECORDED.read_bytes())
+@pytest.mark.parametrize("name", ASKED)
+def test_what_it_says_has_the_shape_of_what_was_recorded(name: str) -> None:
+    assert shapes(written(SAME[name])) == shapes(transcript(name))
 
 
-def test_the_recorded_one_is_what_the_engine_sends(engine: str) -> None:
+@pytest.mark.parametrize("name", ASKED)
+def test_what_was_recorded_is_what_the_engine_sends(engine: str, name: str) -> None:
     """A new vLLM whose stream looks different must be recorded anew, and the scripted backend follow it."""
+    assert shapes(ask(engine, name)) == shapes(transcript(name))
 
-    async def run() -> bytes:
-        body = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3, "min_tokens": 3}
-        asked = {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
-        async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
-            return (await client.post(f"{engine}/v1/chat/completions", json=body | asked)).content
 
-    assert shapes(asyncio.run(run())) == shapes(RECORDED.read_bytes())
+@pytest.mark.parametrize("name", set(ASKED) - {"faulted"})
+def test_a_recorded_count_is_the_sum_of_its_choices(name: str) -> None:
+    """What the usage on a chunk counts: the tokens of its own choice by then; the last one those of all."""
+    *chunks, last = [json.loads(data) for data in Decoder().feed(transcript(name)) if data != b"[DONE]"]
+    said = {chunk["choices"][0]["index"]: chunk["usage"]["completion_tokens"] for chunk in chunks}
+    assert sum(said.values()) == last["usage"]["completion_tokens"]
+
+
+def played(*steps: Step, **script: Any) -> tuple[Seen, str | None]:
+    """What the backend saw of one request, and the kind of its failure."""
+
+    async def run() -> tuple[Seen, str | None]:
+        async with faked(Script(steps, **script)) as (backend, fake):
+            failure = None
+            try:
+                await backend.complete(ASK)
+            except BackendError as error:
+                failure = type(error).__name__
+            await asyncio.wait_for(fake.requests[0].over.wait(), WAIT_S)
+            return fake.requests[0], failure
+
+    return asyncio.run(run())
 
 
 def test_it_records_what_was_asked_and_written() -> None:
+    seen, _ = played(*HELLO)
+    assert (seen.body["stream"], seen.whole, seen.left_early) == (True, True, False)
+    assert (seen.written, seen.tokens) == (len(written(HELLO)), 2)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_about_usage_does_not_change_what_was_counted(lie: str) -> None:
+    steps = lying(lie, choices("a", "b", "c"))
+    assert steps != choices("a", "b", "c")
+    seen, _ = played(*steps)
+    assert seen.tokens == (6 if seen.whole else seen.tokens)
+
+
+def test_tokens_are_counted_as_far_as_they_were_written() -> None:
+    async def run() -> None:
+        async with faked(Script((*said("a", "b", "c")[:3], HANG))) as (backend, fake):
+            stream = backend.stream(ASK)
+            for _ in range(3):
+                await anext(stream)
+            seen = fake.requests[0]
+            began = time.monotonic()
+            assert not seen.left_early
+            await stream.aclose()
+            await until(lambda: seen.left_early)
+            assert seen.left_at
+            assert seen.left_at >= began
+            assert seen.tokens == 2
+
+    asyncio.run(run())
+
+
+def test_what_no_backend_should_send_arrives_as_written() -> None:
+    headers = STREAM | {"content-encoding": "gzip"}
+    assert gzip.decompress(gzipped(HELLO)[0]) == written(HELLO)
+    for steps, extra in (*(((bad, DONE), STREAM) for bad in BAD_BYTES), (gzipped(HELLO), headers)):
+        error, _ = failing(Script(steps, headers=extra))
+        assert isinstance(error, BackendError), steps
+
+
+def test_a_line_without_an_end_stops_when_the_client_leaves() -> None:
+    seen, failure = played(FLOOD)
+    assert failure == "BackendBroken"
+    assert seen.left_early
+
+
+def test_a_drip_says_the_same_slowly() -> None:
+    began = time.monotonic()
+    seen, failure = played(*dripping(0.05, HELLO))
+    assert (failure, seen.tokens) == (None, 2)
+    assert time.monotonic() - began >= 0.05 * len(HELLO)
+
+
+def test_one_rule_can_answer_every_request() -> None:
     async def run() -> None:
         async with FakeBackend() as fake:
+            fake.usual = lambda seen: Script(said(*["x"] * seen.body["seed"]))
             backend = Backend("b", fake.url)
-            await backend.complete({"model": "tiny", "messages": []})
+            for count in (1, 3):
+                await backend.complete(ASK | {"seed": count})
             await backend.aclose()
-            (seen,) = fake.requests
-            assert seen.body["stream"] is True
-            assert seen.written == len(fake_stream())
-            assert not seen.left_early
+            assert [seen.tokens for seen in fake.chats()] == [1, 3]
 
     asyncio.run(run())
