@@ -83,8 +83,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         Prices(settings.prices),
         owner(),
         (telemetry, lambda record, _: metrics.observe(record)),
+        metrics.open.inc,
     )
-    metrics.open.set_function(lambda: ledger.entries)
     pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections)
     return Runtime(
         settings=settings,

@@ -39,7 +39,10 @@ LEFT = 499  # nginx's status for a client that closed the connection first
 
 
 class Ledger:
-    """Opens entries. `listeners` are told of each finished request; `owner` is this process, for recovery."""
+    """Opens entries. `listeners` are told of each finished request; `owner` is this process, for recovery.
+
+    `in_flight` is told of every entry: 1 when it opens, -1 when it closes.
+    """
 
     def __init__(
         self,
@@ -48,15 +51,16 @@ class Ledger:
         prices: Prices,
         owner: str,
         listeners: tuple[Callable[[Record, Trace], None], ...] = (),
+        in_flight: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.budgets, self.journal, self.prices, self.owner, self.listeners = budgets, journal, prices, owner, listeners
-        self.entries = 0  # open now
+        self._in_flight = in_flight
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator["Entry"]:
         """The entry of one call, settled on every way out."""
         entry = Entry(self, call)
-        self.entries += 1
+        self._in_flight(1)
         try:
             yield entry
         except BaseException as error:
@@ -65,7 +69,7 @@ class Ledger:
         else:
             await entry.end(None)
         finally:
-            self.entries -= 1
+            self._in_flight(-1)
 
 
 class Entry:
