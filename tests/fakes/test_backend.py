@@ -39,13 +39,17 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, (int, float)) else type(value).__name__
 
 
-def shapes(stream: bytes) -> list[Any]:
-    """The shapes of a stream's chunks in their order; several of one kind in a row count as one."""
-    found: list[Any] = []
+def shapes(stream: bytes) -> dict[int | None, list[Any]]:
+    """The shapes of each choice's chunks in their order, and (None) of the others; several alike in a row count once.
+
+    How the chunks of several choices take turns is the engine's mood.
+    """
+    found: dict[int | None, list[Any]] = {}
     for payload in Decoder().feed(stream):
-        kind = payload.decode() if payload == b"[DONE]" else shape(json.loads(payload))
-        if found[-1:] != [kind]:
-            found.append(kind)
+        chunk = {"done": payload.decode()} if payload == b"[DONE]" else json.loads(payload)
+        kinds = found.setdefault(chunk["choices"][0]["index"] if chunk.get("choices") else None, [])
+        if kinds[-1:] != [shape(chunk)]:
+            kinds.append(shape(chunk))
     return found
 
 
