@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from gateway.cli import cache, check, index, keys, prompts, schemas, serve, tenants, tokens, trace, up, usage
+from gateway.cli import cache, check, index, keys, prompts, schemas, serve, tenants, tokens, trace, up, usage, worker
 from gateway.cli.common import Failure
 from gateway.settings import SettingsError
 from gateway.state import StateUnavailable
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 for command in (up.up, serve.serve, check.check, usage.usage, trace.trace, tokens.tokens):
     app.command()(command)
+app.command(hidden=True)(worker.worker)
 for group in (tenants, keys, prompts, index, cache, schemas):
     app.add_typer(group.app)
 

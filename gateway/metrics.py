@@ -1,12 +1,19 @@
 """The gateway's Prometheus metrics, in one registry of its own. Knows no request: it is handed a finished `Record`.
 
+Several workers count into files of one folder (`share`), and whichever is asked sums them all (prometheus_client's
+multiprocess mode, https://prometheus.github.io/client_python/multiprocess/): counters never go down when a worker dies.
+
 Names follow OpenTelemetry's GenAI conventions (v1.41) where they have one, `tollgate_` otherwise. Tenants label
 counters only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error
 table, never from a client, so the number of series is bounded.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import os
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from gateway.record import Record
 
@@ -16,8 +23,26 @@ DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 
 STAGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the files that the workers share
+
+
+def share(folder: Path, worker: int) -> None:
+    """Count into files of `folder` from now on, together with the other workers; call it before any Metrics is made.
+
+    `worker` is this process's number among those that run. The one that replaces it counts on in the same files, so
+    there are as many of them as workers, however often one dies.
+    """
+    os.environ[FOLDER] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call] # it has no types
+
+
+def ended(folder: Path, worker: int) -> None:
+    """That worker has gone, and what it had in flight with it; what it counted stays."""
+    mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
+
+
 class Metrics:
-    """Counters and histograms of one process."""
+    """Counters and histograms of this process, or of all that `share` a folder."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -43,7 +68,11 @@ class Metrics:
             registry=r,
         )
         self.stage = Histogram("tollgate_stage_seconds", "Time per stage", ["stage"], buckets=STAGES, registry=r)
-        self.open = Gauge("tollgate_open_requests", "Requests in flight", registry=r)
+        self.open = Gauge("tollgate_open_requests", "Requests in flight", multiprocess_mode="livesum", registry=r)
+        self._shown = r
+        if FOLDER in os.environ:
+            self._shown = CollectorRegistry()
+            MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
 
     def observe(self, record: Record) -> None:
         """Count one finished request."""
@@ -67,4 +96,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text exposition format, version 0.0.4."""
-        return generate_latest(self.registry)
+        return generate_latest(self._shown)

@@ -1,8 +1,12 @@
-"""`tollgate serve`: the gateway alone, on the backends and the state that its settings name."""
+"""`tollgate serve`: the gateway alone, on the backends and the state that its settings name.
+
+What would keep it from starting is found before anything is served, once, however many workers there are.
+"""
 
 import asyncio
 import logging
 import signal
+import socket
 from contextlib import suppress
 from typing import Annotated
 
@@ -13,37 +17,37 @@ from gateway.app import create_app
 from gateway.cli.check import faults_of_start
 from gateway.cli.common import SETTINGS, Config, Failure, StateDir, settings_of
 from gateway.cli.server import cancelled_by_signals, listen, log_to, serving, url_of
+from gateway.cli.workers import supervise
 from gateway.settings import Settings
 
 log = logging.getLogger("tollgate")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: the settings'.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one; default: the settings'.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes; only 1 for now.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that share the port and all limits; each takes some 0.5 GB.")]
 
 
 def serve(
     config: Config = SETTINGS, state: StateDir = None, host: Host = None, port: Port = None, workers: Workers = 1
 ) -> None:
     """Run the gateway until it is told to stop (SIGINT, SIGTERM)."""
-    if workers > 1:
-        raise typer.BadParameter(
-            "several processes are not supported yet: run one gateway per core behind a load balancer, "
-            "all with the same redis:// state",
-            param_hint="--workers",
-        )
     settings = settings_of(config, state)
     if faults := faults_of_start(settings):
         raise Failure("\n".join(faults))
     log_to(None)
     with suppress(asyncio.CancelledError):  # a signal is how this command ends
-        uvloop.run(_serve(settings, host or settings.server.host, settings.server.port if port is None else port))
+        address = host or settings.server.host, settings.server.port if port is None else port
+        uvloop.run(_serve(settings, *address, workers))
 
 
-async def _serve(settings: Settings, host: str, port: int) -> None:
+async def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     # It asks for a reload, which is not there yet; its default would end the process without grace.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP is ignored: restart to reload")
     with cancelled_by_signals(), listen(host, port) as listener:
         typer.echo(f"tollgate listens on {url_of(listener)}", err=True)
-        async with serving(create_app(settings), settings, listener) as running:
-            await asyncio.wait({running})
+        await (supervise(settings, listener, workers) if workers > 1 else _alone(settings, listener))
+
+
+async def _alone(settings: Settings, listener: socket.socket) -> None:
+    async with serving(create_app(settings), settings, listener) as running:
+        await asyncio.wait({running})

@@ -9,7 +9,7 @@ import logging
 import math
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,8 @@ class BoundedHead(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """A uvicorn that is stopped by `stop()`; signals are its caller's business."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, settings: Settings, announce: Callable[[], None]) -> None:
+        self._app, self._announce = app, announce
         super().__init__(
             uvicorn.Config(
                 app,
@@ -89,6 +89,10 @@ class Server(uvicorn.Server):
         """Leaves the signals alone (uvicorn would raise them again at its end, which kills the caller)."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
     def stop(self) -> None:
         """Take no more requests and let those that run finish, for `server.grace_s` at most."""
         self.should_exit = True
@@ -106,7 +110,7 @@ class Server(uvicorn.Server):
 
 def log_to(file: Path | None) -> None:
     """Send the logs to a file, or to standard error; libraries only speak up when something is wrong."""
-    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    form = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
     logging.basicConfig(filename=file, level=logging.WARNING, format=form)
     for name in ("tollgate", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.INFO)
@@ -141,12 +145,15 @@ def free_port(host: str) -> int:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, settings: Settings, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+async def serving(
+    app: FastAPI, settings: Settings, listener: socket.socket, announce: Callable[[], None] = lambda: None
+) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve for as long as the block lasts, then stop with grace; a second cancellation ends it at once.
 
-    The task ends before that only when the application did not start (Failure).
+    `announce` is called once it takes requests. The task ends before the block only when the application did not start
+    (Failure).
     """
-    server = Server(app, settings)
+    server = Server(app, settings, announce)
     running = asyncio.create_task(server.run_on(listener))
     try:
         yield running

@@ -1,0 +1,150 @@
+"""Several gateways on one port: `tollgate serve --workers N` starts worker processes and replaces those that end.
+
+Workers are fresh interpreters, not forks: torch, threads and SQLite do not survive a fork. Each is a whole gateway
+(worker.py) on the socket that was taken here once, so the kernel gives a connection to whichever accepts it first. All
+run on the settings that were checked at the start, whatever the file says by the time one is replaced. Knows no
+request: limits hold across the workers because the state does, and a dead one's holds are settled by the others.
+
+Invariants: a worker that ends while nobody asked for it is replaced, after a pause that grows when it does not last;
+when none can start at all the command fails; no worker outlives this process, whatever ends it: the workers' standard
+input ends with it.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gateway.cli.common import Failure
+from gateway.metrics import ended
+from gateway.settings import Settings
+
+log = logging.getLogger("tollgate")
+
+STEADY_S = 10.0  # a worker that served this long is replaced at once: it did not die of its start
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+SETTLE_S = 15.0  # beyond the grace: to settle what was cut, flush the spans (5 s), close the state
+AT_ONCE_S = 10.0  # to settle what a second signal cut
+
+
+async def supervise(settings: Settings, listener: socket.socket, count: int) -> None:
+    """Keep `count` workers serving on `listener` until cancelled, then stop them with grace, or at once when cancelled
+    again. Raises Failure when no worker can start.
+    """
+    with TemporaryDirectory(prefix="tollgate-") as folder:
+        workers = Workers(settings, listener, count, Path(folder))
+        try:
+            await workers.run()
+        finally:
+            await workers.stop()
+
+
+class Workers:
+    """The worker processes by their numbers; `folder` is where they share their metrics."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, count: int, folder: Path) -> None:
+        self._settings, self._listener, self._count, self._folder = settings, listener, count, folder
+        self._running: dict[int, Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._served = False  # has any worker ever?
+        self._failed = 0  # how many starts, before any served
+        # Without a secret of its own each worker would salt the engine's prefix cache its own way.
+        secret = os.environ.get("TOLLGATE_SECRET") or secrets.token_hex(32)
+        self._environment = os.environ | {"TOLLGATE_SECRET": secret}
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Failure when no worker can start."""
+        self._keepers = [asyncio.create_task(self._keep(number)) for number in range(self._count)]
+        done, _ = await asyncio.wait(self._keepers, return_when=asyncio.FIRST_EXCEPTION)
+        for keeper in done:
+            keeper.result()
+
+    async def stop(self) -> None:
+        """End the workers with grace; those that remain are killed. A cancellation ends them at once."""
+        self._stopping.set()
+        self._listener.close()  # or connections that nobody accepts any more would wait instead of being refused
+        try:
+            await self._ended(signal.SIGTERM, self._settings.server.grace_s + SETTLE_S)
+        except asyncio.CancelledError:
+            await self._ended(signal.SIGINT, AT_ONCE_S)
+            raise
+        finally:
+            self._signal(signal.SIGKILL)
+            await asyncio.wait(self._keepers)
+
+    async def _ended(self, number: signal.Signals, patience_s: float) -> None:
+        self._signal(number)
+        await asyncio.wait(self._keepers, timeout=patience_s)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    async def _keep(self, number: int) -> None:
+        """Have worker `number` run until `stop`. Raises Failure."""
+        pause = 0.0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            status = await self._run_one(number)
+            if self._stopping.is_set():
+                return
+            self._give_up_if_none_starts()
+            pause = next_pause(pause, time.monotonic() - began)
+            log.warning("worker %d ended (%s); it is started again in %g s", number, described(status), pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _run_one(self, number: int) -> int:
+        """Start a worker and wait for its end; returns its exit status, negative for a signal."""
+        process = self._running[number] = await self._started(number)
+        if self._stopping.is_set():  # `stop` did not see this one
+            process.terminate()
+        assert process.stdout
+        if await process.stdout.read():  # it says when it serves, and closes
+            self._served = True
+        status = await process.wait()
+        del self._running[number]
+        ended(self._folder, number)
+        return status
+
+    async def _started(self, number: int) -> Process:
+        """Its order is the first line of its standard input. A session of its own: Ctrl-C is for this process alone."""
+        arguments = (sys.executable, "-m", "gateway", "worker", self._listener.fileno(), number, self._folder)
+        process = await asyncio.create_subprocess_exec(
+            *map(str, arguments),
+            stdin=PIPE,
+            stdout=PIPE,
+            pass_fds=(self._listener.fileno(),),
+            env=self._environment,
+            start_new_session=True,
+        )
+        assert process.stdin
+        process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
+        return process
+
+    def _give_up_if_none_starts(self) -> None:
+        self._failed += 1
+        if not self._served and self._failed >= self._count:
+            raise Failure("no worker could start; the lines above say why")
+
+
+def next_pause(last: float, lived_s: float) -> float:
+    """Seconds to wait before a worker that lived so long is replaced, after a `last` pause."""
+    if lived_s >= STEADY_S:
+        return 0.0
+    return min(max(PAUSE_S, 2 * last), LONGEST_PAUSE_S)
+
+
+def described(status: int) -> str:
+    """An exit status for people."""
+    return f"signal {-status}: {signal.strsignal(-status)}" if status < 0 else f"exit status {status}"
