@@ -46,7 +46,7 @@ def shapes(stream: bytes) -> dict[int | None, list[Any]]:
     """
     found: dict[int | None, list[Any]] = {}
     for payload in Decoder().feed(stream):
-        chunk = {"done": payload.decode()} if payload == b"[DONE]" else json.loads(payload)
+        chunk: dict[str, Any] = {"done": payload.decode()} if payload == b"[DONE]" else json.loads(payload)
         kinds = found.setdefault(chunk["choices"][0]["index"] if chunk.get("choices") else None, [])
         if kinds[-1:] != [shape(chunk)]:
             kinds.append(shape(chunk))
