@@ -29,6 +29,7 @@ same `body`. Anything outside the tree is a bug: it becomes a plain 500 with the
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, ClassVar
 
 from gateway.state import Balance, StateUnavailable
@@ -242,8 +243,9 @@ class Wire:
         if self.status == 401:
             steer["www-authenticate"] = "Bearer"
         if self.retry_after is not None:
-            steer["retry-after"] = str(max(1, round(self.retry_after)))
-            steer["retry-after-ms"] = str(max(1, round(self.retry_after * 1000)))
+            # Rounded up: who comes back a moment early is refused again.
+            steer["retry-after"] = str(max(1, ceil(self.retry_after)))
+            steer["retry-after-ms"] = str(max(1, ceil(self.retry_after * 1000)))
         return steer
 
 

@@ -1,10 +1,10 @@
 """POST /v1/chat/completions: who asks, what is asked, and on to the pipeline. Knows no stage and no wire format."""
 
-import time
-
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from gateway.api.auth import caller
+from gateway.api.idempotency import once
 from gateway.api.reply import Reply
 from gateway.api.wire import read_chat
 from gateway.exchange import Call
@@ -14,7 +14,7 @@ router = APIRouter()
 
 
 @router.post("/v1/chat/completions")
-async def chat(request: Request) -> Reply:
+async def chat(request: Request) -> Response:
     """One completion, streamed or whole. Refusals leave as exceptions; the middleware renders them."""
     runtime = request.app.state.runtime
     trace = Trace(request.headers.get("traceparent"))
@@ -32,6 +32,7 @@ async def chat(request: Request) -> Reply:
         options=asked.options,
         stream=asked.stream,
         trace=trace,
-        at=time.time(),
+        at=runtime.state.clock.now(),
     )
-    return Reply(call, runtime.pipeline.run(call), asked.include_usage)
+    reply = Reply(call, runtime.pipeline.run(call), asked.include_usage, runtime.state.clock.now)
+    return await once(request, reply, runtime.state)

@@ -6,8 +6,7 @@ sent, and an exception becomes one last event without `[DONE]`.
 Invariant: the task that reads the answer also closes it, on every way out, and it ends when the client leaves.
 """
 
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -30,38 +29,50 @@ STREAM_HEADERS = {
 
 
 class Reply(Response):
-    """Sends `answers`, which must be unstarted, as the answer to `call`."""
+    """Sends `answers`, which must be unstarted, as the answer to `call`. `now` is the time that limits go by.
 
-    def __init__(self, call: Call, answers: AsyncGenerator[Answer, None], include_usage: bool) -> None:
+    `begun` tells whether the answer has begun: from then on it costs something.
+    """
+
+    def __init__(
+        self, call: Call, answers: AsyncGenerator[Answer, None], include_usage: bool, now: Callable[[], float]
+    ) -> None:
         super().__init__()
-        self._call, self._answers, self._include_usage = call, answers, include_usage
+        self.call, self.begun = call, False
+        self._answers, self._include_usage, self._now = answers, include_usage, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = self._stream(scope, send) if self._call.stream else self._collect(send)
+        work = self._stream(scope, send) if self.call.stream else self._collect(send)
         last = await while_connected(receive, work)
         await _send(send, last, more=False)
+
+    async def _opened(self, answers: AsyncGenerator[Answer, None]) -> Opened:
+        first = await anext(answers)
+        assert isinstance(first, Opened)
+        self.begun = True
+        return first
 
     async def _collect(self, send: Send) -> bytes:
         """Begin the response once the answer is whole; returns its body."""
         async with aclosing(self._answers) as answers:
-            opened = await _opened(answers)
+            opened = await self._opened(answers)
             async for answer in answers:
                 closed = answer
         assert isinstance(closed, Closed)
         body = orjson.dumps(completion(self._id, opened, closed), default=dict)
-        headers = of_answer(self._call, opened.cache, closed.balances, closed.cost_usd, time.time())
+        headers = of_answer(self.call, opened.cache, closed.balances, closed.cost_usd, self._now())
         await _begin(send, {"content-type": "application/json", "content-length": str(len(body))} | headers)
         return body
 
     async def _stream(self, scope: Scope, send: Send) -> bytes:
         """Send each event as it comes; returns what comes last."""
         async with aclosing(self._answers) as answers:
-            opened = await _opened(answers)
-            await _begin(send, STREAM_HEADERS | of_answer(self._call, opened.cache, opened.balances, None, time.time()))
+            opened = await self._opened(answers)
+            await _begin(send, STREAM_HEADERS | of_answer(self.call, opened.cache, opened.balances, None, self._now()))
             try:
                 return await self._pieces(answers, opened, send)
             except Exception as error:
-                wire = wire_of(error, self._call.request_id)
+                wire = wire_of(error, self.call.request_id)
                 scope["state"]["error"] = wire.code
                 return failure(wire)
 
@@ -78,7 +89,7 @@ class Reply(Response):
 
     @property
     def _id(self) -> str:
-        return f"chatcmpl-{self._call.request_id}"
+        return f"chatcmpl-{self.call.request_id}"
 
 
 def completion(answer_id: str, opened: Opened, closed: Closed) -> dict[str, Any]:
@@ -103,12 +114,6 @@ def completion(answer_id: str, opened: Opened, closed: Closed) -> dict[str, Any]
         "usage": closed.usage.openai(),
         "gateway": closed.gateway,
     }
-
-
-async def _opened(answers: AsyncGenerator[Answer, None]) -> Opened:
-    first = await anext(answers)
-    assert isinstance(first, Opened)
-    return first
 
 
 async def _begin(send: Send, headers: Headers) -> None:

@@ -41,6 +41,29 @@ def test_the_tightest_token_budget_counts_and_a_bound_on_one_request_does_not() 
     assert said["x-ratelimit-reset-requests"] == "6m0s"
 
 
+def test_requests_per_day_beside_requests_per_minute_the_one_with_least_left_is_told() -> None:
+    said = headers(
+        balance("requests", "minute", 60, 54, resets=641.0),  # 10% left
+        balance("requests", "day", 10_000, 9_500, resets=50_000.0),  # 5% left, but the seventh request is refused
+    )
+    assert (said["x-ratelimit-limit-requests"], said["x-ratelimit-remaining-requests"]) == ("60", "6")
+    assert said["x-ratelimit-reset-requests"] == "1s"
+
+
+def test_of_limits_that_leave_the_same_the_one_that_resets_last_is_told() -> None:
+    spent = (balance("tokens", "day", 100, 100, resets=50_000.0), balance("tokens", "minute", 10, 10, resets=700.0))
+    for order in (spent, spent[::-1]):
+        said = headers(*order)
+        assert (said["x-ratelimit-limit-tokens"], said["x-ratelimit-remaining-tokens"]) == ("100", "0")
+        assert said["x-ratelimit-reset-tokens"] == "13h42m40s"
+
+
+def test_a_sliding_minute_resets_when_it_is_back_to_its_full_amount() -> None:
+    said = headers(balance("requests", "minute", 60, 3, resets=640.25 + 60))
+    assert said["x-ratelimit-reset-requests"] == "1m1s"
+    assert headers(balance("requests", "minute", 60, 0, resets=640.0))["x-ratelimit-reset-requests"] == "0ms"
+
+
 def test_what_is_held_is_not_left() -> None:
     said = headers(balance("tokens", "day", 1000, 100, 50))
     assert (said["x-tokens-used"], said["x-tokens-remaining"]) == ("150", "850")
@@ -52,7 +75,7 @@ def test_a_cost_has_nine_decimals() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "0ms"), (0.02, "20ms"), (1, "1s"), (59.4, "59s"), (59.6, "1m0s"), (360, "6m0s"), (2_592_000, "720h0m0s")],
+    [(-3, "0ms"), (0.02, "20ms"), (1, "1s"), (58.1, "59s"), (59.4, "1m0s"), (360, "6m0s"), (2_592_000, "720h0m0s")],
 )
 def test_durations_read_as_openais(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -76,7 +76,7 @@ def test_a_refusal_steers_the_clients_retries() -> None:
         answer = httpx2.get(f"{url}/fails/budget")
     assert answer.status_code == 429
     assert answer.headers["x-should-retry"] == "false"
-    assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("7200", "7200400")
+    assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("7201", "7200400")
     assert answer.json() == {
         "error": {"message": "Used up.", "type": "insufficient_quota", "param": None, "code": "budget_exceeded"}
     }
