@@ -21,19 +21,27 @@ def owner() -> str:
 
 def alive(owner: str) -> bool:
     """Whether the process that `owner()` named still runs."""
-    node, boot, pid, start = _parts(owner)
+    node, booted, pid, start = _parts(owner)
     if node != _node():
         return True
-    if boot != _boot():
+    if booted != boot():
         return False
     if pid == os.getpid():
         return owner == _identity(pid)
-    return _started(pid) == start if boot else _exists(pid)
+    return _started(pid) == start if booted else _exists(pid)
+
+
+def boot() -> str:
+    """The kernel's random id of this boot; empty where there is no /proc."""
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 @cache
 def _identity(pid: int) -> str:
-    return f"{_node()}/{_boot()}/{pid}/{_started(pid) or secrets.token_hex(8)}"
+    return f"{_node()}/{boot()}/{pid}/{_started(pid) or secrets.token_hex(8)}"
 
 
 def _parts(owner: str) -> tuple[str, str, int, str]:
@@ -47,14 +55,6 @@ def _parts(owner: str) -> tuple[str, str, int, str]:
 
 def _node() -> str:
     return socket.gethostname()
-
-
-def _boot() -> str:
-    """The kernel's random id of this boot; empty where there is no /proc."""
-    try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 def _started(pid: int) -> str | None:

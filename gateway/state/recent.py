@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gateway.state import Key, Keys, Tenant
 
-FRESH_S = 1.0
+FRESH_S = 0.5
 MOST = 10_000  # some 10 MB; with more keys than that busy at once, all are looked up again
 
 
@@ -24,14 +24,18 @@ class RecentKeys:
 
     async def find(self, key_id: str) -> tuple[Key, Tenant] | None:
         """As `Keys.find`. Unknown ids are not remembered, so that guessing fills no memory."""
+        if kept := self.kept(key_id):
+            return kept
         now, forgets = self._clock(), self._forgets
-        kept = self._found.get(key_id)
-        if kept and now - kept[0] < FRESH_S:
-            return kept[1]
         found = await self._keys.find(key_id)
         if found and forgets == self._forgets:  # else what was read may have been revoked meanwhile
             self._remember(key_id, now, found)
         return found
+
+    def kept(self, key_id: str) -> tuple[Key, Tenant] | None:
+        """What is remembered of this key; None also when that is too old. Reads no store."""
+        when, found = self._found.get(key_id, (0.0, None))
+        return found if self._clock() - when < FRESH_S else None
 
     def forget(self, key_id: str) -> None:
         """Look this key up again at its next request."""

@@ -19,7 +19,7 @@ from gateway.state.counters import (
     balances,
     bind,
     bind_hold,
-    counted,
+    metered,
     dump_bounds,
     load_bounds,
     oversize,
@@ -44,7 +44,7 @@ class RedisBudgets:
 
     async def hold(self, hold: Hold) -> list[Balance]:
         bounds = bind_hold(hold)
-        counters = counted(bounds)
+        counters = metered(bounds)
         self._tenants[hold.request_id] = hold.tenant
         with translated():
             admitted, *standings = await finished(self._ask(hold, bounds, counters))
@@ -72,7 +72,7 @@ class RedisBudgets:
         self, tenant: str, key: str, tenant_limits: Sequence[Limit], key_limits: Sequence[Limit], at: float
     ) -> list[Balance]:
         bounds = bind(tenant, key, tenant_limits, key_limits, at)
-        counters = counted(bounds)
+        counters = metered(bounds)
         pipeline = self._client.pipeline(transaction=False)
         for counter in counters:
             pipeline.hmget(_key(tenant, counter), "used", "held")
@@ -118,7 +118,7 @@ class RedisBudgets:
         if not reply:
             return []
         bounds = load_bounds(reply[0])
-        return balances(bounds, _standings(counted(bounds), reply[1:]))
+        return balances(bounds, _standings(metered(bounds), reply[1:]))
 
     async def _open(self) -> list[tuple[str, str]]:
         """(tenant, request id) of every open hold."""

@@ -1,21 +1,27 @@
 """The journal in SQLite: one row per request, and sums over them."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from gateway.state import COLUMNS
-from gateway.state.rows import checked_groups, checked_row
+from gateway.state.rows import TAG, checked_groups, checked_row, days
 from gateway.state.sqlite.database import Database
 
+_ALL = ", ".join(COLUMNS)
 _BRIEF = ", ".join(column for column in COLUMNS if column != "detail")
+_INSERT = (
+    f"INSERT INTO journal ({_ALL}) VALUES ({', '.join(f':{column}' for column in COLUMNS)}) "
+    "ON CONFLICT (request_id) DO NOTHING"
+)
 _SUMS = (
     "count(*) AS requests, coalesce(sum(input_tokens), 0) AS input_tokens, "
     "coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens, "
     "sum(cost_nano) AS cost_nano"
 )
 _OF_TENANT = "(:tenant IS NULL OR tenant = :tenant)"
+_TAG_VALUE = "(SELECT value FROM json_each(tags) WHERE json_each.key = :{})"
 
 
 class SqliteJournal:
@@ -25,7 +31,7 @@ class SqliteJournal:
         self._database = database
 
     async def write(self, row: Mapping[str, Any]) -> None:
-        await self._database.write(partial(_write, row=checked_row(row)))
+        await self._database.write(partial(insert, row=checked_row(row)))
 
     async def read(self, request_id: str) -> dict[str, Any] | None:
         return await self._database.read(partial(_read, request_id=request_id))
@@ -34,19 +40,20 @@ class SqliteJournal:
         return await self._database.read(partial(_latest, limit=limit, tenant=tenant))
 
     async def usage(
-        self, by: Sequence[str], since: float, until: float, tenant: str | None = None
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
     ) -> list[dict[str, Any]]:
-        groups = checked_groups(by)
-        return await self._database.read(partial(_usage, by=groups, since=since, until=until, tenant=tenant))
+        groups, day = checked_groups(by), days(zone)
+        asked = {"since": since, "until": until, "tenant": tenant}
+        return await self._database.read(partial(_usage, by=groups, asked=asked, day=day))
 
 
-def _write(db: sqlite3.Connection, row: dict[str, Any]) -> None:
-    places = ", ".join(f":{column}" for column in COLUMNS)
-    db.execute(f"INSERT INTO journal ({', '.join(COLUMNS)}) VALUES ({places}) ON CONFLICT (request_id) DO NOTHING", row)
+def insert(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """A row of all columns, inside a transaction of the caller's; a second one of the same request changes nothing."""
+    db.execute(_INSERT, row)
 
 
 def _read(db: sqlite3.Connection, request_id: str) -> dict[str, Any] | None:
-    row = db.execute("SELECT * FROM journal WHERE request_id = ?", (request_id,)).fetchone()
+    row = db.execute(f"SELECT {_ALL} FROM journal WHERE request_id = ?", (request_id,)).fetchone()
     return dict(row) if row else None
 
 
@@ -60,14 +67,28 @@ def _latest(db: sqlite3.Connection, limit: int, tenant: str | None) -> list[dict
 
 
 def _usage(
-    db: sqlite3.Connection, by: tuple[str, ...], since: float, until: float, tenant: str | None
+    db: sqlite3.Connection, by: tuple[str, ...], asked: Mapping[str, Any], day: Callable[[float], str]
 ) -> list[dict[str, Any]]:
-    """Group names come from GROUPS, never from a caller's text: they are put into the statement."""
-    names = ["date(CAST(at AS INTEGER), 'unixepoch') AS day" if group == "day" else group for group in by]
-    order = ", ".join(by)
+    db.create_function("day_of", 1, day)
+    columns = [f"{_group(group, f'tag{number}')} AS g{number}" for number, group in enumerate(by)]
+    order = ", ".join(f"g{number}" for number in range(len(by)))
+    names = {f"tag{number}": group.removeprefix(TAG) for number, group in enumerate(by)}
     rows = db.execute(
-        f"SELECT {', '.join([*names, _SUMS])} FROM journal WHERE at >= :since AND at < :until AND {_OF_TENANT} "
+        f"SELECT {', '.join([*columns, _SUMS])} FROM journal WHERE at >= :since AND at < :until AND {_OF_TENANT} "
         + (f"GROUP BY {order} ORDER BY {order}" if by else "HAVING count(*) > 0"),
-        {"since": since, "until": until, "tenant": tenant},
+        {**asked, **names},
     )
-    return [dict(row) for row in rows]
+    return [dict(zip([*by, *row.keys()[len(by) :]], row, strict=True)) for row in rows]
+
+
+def _group(group: str, parameter: str) -> str:
+    """The expression of a group. A tag's name is a parameter, never put into the statement."""
+    match group:
+        case "day":
+            return "day_of(at)"
+        case "tag":
+            return "nullif(tags, '{}')"
+        case _ if group.startswith(TAG):
+            return _TAG_VALUE.format(parameter)
+        case _:
+            return group

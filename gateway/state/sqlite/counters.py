@@ -1,0 +1,80 @@
+"""The table `counters`: how meters stand, how amounts come on and off them. Each function runs inside a transaction.
+
+A meter is read at the time asked, or where its newest counter begins, if that is later (see `counters.counter_at`).
+Knows no hold. Invariant: a counter's `held` is the sum of what open holds have set aside on it.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.state import Amounts
+from gateway.state.counters import KEEP, Counter, Live, Meter, Standing, booked
+from gateway.state.windows import MINUTE
+
+_METER = 'scope = ?1 AND name = ?2 AND unit = ?3 AND "window" = ?4'
+_NEWEST = f'coalesce((SELECT "start" FROM counters WHERE {_METER} ORDER BY "end" DESC LIMIT 1), 0)'
+_LIVE = f'FROM counters WHERE {_METER} AND "end" > max(?5, {_NEWEST})'
+# Of a minute the seconds on which something counts; of a day or month the window, whatever counts.
+_RESETS = 'max(iif(used + held > 0 OR "window" <> \'minute\', "end", 0))'
+_COUNTER = 'WHERE scope = ? AND name = ? AND unit = ? AND "window" = ? AND "start" = ? AND "end" = ?'
+# A second's row is of no use a minute after it slid out: by then every meter has moved on or stands at 0.
+_KEEP_MINUTES = MINUTE
+
+
+class Total(NamedTuple):
+    """What one counter stands at."""
+
+    counter: Counter
+    used: int
+    held: int
+
+
+class Reading(NamedTuple):
+    """How a meter stands; `latest` is the start of its newest live counter, None when none is live."""
+
+    standing: Standing
+    latest: int | None
+
+
+def read(db: sqlite3.Connection, meter: Meter, at: float) -> Reading:
+    used, held, resets, latest = db.execute(
+        f'SELECT coalesce(sum(used), 0), coalesce(sum(held), 0), coalesce({_RESETS}, 0), max("start") {_LIVE}',
+        (*meter, at),
+    ).fetchone()
+    return Reading(Standing(used, held, resets), latest)
+
+
+def live(db: sqlite3.Connection, meter: Meter, at: float) -> list[Live]:
+    return [Live(*row) for row in db.execute(f'SELECT "end", used + held {_LIVE}', (*meter, at))]
+
+
+def set_aside(db: sqlite3.Connection, counters: Iterable[Counter], amounts: Amounts, tenant: str) -> None:
+    db.executemany(
+        "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET held = held + excluded.held",
+        [(*counter, tenant, amounts.get(counter.unit, 0)) for counter in counters],
+    )
+
+
+def book(db: sqlite3.Connection, counters: Iterable[Counter], amounts: Amounts, spent: Amounts) -> None:
+    """Take the held `amounts` off again and book `spent`, at most what was held."""
+    moves = [(counter, amounts.get(counter.unit, 0)) for counter in counters]
+    db.executemany(
+        f"UPDATE counters SET held = held - ?, used = used + ? {_COUNTER}",
+        [(held, booked(held, spent.get(counter.unit, 0)), *counter) for counter, held in moves],
+    )
+
+
+def totals(db: sqlite3.Connection, tenant: str, at: float) -> list[Total]:
+    """The counters of a tenant and of its keys whose end is after `at`."""
+    rows = db.execute(
+        'SELECT scope, name, unit, "window", "start", "end", used, held FROM counters WHERE tenant = ? AND "end" > ?',
+        (tenant, at),
+    )
+    return [Total(Counter(*row[:6]), row["used"], row["held"]) for row in rows]
+
+
+def forget(db: sqlite3.Connection, at: float) -> None:
+    """Remove what nobody will ask for again; never a counter on which something is held."""
+    for windows, keep in (("('minute')", _KEEP_MINUTES), ("('day', 'month')", KEEP)):
+        db.execute(f'DELETE FROM counters WHERE "window" IN {windows} AND "end" < ? AND held = 0', (at - keep,))

@@ -1,0 +1,79 @@
+"""From schema version 1 to 2: time zones, labels, scopes, audit, replays, tags; counters kept apart from the limits.
+
+Runs inside the caller's transaction, so a file is old or new, never between. What version 1 had spent and held stays
+counted in the windows that it was held in (all in UTC; its minutes did not slide).
+"""
+
+import json
+import sqlite3
+
+from gateway.state.sqlite.tables import TABLES
+
+_ADDED = (
+    "ALTER TABLE tenants ADD COLUMN zone TEXT NOT NULL DEFAULT 'UTC'",
+    "ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE keys ADD COLUMN scopes TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE journal ADD COLUMN tags TEXT",
+    *(statement for name in ("audit", "replays", "meta") for statement in TABLES[name]),
+)
+_OPEN = (
+    "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft, spent) "
+    "VALUES (?, ?, ?, 'UTC', ?, ?, ?, ?, ?)"
+)
+
+
+def to_2(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.Error."""
+    for statement in _ADDED:
+        db.execute(statement)
+    _counters(db)
+    _holds(db)
+
+
+def _counters(db: sqlite3.Connection) -> None:
+    _replace(db, "counters", "counters_by_end")
+    db.execute(
+        'INSERT INTO counters SELECT scope, name, unit, "window", "start", "end", '
+        "iif(scope = 'tenant', name, coalesce((SELECT tenant FROM keys WHERE id = name), '')), used, held "
+        "FROM counters_1"
+    )
+    db.execute("DROP TABLE counters_1")
+
+
+def _holds(db: sqlite3.Connection) -> None:
+    """An open hold keeps what it holds; one that is on no counter holds nothing, and is dropped."""
+    _replace(db, "holds", "holds_by_settled")
+    db.execute(
+        "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft, settled) "
+        "SELECT request_id, '', owner, 'UTC', '[]', '[]', '{}', '{}', settled FROM holds_1 WHERE settled IS NOT NULL"
+    )
+    for hold in db.execute("SELECT * FROM holds_1 WHERE settled IS NULL ORDER BY rowid").fetchall():
+        _open_hold(db, hold)
+    db.execute("DROP TABLE holds_1")
+
+
+def _replace(db: sqlite3.Connection, table: str, index: str) -> None:
+    """Set the old table aside as `<table>_1` and make the new one."""
+    db.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
+    db.execute(f"DROP INDEX {index}")
+    for statement in TABLES[table]:
+        db.execute(statement)
+
+
+def _open_hold(db: sqlite3.Connection, hold: sqlite3.Row) -> None:
+    """Version 1 kept [limit, scope, name, unit, window, start, end] for each limit; `request` limits count nothing."""
+    bounds = json.loads(hold["bounds"])
+    counters = list(dict.fromkeys(tuple(counter) for _, *counter in bounds if counter[3] != "request"))
+    if counters:
+        request_id, tenant = hold["request_id"], _tenant(db, *counters[0][:2])
+        draft = {"request_id": request_id, "tenant": tenant, "at": max(float(counter[4]) for counter in counters)}
+        limits = [bound[:5] for bound in bounds]
+        values = *map(json.dumps, (limits, counters)), hold["amounts"], json.dumps(draft), hold["spent"]
+        db.execute(_OPEN, (request_id, tenant, hold["owner"], *values))
+
+
+def _tenant(db: sqlite3.Connection, scope: str, name: str) -> str:
+    if scope == "tenant":
+        return name
+    row = db.execute("SELECT tenant FROM keys WHERE id = ?", (name,)).fetchone()
+    return row["tenant"] if row else ""
