@@ -22,7 +22,7 @@ def fingerprint(caller: Caller, method: str, path: str, body: Any) -> bytes:
     What its key may use is part of it: no key is given an answer that it could not have asked for.
     """
     whole = [caller.scopes, method, path, body]
-    return hashlib.sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(orjson.dumps(whole, default=dict, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def usable(kept: Replay, claim: Replay, now: float) -> None:

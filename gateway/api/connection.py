@@ -1,12 +1,13 @@
-"""The client's side of a request: is it still there, and does it hear from us. Knows nothing of what is being answered.
+"""The client's side of a request: is it still there, does it take what we send, does it hear from us.
 
 uvicorn does not cancel a handler whose client has left, it only says so to whoever calls `receive()`: whoever works for
-a client therefore watches that beside the work, from the first moment on.
+a client therefore watches that beside the work, from the first moment on. Nor does it give up on a client that stays
+and reads nothing, for whom an engine and a hold would wait for ever. Knows nothing of what is being answered.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -18,6 +19,21 @@ T = TypeVar("T")
 
 # A quarter of the 60 s of silence after which nginx and AWS's load balancers cut a connection by default.
 KEEP_ALIVE_S = 15.0
+# For one message, once the buffers before it are full: half of nginx's send_timeout, for we hold budgets meanwhile.
+TAKE_S = 30.0
+
+
+def patient(send: Send, seconds: float = TAKE_S) -> Send:
+    """A `send` that raises ClientDisconnect when the client takes nothing for so long."""
+
+    async def bounded(message: Message) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await send(message)
+        except TimeoutError:
+            raise ClientDisconnect from None
+
+    return bounded
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
@@ -54,10 +70,11 @@ async def kept_alive(send: Send, every: float = KEEP_ALIVE_S) -> AsyncIterator[S
         await send(message)
 
     async def speak() -> None:
-        while True:
-            await asyncio.sleep(last + every - clock())
-            if clock() - last >= every:
-                await noted({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+        with suppress(ClientDisconnect):  # the next event is told so too
+            while True:
+                await asyncio.sleep(last + every - clock())
+                if clock() - last >= every:
+                    await noted({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
 
     speaker = asyncio.create_task(speak())
     try:

@@ -109,7 +109,7 @@ class Once(Response):
         scope["state"]["replay_of"] = kept.request_id
         caller = self._reply.call.caller
         balances = await self._state.budgets.balances(
-            caller.tenant, caller.key, caller.tenant_limits, caller.key_limits, now
+            caller.tenant, caller.key, caller.tenant_limits, caller.key_limits, now, caller.zone
         )
         headers = {"idempotent-replayed": "true"} | of_trace(self._reply.call.trace) | of_limits(balances, now)
         if kept.status != 200:

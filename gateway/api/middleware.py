@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.connection import patient
 from gateway.api.failure import wire_of
 from gateway.api.headers import of_limits
 from gateway.errors import NotFound, WrongMethod
@@ -58,7 +59,7 @@ class Visit:
     """One request as the edge sees it. `status` is what was sent, 0 when nothing was."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, send
+        self._scope, self._send = scope, patient(send)
         self._began = time.perf_counter()
         self.request_id = f"req_{secrets.token_hex(16)}"
         self.status = 0
@@ -85,7 +86,7 @@ class Visit:
         balances = (wire.balance,) if wire.balance else ()
         headers = (
             wire.headers()
-            | of_limits(balances, time.time())
+            | of_limits(balances, self._now())
             | {"content-type": "application/json", "content-length": str(len(body))}
         )
         if wire.status == TIMEOUT:
@@ -93,6 +94,11 @@ class Visit:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self.send({"type": "http.response.start", "status": wire.status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
+
+    def _now(self) -> float:
+        """The time that limits go by; before the start-up is over there are none."""
+        runtime = getattr(self._scope["app"].state, "runtime", None)
+        return runtime.state.clock.now() if runtime else time.time()
 
     def log(self) -> None:
         """One JSON line; JSON keeps control characters of a hostile path from forging another."""
@@ -106,6 +112,7 @@ class Visit:
             "error": state.get("error"),
             "tenant": state.get("tenant"),
             "key": state.get("key"),
+            "replay_of": state.get("replay_of"),
             "ms": round((time.perf_counter() - self._began) * 1000, 1),
         }
         access.info("%s", orjson.dumps({k: v for k, v in line.items() if v is not None}).decode())

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -71,6 +72,8 @@ class Reply(Response):
             await _begin(send, STREAM_HEADERS | of_answer(self.call, opened.cache, opened.balances, None, self._now()))
             try:
                 return await self._pieces(answers, opened, send)
+            except ClientDisconnect:  # nobody to tell
+                raise
             except Exception as error:
                 wire = wire_of(error, self.call.request_id)
                 scope["state"]["error"] = wire.code
