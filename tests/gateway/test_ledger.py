@@ -6,6 +6,9 @@ leave are in test_ledger_leaving, stores that hang in test_shielded.
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,7 +23,7 @@ from gateway.errors import (
 )
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.events import Usage
-from tests.fakes.backend import HANG, JSON, RST, Script, last, said, words
+from tests.fakes.backend import DONE, HANG, JSON, RST, Script, last, piece, said, words
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
@@ -181,6 +184,39 @@ def test_tokens_of_the_engines_own_cache_have_their_own_price(core: Assembled) -
     assert core.row(outcome.call)["cost_nano"] == 8_000
     assert outcome.closed.cost_usd == 8e-6
     core.assert_settled(outcome.call)
+
+
+@pytest.mark.parametrize("claimed", [-5, 0, 10**9])
+def test_a_backend_that_lies_about_its_tokens_makes_nothing_free_and_breaks_no_limit(
+    core: Assembled, claimed: int
+) -> None:
+    """What it said is counted here; the row, the counters and the client agree on it."""
+    core.fake.plan(Script((*words("a", "b", "c"), piece({"content": "d"}, claimed, "stop"), last(claimed), DONE)))
+    outcome = core.ask()
+    row = core.row(outcome.call)
+    assert row["input_tokens"] == PROMPT
+    assert row["output_tokens"] >= 3
+    assert row["output_tokens"] <= 64
+    assert row["token_source"] == "estimate"
+    assert outcome.closed.usage.output_tokens == row["output_tokens"]
+    core.assert_settled(outcome.call)
+
+
+def test_tags_are_in_the_row_in_one_spelling(core: Assembled) -> None:
+    outcome = core.ask(tags={"team": "a", "feature": "search"})
+    assert core.row(outcome.call)["tags"] == '{"feature":"search","team":"a"}'
+    assert core.row(core.ask().call)["tags"] is None
+
+
+def test_a_day_is_the_tenants_own(core: Assembled) -> None:
+    """23:30 in Berlin and 0:30 are two days, though one in UTC."""
+    berlin = replace(caller(limits=("requests/day=1",)), zone="Europe/Berlin")
+    late = datetime(2030, 7, 1, 23, 30, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    assert core.ask(who=berlin, at=late).error is None
+    error = core.ask(who=berlin, cache="skip", at=late).error
+    assert isinstance(error, BudgetExceeded)
+    assert "resets at 2030-07-02 00:00:00 CEST" in str(error)
+    assert core.ask(who=berlin, cache="skip", at=late + 3600).error is None
 
 
 def test_a_prompt_that_does_not_fit_is_refused_before_the_hold(make: Make) -> None:

@@ -101,7 +101,10 @@ def test_a_client_that_leaves_right_after_the_last_event_has_succeeded(core: Ass
 
 
 def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make: Make) -> None:
-    """The child's answer stops after three tokens; its last checkpoint is durable when it says so; then SIGKILL."""
+    """The child's answer stops after three tokens; its last checkpoint is durable when it says so; then SIGKILL.
+
+    The row that it could not write is there too, and says as much as the counters.
+    """
     ending: tuple[Step, ...] = (*words("a", "b"), 1.2, piece({"content": "c"}, 3), HANG)
     with running(FakeBackend()) as fake:
         fake.plan(Script(ending))
@@ -121,3 +124,7 @@ def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make
             "usd": PROMPT * 1000 + 3 * 2000,
         }
         assert all(b.held == 0 for b in balances.values())
+        (row,) = gateway.do(gateway.runtime.state.journal.latest(10, "killed"))
+        told = (row["error"], row["input_tokens"], row["output_tokens"], row["cost_nano"], row["model"], row["backend"])
+        assert told == ("process_died", PROMPT, 3, PROMPT * 1000 + 3 * 2000, "small", "first")
+        assert row["token_source"] == "estimate"

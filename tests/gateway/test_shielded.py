@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from gateway import shielded
-from gateway.errors import Unready
+from gateway.errors import Wire
 from gateway.exchange import Call
 from gateway.state.sqlite import schema
 from tests.fakes.backend import HANG, Script, last, piece, words
@@ -92,7 +92,9 @@ def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypa
 def test_a_store_that_is_away_admits_nothing(make: Make) -> None:
     gateway = make()
     gateway.do(gateway.runtime.state.close())
-    assert isinstance(gateway.ask(cache="skip").error, Unready)
+    error = gateway.ask(cache="skip").error
+    assert error is not None
+    assert (Wire.of(error, "r").status, Wire.of(error, "r").code) == (503, "state_unavailable")
     assert gateway.chats() == []
 
 
