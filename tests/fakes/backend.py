@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
 
-from tests.fakes.said import DONE, MODEL, PROMPT_TOKENS, Piece, event, first, last, piece, said, usage, words
+from tests.fakes.said import DONE, MODEL, PROMPT_TOKENS, Lie, Piece, event, first, last, piece, said, usage, words
 
 __all__ = [
     "CHAT",
@@ -84,8 +84,8 @@ CHAT = Script(said("Hello", " world"))
 class Seen:
     """One request as it came, and what became of its answer.
 
-    `said` is how many tokens each choice had when its last chunk was written; `left_at` when the client left before
-    the answer's end (time.monotonic).
+    `said` is how many tokens each choice had when its last chunk was written, `lied` whether a chunk claimed something
+    else; `left_at` is when the client left before the answer's end (time.monotonic).
     """
 
     method: str
@@ -95,6 +95,7 @@ class Seen:
     connection: int
     written: int = 0
     said: dict[int, int] = field(default_factory=dict)
+    lied: bool = False
     left_at: float | None = None
     whole: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -228,6 +229,7 @@ def _count(seen: Seen, step: bytes) -> None:
     seen.written += len(step)
     if isinstance(step, Piece):
         seen.said[step.choice] = step.tokens
+        seen.lied |= isinstance(step, Lie)
 
 
 async def _broken(step: Break, writer: asyncio.StreamWriter) -> bool:

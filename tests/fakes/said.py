@@ -31,6 +31,10 @@ class Piece(bytes):
         return made
 
 
+class Lie(Piece):
+    """One whose usage is false."""
+
+
 def event(chunk: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
 
@@ -133,7 +137,7 @@ def _with(step: bytes, lie: Callable[[Counts], Any]) -> bytes:
     chunk = json.loads(step.removeprefix(b"data: "))
     if "usage" in chunk:
         chunk["usage"] = lie(chunk["usage"])
-    return Piece.of(event(chunk), step.choice, step.tokens) if isinstance(step, Piece) else event(chunk)
+    return Lie.of(event(chunk), step.choice, step.tokens) if isinstance(step, Piece) else event(chunk)
 
 
 def dripping(seconds: float, steps: Iterable[bytes]) -> tuple[bytes | float, ...]:

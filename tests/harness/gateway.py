@@ -1,0 +1,130 @@
+"""A gateway in processes of its own: `tollgate serve` on a settings file, as an operator runs it.
+
+It listens on one port however often it is started, so that its clients find it again after a crash. Tenants and keys
+are made over its own admin routes. Knows nothing of what is inside.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+ADMIN_KEY = "admin-key-of-the-harness"
+START_S = 240.0  # several workers on a busy machine, each loading its embedder
+STOP_S = 90.0
+POLL_S = 0.05
+CLIENTS = 20_000  # more at once than any proof has: it is not overload that is proven here
+
+SETTINGS = """
+[server]
+max_requests = {clients}
+grace_s = 5
+[state]
+url = {state}
+[build]
+prompts = {prompts}
+[cache]
+plain = "off"
+[backends.fake]
+url = {backend}
+max_connections = {clients}
+first_token_s = {patience}
+between_tokens_s = {patience}
+[models.small]
+backends = ["fake"]
+tokenizer = {tokenizer}
+max_output = 64
+[prices.small]
+input = 1.0
+output = 2.0
+"""
+
+
+class Gateway:
+    """The processes, one at a time; `log` has what all of them said. `patience`: seconds to wait for a token."""
+
+    def __init__(
+        self, folder: Path, backend: str, state: str = "", workers: int = 1, patience: float = 120.0, extra: str = ""
+    ) -> None:
+        self.folder, self.workers, self.port = folder, workers, free_port()
+        self.url, self.log = f"http://127.0.0.1:{self.port}", folder / "gateway.log"
+        places = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving" / "tiny" / "model", "backend": backend}
+        texts = {name: json.dumps(str(value)) for name, value in places.items()}
+        texts["state"] = json.dumps(state or f"sqlite:///{folder}/state.db")
+        self.config = folder / "gateway.toml"
+        self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts) + extra)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return once it is ready. Raises AssertionError with its log when it ends instead."""
+        command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config)]
+        command += ["--port", str(self.port), "--workers", str(self.workers)]
+        environment = os.environ | {"TOLLGATE_ADMIN_KEY": ADMIN_KEY, "HF_HUB_OFFLINE": "1"}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=ROOT, env=environment, start_new_session=True
+            )
+        deadline = time.monotonic() + START_S
+        while self.get("/health/ready") != 200:
+            assert self._process.poll() is None, f"it ended: {self.tail()}"
+            assert time.monotonic() < deadline, f"it is not ready: {self.tail()}"
+            time.sleep(POLL_S)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal, SIGKILL to every process of it, another to the first; return once all have gone."""
+        assert self._process
+        send = os.killpg if number is signal.SIGKILL else os.kill
+        send(self._process.pid, number)
+        self._process.wait(STOP_S)
+
+    def close(self) -> None:
+        if self._process and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP_S)
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def get(self, path: str) -> int:
+        """The status of a GET, 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def key(self, tenant: str, *limits: str, zone: str = "UTC") -> str:
+        """A new key of a new tenant with these limits."""
+        self.admin("/tenants", {"name": tenant, "limits": limits} | ({} if zone == "UTC" else {"zone": zone}))
+        key: str = self.admin("/keys", {"tenant": tenant})["key"]
+        return key
+
+    def admin(self, path: str, body: Mapping[str, Any]) -> Any:
+        headers = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/admin{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serving(folder: Path, backend: str, **options: Any) -> Iterator[Gateway]:
+    """One that is ready; whatever is left of it at the end of the block is killed."""
+    gateway = Gateway(folder, backend, **options)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.close()
