@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from gateway.state.limits import format_limit, parse_limit
 from gateway.state.values import Amounts, Balance, Hold, Limit, OverLimit, Unit, Window
 from gateway.state.windows import span
 
@@ -49,6 +48,11 @@ class Standing(NamedTuple):
     used: int = 0
     held: int = 0
     resets: int = 0
+
+
+def moved(standing: Standing, counter: Counter, amount: int) -> Standing:
+    """How a meter stands once `amount` is set aside on one of its counters."""
+    return Standing(standing.used, standing.held + amount, max(standing.resets, counter.end))
 
 
 class Live(NamedTuple):
@@ -146,9 +150,10 @@ def oversize(bounds: Iterable[Bound], asked: Amounts) -> bool:
 
 def dump_bounds(bounds: Iterable[Bound]) -> str:
     """JSON to keep with a hold, so that its settlement tells the balances of the very limits it was judged by."""
-    return json.dumps([[format_limit(bound.limit), *bound.meter] for bound in bounds])
+    return json.dumps([[bound.limit.amount, *bound.meter] for bound in bounds])
 
 
 def load_bounds(text: str | bytes) -> tuple[Bound, ...]:
     """What `dump_bounds` wrote."""
-    return tuple(Bound(parse_limit(limit), Meter(*meter)) for limit, *meter in json.loads(text))
+    meters = [(amount, Meter(*meter)) for amount, *meter in json.loads(text)]
+    return tuple(Bound(Limit(meter.unit, meter.window, amount), meter) for amount, meter in meters)

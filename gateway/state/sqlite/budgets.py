@@ -16,7 +16,7 @@ from gateway.state.rows import checked_row
 from gateway.state.sqlite import counters, holds
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.database import Database
-from gateway.state.sqlite.holds import Pending
+from gateway.state.sqlite.pending import Pending, owners, pending
 
 
 class SqliteBudgets:
@@ -52,14 +52,14 @@ class SqliteBudgets:
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
         now = self._clock.now()
         await self._database.write(partial(_forget, at=now))
-        held = await self._database.read(holds.owners)
+        held = await self._database.read(owners)
         orphans = [request_id for request_id, owner in held if not alive(owner)]
         settlements = (partial(holds.settle_orphan, request_id=request_id, at=now) for request_id in orphans)
         done = await asyncio.gather(*map(self._database.write, settlements))  # together: they share one commit
         return [request_id for request_id, settled in zip(orphans, done, strict=True) if settled]
 
     async def open_holds(self) -> list[str]:
-        return [request_id for request_id, _ in await self._database.read(holds.owners)]
+        return [request_id for request_id, _ in await self._database.read(owners)]
 
     async def record(self, hold: Hold, counters: Sequence[Counter]) -> None:
         """Keep the hold and set its amounts aside on these counters; judges nothing. No-op when it is known."""
@@ -71,7 +71,7 @@ class SqliteBudgets:
 
     async def pending(self, tenant: str | None = None) -> list[Pending]:
         """The open holds, of one tenant or all, oldest first."""
-        return await self._database.read(partial(holds.pending, tenant=tenant))
+        return await self._database.read(partial(pending, tenant=tenant))
 
     async def settled(self, request_ids: Sequence[str]) -> dict[str, bool]:
         """Of those that are known: whether they are settled."""

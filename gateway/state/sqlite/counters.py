@@ -12,11 +12,10 @@ from gateway.state import Amounts
 from gateway.state.counters import KEEP, Counter, Live, Meter, Standing, booked
 from gateway.state.windows import MINUTE
 
-_METER = 'scope = ?1 AND name = ?2 AND unit = ?3 AND "window" = ?4'
-_NEWEST = f'coalesce((SELECT "start" FROM counters WHERE {_METER} ORDER BY "end" DESC LIMIT 1), 0)'
-_LIVE = f'FROM counters WHERE {_METER} AND "end" > max(?5, {_NEWEST})'
+_LIVE = 'FROM counters WHERE scope = ? AND name = ? AND unit = ? AND "window" = ? AND "end" > ?'
 # Of a minute the seconds on which something counts; of a day or month the window, whatever counts.
 _RESETS = 'max(iif(used + held > 0 OR "window" <> \'minute\', "end", 0))'
+_READ = f'SELECT coalesce(sum(used), 0), coalesce(sum(held), 0), coalesce({_RESETS}, 0), max("start") {_LIVE}'
 _COUNTER = 'WHERE scope = ? AND name = ? AND unit = ? AND "window" = ? AND "start" = ? AND "end" = ?'
 # A second's row is of no use a minute after it slid out: by then every meter has moved on or stands at 0.
 _KEEP_MINUTES = MINUTE
@@ -30,23 +29,17 @@ class Total(NamedTuple):
     held: int
 
 
-class Reading(NamedTuple):
-    """How a meter stands; `latest` is the start of its newest live counter, None when none is live."""
-
-    standing: Standing
-    latest: int | None
-
-
-def read(db: sqlite3.Connection, meter: Meter, at: float) -> Reading:
-    used, held, resets, latest = db.execute(
-        f'SELECT coalesce(sum(used), 0), coalesce(sum(held), 0), coalesce({_RESETS}, 0), max("start") {_LIVE}',
-        (*meter, at),
-    ).fetchone()
-    return Reading(Standing(used, held, resets), latest)
+def read(db: sqlite3.Connection, meter: Meter, at: float) -> tuple[Standing, int | None]:
+    """How a meter stands, and where its newest live counter begins (None: there is none)."""
+    *sums, latest = db.execute(_READ, (*meter, at)).fetchone()
+    return read(db, meter, latest) if latest is not None and latest > at else (Standing(*sums), latest)
 
 
 def live(db: sqlite3.Connection, meter: Meter, at: float) -> list[Live]:
-    return [Live(*row) for row in db.execute(f'SELECT "end", used + held {_LIVE}', (*meter, at))]
+    """The counters that make up what `read` says."""
+    _, latest = read(db, meter, at)
+    rows = db.execute(f'SELECT "end", used + held {_LIVE}', (*meter, max(at, latest or 0)))
+    return [Live(*row) for row in rows]
 
 
 def set_aside(db: sqlite3.Connection, counters: Iterable[Counter], amounts: Amounts, tenant: str) -> None:

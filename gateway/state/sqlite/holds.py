@@ -1,14 +1,13 @@
 """The table `holds`: each function is one step of a hold's life, inside one transaction: whole or not at all.
 
-A hold's row keeps the limits it was judged by (`bounds`), the very windows it counts in (`counters`), its amounts, its
-draft of the journal's row, and what was spent so far; `settled` is NULL while it is open. The row stays after the
-settlement, so that a repeated call finds it, and is forgotten after KEEP.
+An open hold's row keeps the limits it was judged by (`bounds`), the windows it counts in (`counters`), its amounts,
+its draft of the journal's row, and what was spent so far. Its settlement replaces it by the row in the journal; where
+it has none, by its id in `settled`, which is forgotten after KEEP. So a request is known for as long as its row is.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from gateway.state.counters import (
     dump_bounds,
     load_bounds,
     metered,
+    moved,
     refuse,
 )
 from gateway.state.rows import drafted, recovered
@@ -35,64 +35,46 @@ _INSERT = (
     "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SETTLED = (
-    "UPDATE holds SET settled = ?, bounds = '[]', counters = '[]', amounts = '{}', draft = '{}', spent = '{}', "
-    "columns = '{}' WHERE request_id = ?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An open hold as it is kept: `draft` and `columns` are parts of its journal row, `spent` its last checkpoint."""
-
-    request_id: str
-    tenant: str
-    owner: str
-    amounts: Amounts
-    counters: tuple[Counter, ...]
-    draft: Mapping[str, Any]
-    spent: Amounts
-    columns: Mapping[str, Any]
+_OVER = "EXISTS (SELECT 1 FROM journal WHERE request_id = ?1) OR EXISTS (SELECT 1 FROM settled WHERE request_id = ?1)"
 
 
 def hold(db: sqlite3.Connection, hold: Hold) -> list[Balance]:
-    bounds = bind_hold(hold)
-    meters = {meter: table.read(db, meter, hold.at) for meter in metered(bounds)}
+    bounds, at, zone = bind_hold(hold), hold.at, hold.zone
+    read = {meter: table.read(db, meter, at) for meter in metered(bounds)}
+    standings = {meter: standing for meter, (standing, _) in read.items()}
     if not _known(db, hold.request_id):
-        standing = {meter: reading.standing for meter, reading in meters.items()}
-        refuse(balances(bounds, standing, hold.at, hold.zone), hold.amounts, partial(_live, db, hold))
-        counters = [counter_at(meter, hold.at, hold.zone, reading.latest) for meter, reading in meters.items()]
-        _insert(db, hold, counters)
-    return standings(db, bounds, hold.at, hold.zone)
+        refuse(balances(bounds, standings, at, zone), hold.amounts, partial(_live, db, hold))
+        counters = [counter_at(meter, at, zone, latest) for meter, (_, latest) in read.items()]
+        counters = [counter for counter in counters if counter.unit in hold.amounts]
+        _insert(db, hold, bounds, counters)
+        for counter in counters:
+            standings[counter.meter] = moved(standings[counter.meter], counter, hold.amounts[counter.unit])
+    return balances(bounds, standings, at, zone)
 
 
 def record(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
     """Set the hold's amounts aside on these counters, unless it is known. Judges nothing."""
     if not _known(db, hold.request_id):
-        _insert(db, hold, counters)
+        _insert(db, hold, bind_hold(hold), counters)
 
 
 def checkpoint(db: sqlite3.Connection, request_id: str, spent: Amounts, columns: Mapping[str, Any]) -> None:
-    row = _open(db, request_id)
-    if row is not None:
-        texts = _updated(row["spent"], spent), _updated(row["columns"], columns)
+    held = _open(db, request_id)
+    if held is not None:
+        texts = _updated(held["spent"], spent), _updated(held["columns"], columns)
         db.execute("UPDATE holds SET spent = ?, columns = ? WHERE request_id = ?", (*texts, request_id))
-
-
-def _updated(text: str, news: Mapping[Any, Any]) -> str:
-    return json.dumps({**json.loads(text), **news})
 
 
 def settle(
     db: sqlite3.Connection, request_id: str, spent: Amounts, row: Mapping[str, Any] | None, at: float
 ) -> list[Balance]:
     held = _open(db, request_id)
-    if row is not None and (held is not None or not _known(db, request_id)):
+    if held is not None:
+        _close(db, held, spent, row, at)
+        return standings(db, load_bounds(held["bounds"]), at, held["zone"])
+    if row is not None and not _over(db, request_id):
         journal.insert(db, row)
-    if held is None:
-        return []
-    _close(db, held, spent, at)
-    return standings(db, load_bounds(held["bounds"]), at, held["zone"])
+    return []
 
 
 def settle_orphan(db: sqlite3.Connection, request_id: str, at: float) -> bool:
@@ -100,59 +82,39 @@ def settle_orphan(db: sqlite3.Connection, request_id: str, at: float) -> bool:
     held = _open(db, request_id)
     if held is None:
         return False
-    journal.insert(db, recovered(json.loads(held["draft"]), json.loads(held["columns"])))
-    _close(db, held, json.loads(held["spent"]), at)
+    row = recovered(json.loads(held["draft"]), json.loads(held["columns"]))
+    _close(db, held, json.loads(held["spent"]), row, at)
     return True
 
 
 def standings(db: sqlite3.Connection, bounds: Iterable[Bound], at: float, zone: str) -> list[Balance]:
     bounds = tuple(bounds)
-    return balances(bounds, {meter: table.read(db, meter, at).standing for meter in metered(bounds)}, at, zone)
+    return balances(bounds, {meter: table.read(db, meter, at)[0] for meter in metered(bounds)}, at, zone)
 
 
-def owners(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """(request id, owner) of the open holds, oldest first."""
-    rows = db.execute("SELECT request_id, owner FROM holds WHERE settled IS NULL ORDER BY rowid")
-    return [(row["request_id"], row["owner"]) for row in rows]
-
-
-def pending(db: sqlite3.Connection, tenant: str | None) -> list[Pending]:
-    rows = db.execute(
-        "SELECT * FROM holds WHERE settled IS NULL AND (:tenant IS NULL OR tenant = :tenant) ORDER BY rowid",
-        {"tenant": tenant},
-    )
-    return [_pending(row) for row in rows]
-
-
-def settled(db: sqlite3.Connection, request_ids: Sequence[str]) -> dict[str, bool]:
-    rows = db.execute(
-        "SELECT request_id, settled IS NOT NULL FROM holds WHERE request_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(request_ids),),
-    )
-    return {request_id: bool(settled) for request_id, settled in rows}
+def settled(db: sqlite3.Connection, request_ids: Iterable[str]) -> dict[str, bool]:
+    """Of those that are known: whether they are settled."""
+    over = {request_id: _over(db, request_id) for request_id in request_ids}
+    return {request_id: done for request_id, done in over.items() if done or _open(db, request_id) is not None}
 
 
 def forget(db: sqlite3.Connection, at: float) -> None:
-    """Settlements that are long past."""
-    db.execute("DELETE FROM holds WHERE settled < ?", (at - KEEP,))
+    """Settlements without a row that are long past."""
+    db.execute("DELETE FROM settled WHERE at < ?", (at - KEEP,))
 
 
 def _known(db: sqlite3.Connection, request_id: str) -> bool:
-    return db.execute("SELECT 1 FROM holds WHERE request_id = ?", (request_id,)).fetchone() is not None
+    known = "EXISTS (SELECT 1 FROM holds WHERE request_id = ?1)"
+    return bool(db.execute(f"SELECT {known} OR {_OVER}", (request_id,)).fetchone()[0])
+
+
+def _over(db: sqlite3.Connection, request_id: str) -> bool:
+    return bool(db.execute(f"SELECT {_OVER}", (request_id,)).fetchone()[0])
 
 
 def _open(db: sqlite3.Connection, request_id: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM holds WHERE request_id = ? AND settled IS NULL", (request_id,)
-    ).fetchone()
+    row: sqlite3.Row | None = db.execute("SELECT * FROM holds WHERE request_id = ?", (request_id,)).fetchone()
     return row
-
-
-def _insert(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
-    kept: tuple[Any, ...] = (counters, dict(hold.amounts), drafted(hold))
-    texts = dump_bounds(bind_hold(hold)), *map(json.dumps, kept)
-    db.execute(_INSERT, (hold.request_id, hold.tenant, hold.owner, hold.zone, *texts))
-    table.set_aside(db, counters, hold.amounts, hold.tenant)
 
 
 def _live(db: sqlite3.Connection, hold: Hold, balance: Balance) -> list[Live]:
@@ -160,15 +122,22 @@ def _live(db: sqlite3.Connection, hold: Hold, balance: Balance) -> list[Live]:
     return table.live(db, Meter(balance.scope, name, balance.limit.unit, balance.limit.window), hold.at)
 
 
-def _close(db: sqlite3.Connection, held: sqlite3.Row, spent: Amounts, at: float) -> None:
-    table.book(db, _counters(held), json.loads(held["amounts"]), spent)
-    db.execute(_SETTLED, (at, held["request_id"]))
+def _insert(db: sqlite3.Connection, hold: Hold, bounds: Sequence[Bound], counters: Sequence[Counter]) -> None:
+    kept: tuple[Any, ...] = (counters, dict(hold.amounts), drafted(hold))
+    texts = dump_bounds(bounds), *map(json.dumps, kept)
+    db.execute(_INSERT, (hold.request_id, hold.tenant, hold.owner, hold.zone, *texts))
+    table.set_aside(db, counters, hold.amounts, hold.tenant)
 
 
-def _counters(held: sqlite3.Row) -> tuple[Counter, ...]:
-    return tuple(Counter(*counter) for counter in json.loads(held["counters"]))
+def _updated(text: str, news: Mapping[Any, Any]) -> str:
+    return json.dumps({**json.loads(text), **news})
 
 
-def _pending(row: sqlite3.Row) -> Pending:
-    amounts, draft, spent, columns = (json.loads(row[name]) for name in ("amounts", "draft", "spent", "columns"))
-    return Pending(row["request_id"], row["tenant"], row["owner"], amounts, _counters(row), draft, spent, columns)
+def _close(db: sqlite3.Connection, held: sqlite3.Row, spent: Amounts, row: Mapping[str, Any] | None, at: float) -> None:
+    counters = [Counter(*counter) for counter in json.loads(held["counters"])]
+    table.book(db, counters, json.loads(held["amounts"]), spent)
+    db.execute("DELETE FROM holds WHERE request_id = ?", (held["request_id"],))
+    if row is None:
+        db.execute("INSERT INTO settled VALUES (?, ?)", (held["request_id"], at))
+    else:
+        journal.insert(db, row)

@@ -7,6 +7,8 @@ counted in the windows that it was held in (all in UTC; its minutes did not slid
 import json
 import sqlite3
 
+from gateway.state.counters import Bound, Meter, dump_bounds
+from gateway.state.limits import parse_limit
 from gateway.state.sqlite.tables import TABLES
 
 _ADDED = (
@@ -14,7 +16,7 @@ _ADDED = (
     "ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE keys ADD COLUMN scopes TEXT NOT NULL DEFAULT '{}'",
     "ALTER TABLE journal ADD COLUMN tags TEXT",
-    *(statement for name in ("audit", "replays", "meta") for statement in TABLES[name]),
+    *(statement for name in ("audit", "settled", "replays", "meta") for statement in TABLES[name]),
 )
 _OPEN = (
     "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft, spent) "
@@ -43,10 +45,7 @@ def _counters(db: sqlite3.Connection) -> None:
 def _holds(db: sqlite3.Connection) -> None:
     """An open hold keeps what it holds; one that is on no counter holds nothing, and is dropped."""
     _replace(db, "holds", "holds_by_settled")
-    db.execute(
-        "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft, settled) "
-        "SELECT request_id, '', owner, 'UTC', '[]', '[]', '{}', '{}', settled FROM holds_1 WHERE settled IS NOT NULL"
-    )
+    db.execute("INSERT INTO settled SELECT request_id, settled FROM holds_1 WHERE settled IS NOT NULL")
     for hold in db.execute("SELECT * FROM holds_1 WHERE settled IS NULL ORDER BY rowid").fetchall():
         _open_hold(db, hold)
     db.execute("DROP TABLE holds_1")
@@ -67,8 +66,8 @@ def _open_hold(db: sqlite3.Connection, hold: sqlite3.Row) -> None:
     if counters:
         request_id, tenant = hold["request_id"], _tenant(db, *counters[0][:2])
         draft = {"request_id": request_id, "tenant": tenant, "at": max(float(counter[4]) for counter in counters)}
-        limits = [bound[:5] for bound in bounds]
-        values = *map(json.dumps, (limits, counters)), hold["amounts"], json.dumps(draft), hold["spent"]
+        limits = dump_bounds(Bound(parse_limit(limit), Meter(*meter)) for limit, *meter, _, _ in bounds)
+        values = limits, json.dumps(counters), hold["amounts"], json.dumps(draft), hold["spent"]
         db.execute(_OPEN, (request_id, tenant, hold["owner"], *values))
 
 

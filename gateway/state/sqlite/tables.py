@@ -32,15 +32,15 @@ TABLES = {
         'CREATE INDEX counters_by_end ON counters ("window", "end")',
         'CREATE INDEX counters_of_tenant ON counters (tenant, "end")',
     ),
-    # The JSON of a settled hold is emptied: only its id is still asked for.
+    # Open ones only: a hold whose request has a row in the journal, or here in `settled`, is over.
     "holds": (
         """CREATE TABLE holds (
             request_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, owner TEXT NOT NULL, zone TEXT NOT NULL,
             bounds TEXT NOT NULL, counters TEXT NOT NULL, amounts TEXT NOT NULL, draft TEXT NOT NULL,
-            spent TEXT NOT NULL DEFAULT '{}', columns TEXT NOT NULL DEFAULT '{}', settled REAL
+            spent TEXT NOT NULL DEFAULT '{}', columns TEXT NOT NULL DEFAULT '{}'
         ) STRICT""",
-        "CREATE INDEX holds_by_settled ON holds (settled)",  # the open ones are those with NULL
     ),
+    "settled": ("CREATE TABLE settled (request_id TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID",),
     "answers": (
         """CREATE TABLE answers (
             key TEXT PRIMARY KEY, partition TEXT NOT NULL, body BLOB NOT NULL, created REAL NOT NULL,
