@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.fakes.backend import PROMPT_TOKENS, Seen
-from tests.harness.books import Account, Books
+from tests.harness.books import Account, Books, admitted
 from tests.harness.client import Reply
 
 SHOWN = 5  # of one kind of fault
@@ -99,21 +99,19 @@ def uncounted(books: Books) -> Iterator[str]:
 def _sums(books: Books, scope: str) -> Mapping[str, Counter[str]]:
     sums: dict[str, Counter[str]] = defaultdict(Counter)
     for row in books.rows:
-        if row["request_id"] in books.held:
-            spent = {"requests": int(not _released(row)), "tokens": _tokens(row), "usd": row["cost_nano"] or 0}
-            sums[row[scope]].update(spent)
+        sums[row[scope]].update(requests=int(_counts(row)), tokens=_tokens(row), usd=row["cost_nano"] or 0)
     return sums
 
 
-def _released(row: Mapping[str, Any]) -> bool:
-    """Held by a process that died before it sent anything: given back whole."""
-    return row["error"] == "process_died" and not _tokens(row)
+def _counts(row: Mapping[str, Any]) -> bool:
+    """As a request: it was admitted. What died before it sent anything is given back whole, and has no tokens."""
+    return _tokens(row) > 0 if row["error"] == "process_died" else admitted(row)
 
 
 def rowless(books: Books, evidence: Evidence, sent: Mapping[str, list[Seen]]) -> Iterator[str]:
     rows = Counter(row["request_id"] for row in books.rows)
     answered = {reply.request_id for reply in evidence.replies if reply.status and reply.code not in NO_CALL}
-    for request_id in sorted((answered | set(sent) | books.held) - {""}):
+    for request_id in sorted((answered | set(sent)) - {""}):
         if rows[request_id] != 1 and request_id not in books.open:
             yield f"{request_id} has {rows[request_id]} rows"
     yield from (f"{request_id} has {count} rows" for request_id, count in rows.items() if count > 1)

@@ -33,11 +33,10 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Journal rows, open holds, every request that was ever held, counters, and the limits of tenants and keys."""
+    """Journal rows, the requests whose hold is open, counters, and the limits of tenants and keys."""
 
     rows: Sequence[Mapping[str, Any]] = ()
     open: frozenset[str] = frozenset()
-    held: frozenset[str] = frozenset()
     accounts: Sequence[Account] = ()
     limits: Mapping[Scope, tuple[Limit, ...]] = field(default_factory=dict)
 
@@ -52,11 +51,9 @@ def read(path: Path) -> Books:
         db.row_factory = sqlite3.Row
         db.execute("BEGIN")  # one moment for all the tables
         tables = {row["name"] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        holds = db.execute("SELECT request_id, settled FROM holds").fetchall()
         return Books(
             [dict(row) for row in db.execute("SELECT * FROM journal")],
-            frozenset(hold["request_id"] for hold in holds if hold["settled"] is None),
-            frozenset(hold["request_id"] for hold in holds),
+            frozenset(hold["request_id"] for hold in db.execute("SELECT request_id FROM holds")),
             _accounts(db),
             dict(_limits(db)) if "tenants" in tables else {},
         )
@@ -79,11 +76,12 @@ def merged(parts: Iterable[Books], accounts: Sequence[Account], limits: Mapping[
     return Books(
         [row for part in parts for row in part.rows],
         frozenset().union(*(part.open for part in parts)),
-        frozenset().union(*(part.held for part in parts)),
         accounts,
         limits,
     )
 
 
-def detail(row: Mapping[str, Any]) -> Any:
-    return json.loads(row["detail"] or "{}")
+def admitted(row: Mapping[str, Any]) -> bool:
+    """Whether something was held for this request: its row tells the stages that it passed."""
+    stages = json.loads(row["detail"] or "{}").get("stages", ())
+    return any(stage["stage"] == "hold" and "error" not in stage for stage in stages)

@@ -88,10 +88,21 @@ class Gateway:
         send(self._process.pid, number)
         self._process.wait(STOP_S)
 
+    def kill_worker(self) -> None:
+        """SIGKILL to the oldest of several workers."""
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        os.kill(min(map(int, children)), signal.SIGKILL)
+
     def close(self) -> None:
         if self._process and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_S)
+
+    @property
+    def database(self) -> Path:
+        """The state file, when the state is one."""
+        return self.folder / "state.db"
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

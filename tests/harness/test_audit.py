@@ -21,9 +21,10 @@ ROW: dict[str, Any] = {
     "input_tokens": PROMPT_TOKENS,
     "output_tokens": 2,
     "cost_nano": 17,
+    "detail": '{"stages": [{"stage": "hold"}]}',
 }
 DAY = Account("tenant", "acme", "tokens", "day", 0, 86_400, 15, 0)
-BOOKS = Books([ROW], frozenset(), frozenset({"r1"}), [DAY], {("tenant", "acme"): (Limit("tokens", "day", 20),)})
+BOOKS = Books([ROW], frozenset(), [DAY], {("tenant", "acme"): (Limit("tokens", "day", 20),)})
 
 
 def seen(tokens: int = 2, request_id: str = "r1", lied: bool = False) -> Seen:
