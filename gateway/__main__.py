@@ -10,7 +10,22 @@ import sys
 
 import typer
 
-from gateway.cli import cache, check, index, keys, prompts, schemas, serve, tenants, tokens, trace, up, usage, worker
+from gateway.cli import (
+    audit,
+    cache,
+    check,
+    index,
+    keys,
+    prompts,
+    schemas,
+    serve,
+    tenants,
+    tokens,
+    trace,
+    up,
+    usage,
+    worker,
+)
 from gateway.cli.common import Failure
 from gateway.settings import SettingsError
 from gateway.state import StateUnavailable
@@ -22,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up.up, serve.serve, check.check, usage.usage, trace.trace, tokens.tokens):
+for command in (up.up, serve.serve, check.check, usage.usage, audit.audit, trace.trace, tokens.tokens):
     app.command()(command)
 app.command(hidden=True)(worker.worker)
 for group in (tenants, keys, prompts, index, cache, schemas):

@@ -1,16 +1,15 @@
 """Who is asking: a key in the headers against its digest in the store.
 
-A key reads `tg_<id>_<secret>`: it is found by its public id, and the SHA-256 of its secret is compared in constant
-time. A fast digest is right for secrets of 256 random bits (nothing to guess), and a slow one would be a way to flood
-the gateway. An unknown id does the same work, and every failure gives one and the same message.
+A key (`gateway.keyring`) is found by its public id, and the SHA-256 of its secret is compared in constant time. A slow
+digest would guard nothing, for 256 random bits cannot be guessed, and would be a way to flood the gateway.
 
-Knows no route. Invariant: a secret is never kept, logged or put into an error.
+Knows no route. Invariants: a secret is never kept, logged or put into an error; every failure gives one and the same
+message; every refused key of the right form has cost one read of the store and the same comparisons, so that neither
+words nor work tell which ids there are. What is not of that form reaches no store.
 """
 
-import hashlib
 import hmac
-import secrets
-import time
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -18,34 +17,30 @@ from fastapi import Depends, Request
 
 from gateway.errors import Unauthenticated
 from gateway.exchange import Caller
+from gateway.keyring import ID_BYTES, PREFIX, SECRET_BYTES, alive, digest
 from gateway.state import Key, Keys, Tenant
 from gateway.state.recent import RecentKeys
 
-PREFIX = "tg"
-NOBODY = hashlib.sha256(b"").digest()  # no minted secret is empty, so this matches none
+FORM = re.compile(rf"{PREFIX}_([0-9a-f]{{{2 * ID_BYTES}}})_([0-9a-f]{{{2 * SECRET_BYTES}}})")
+NOBODY = digest("")  # no secret of that form is empty, so this matches none
 REFUSED = "No valid key was sent. Send `Authorization: Bearer tg_...` with a key that is neither revoked nor expired."
 
 
-def mint() -> tuple[str, str, str]:
-    """A new key as (id, secret, full key); the secret has 256 bits. Only the id and `digest(secret)` are to be kept."""
-    key_id, secret = secrets.token_hex(8), secrets.token_hex(32)
-    return key_id, secret, f"{PREFIX}_{key_id}_{secret}"
+async def authenticate(headers: Mapping[str, str], keys: Keys, now: float, recent: RecentKeys | None = None) -> Caller:
+    """The caller whose key the headers carry. Raises Unauthenticated, or StateUnavailable from the store.
 
-
-def digest(secret: str) -> bytes:
-    """The SHA-256 of a secret."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
-
-
-async def authenticate(headers: Mapping[str, str], keys: Keys | RecentKeys, now: float) -> Caller:
-    """The caller whose key the headers carry. Raises Unauthenticated, or StateUnavailable from the store."""
-    prefix, _, rest = _token(headers).partition("_")
-    key_id, _, secret = rest.partition("_")
-    found = await keys.find(key_id) if prefix == PREFIX else None
-    good = hmac.compare_digest(found[0].digest if found else NOBODY, digest(secret))
-    if not found or not good or not _alive(found[0], now):
+    A good key that `recent` remembers needs no read of the store; a bad one never saves it.
+    """
+    form = FORM.fullmatch(_token(headers))
+    if not form:
         raise Unauthenticated(REFUSED)
-    return _caller(*found)
+    key_id, given = form[1], digest(form[2])
+    kept = recent.kept(key_id) if recent else None
+    if who := _admitted(kept, given, now):
+        return who
+    if who := _admitted(await (recent if recent and not kept else keys).find(key_id), given, now):
+        return who
+    raise Unauthenticated(REFUSED)
 
 
 def is_admin(headers: Mapping[str, str], admin_key: str | None) -> bool:
@@ -57,7 +52,8 @@ def is_admin(headers: Mapping[str, str], admin_key: str | None) -> bool:
 async def caller(request: Request) -> Caller:
     """The dependency of every route for tenants."""
     runtime = request.app.state.runtime
-    who = await authenticate(request.headers, runtime.recent_keys, time.time())
+    now = runtime.state.clock.now()
+    who = await authenticate(request.headers, runtime.state.keys, now, runtime.recent_keys)
     request.state.key, request.state.tenant = who.key, who.tenant
     return who
 
@@ -77,9 +73,10 @@ def _token(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
 
 
-def _alive(key: Key, now: float) -> bool:
-    return (key.revoked is None or key.revoked > now) and (key.expires is None or key.expires > now)
-
-
-def _caller(key: Key, tenant: Tenant) -> Caller:
-    return Caller(key.id, tenant.name, tenant.limits, key.limits)
+def _admitted(found: tuple[Key, Tenant] | None, given: bytes, now: float) -> Caller | None:
+    """Whom a secret of this digest stands for now; where no key was found the same comparison fails."""
+    same = hmac.compare_digest(found[0].digest if found else NOBODY, given)
+    if not (found and same and alive(found[0], now)):
+        return None
+    key, tenant = found
+    return Caller(key.id, tenant.name, tenant.limits, key.limits, tenant.zone, key.scopes)

@@ -8,6 +8,7 @@ from gateway.api.idempotency import once
 from gateway.api.reply import Reply
 from gateway.api.wire import read_chat
 from gateway.exchange import Call
+from gateway.scopes import stamped
 from gateway.tracing import Trace
 
 router = APIRouter()
@@ -29,7 +30,7 @@ async def chat(request: Request) -> Response:
         messages=asked.messages,
         prompt=asked.prompt,
         fields=asked.fields,
-        options=asked.options,
+        options=stamped(asked.options, who.scopes.tags),
         stream=asked.stream,
         trace=trace,
         at=runtime.state.clock.now(),

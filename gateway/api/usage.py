@@ -1,84 +1,79 @@
-"""GET /v1/usage: what the caller's tenant has spent, by group, and where its limits stand.
+"""GET /v1/usage: what the caller's tenant has spent, by group, and where its limits stand; JSON or CSV.
 
-Knows the journal and the budgets by their protocols only. Days are UTC; `until` includes its day. Dollars leave as
-numbers, they are booked as whole nano-dollars.
+Knows the journal and the budgets by their protocols only. `until` includes its day; days are the tenant's own.
 """
 
-import time
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Request
+from pydantic import AfterValidator, BeforeValidator, Field
+from starlette.responses import Response
 
 from gateway.api.auth import Authenticated
+from gateway.api.body import Strict, checked
 from gateway.errors import InvalidValue
-from gateway.prices import usd
-from gateway.state import Balance, Journal
-from gateway.state.limits import format_limit
+from gateway.state import known_zone
+from gateway.usage import Period, day_of, groups, period, spent, standing, to_csv
 
 router = APIRouter()
 
-DAYS = 30  # what a request without dates shows
-FIRST_YEAR = 1970  # the journal counts seconds from there
+CSV = "text/csv"
+Day = Annotated[date, BeforeValidator(day_of)]
+
+
+def _known(zone: str) -> str:
+    return known_zone(zone).key
+
+
+Zone = Annotated[str, AfterValidator(_known)]
+
+
+class UsageQuery(Strict):
+    """`by`: groups with commas between them; `format` wins over the Accept header."""
+
+    by: Annotated[str, Field(max_length=1024)] = "day"
+    since: Day | None = None
+    until: Day | None = None
+    zone: Zone | None = None
+    format: Literal["json", "csv"] | None = None
 
 
 @router.get("/v1/usage")
-async def usage(request: Request, caller: Authenticated) -> dict[str, Any]:
-    """The tenant's sums, and the balances of its limits and of the key's."""
+async def usage(request: Request, caller: Authenticated) -> Response:
+    """The tenant's sums, and (in JSON) the balances of its limits and of the key's."""
+    asked = checked(UsageQuery, dict(request.query_params))
     state = request.app.state.runtime.state
-    sums = await spent(request, state.journal, caller.tenant)
     balances = await state.budgets.balances(
-        caller.tenant, caller.key, caller.tenant_limits, caller.key_limits, time.time()
+        caller.tenant, caller.key, caller.tenant_limits, caller.key_limits, state.clock.now(), caller.zone
     )
-    return sums | {"tenant": caller.tenant, "balances": [_balance(balance) for balance in balances]}
+    limits = {"balances": [standing(balance, caller.zone) for balance in balances]}
+    return await report(request, asked, caller.tenant, caller.zone, limits)
 
 
-async def spent(request: Request, journal: Journal, tenant: str | None) -> dict[str, Any]:
-    """Sums by the query's `since`, `until` (ISO dates) and `by` (groups, comma-separated). Raises InvalidValue."""
-    query = request.query_params
-    last = _day("until", query.get("until")) or datetime.now(UTC).date()
-    first = _day("since", query.get("since")) or last - timedelta(days=DAYS - 1)
-    by = [group.strip() for group in query.get("by", "day").split(",")]
+async def report(
+    request: Request, asked: UsageQuery, tenant: str | None, zone: str, more: dict[str, Any] | None = None
+) -> Response:
+    """Sums as JSON, with `more`, or as CSV; days in `zone` unless the query names one. Raises InvalidValue."""
+    state = request.app.state.runtime.state
+    by, over = groups(asked.by), _period(asked, zone, state.clock.now())
     try:
-        rows = await journal.usage(by, _begin(first), _begin(last) + 86400, tenant)
+        rows = await spent(state.journal, by, over, tenant)
     except ValueError as error:
         raise InvalidValue(f"by: {error}.", param="by") from None
-    return {"object": "usage", "since": str(first), "until": str(last), "by": by, "data": [_row(row) for row in rows]}
+    if _wants_csv(request, asked):
+        return Response(to_csv(by, rows), media_type=CSV)
+    about = {"object": "usage", "tenant": tenant, "since": str(over.first), "until": str(over.last), "zone": over.zone}
+    return Response(orjson.dumps(about | {"by": by, "data": rows} | (more or {})), media_type="application/json")
 
 
-def _day(name: str, text: str | None) -> date | None:
-    if not text:
-        return None
+def _period(asked: UsageQuery, zone: str, now: float) -> Period:
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = date.min
-    if day.year < FIRST_YEAR:
-        raise InvalidValue(f"{name} must be an ISO date from {FIRST_YEAR} on, such as 2026-11-01.", param=name)
-    return day
+        return period(asked.since, asked.until, asked.zone or zone, now)
+    except ValueError as error:
+        raise InvalidValue(f"since: {error}.", param="since") from None
 
 
-def _begin(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "cost_nano"} | {"cost_usd": usd(row["cost_nano"])}
-
-
-def _balance(balance: Balance) -> dict[str, Any]:
-    """Amounts in the limit's own unit, dollars for `usd`."""
-    money = balance.limit.unit == "usd"
-    used, held, remaining = (_amount(n, money) for n in (balance.used, balance.held, balance.remaining))
-    return {
-        "scope": balance.scope,
-        "limit": format_limit(balance.limit),
-        "used": used,
-        "held": held,
-        "remaining": remaining,
-        "resets": datetime.fromtimestamp(balance.resets, UTC).isoformat() if balance.resets else None,
-    }
-
-
-def _amount(value: int, money: bool) -> float | int | None:
-    return usd(value) if money else value
+def _wants_csv(request: Request, asked: UsageQuery) -> bool:
+    return asked.format == "csv" if asked.format else CSV in request.headers.get("accept", "").lower()

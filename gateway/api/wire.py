@@ -16,11 +16,12 @@ from gateway.api.body import Strict, checked, parse
 from gateway.api.messages import AnyMessage, Name, plain
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, OnLength, Options, PromptRef, Retrieval
+from gateway.scopes import checked_tags
 from gateway.settings import Server
 from serving.fields import FieldError, allowed
 
 Label = Annotated[str, StringConstraints(max_length=64)]
-MOST_TAGS = 16
+Tags = Annotated[dict[str, str], AfterValidator(checked_tags)]
 
 
 def _never_only(value: str) -> str:
@@ -56,7 +57,7 @@ class GatewayBody(Strict):
     truncate: Annotated[Literal["never", "middle", "oldest"], AfterValidator(_never_only)] | None = None
     on_length: OnLength | None = None
     task: Label | None = None
-    tags: dict[Label, Label] | None = Field(default=None, max_length=MOST_TAGS)
+    tags: Tags | None = None
     explain: bool | None = None
 
     def options(self) -> Options:

@@ -6,6 +6,8 @@ that a command reaches the data of a gateway that runs.
 
 import asyncio
 import json
+import os
+import pwd
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from gateway.settings import Settings, load
-from gateway.state import Limit, State
+from gateway.state import Limit, State, Tenant
 from gateway.state.limits import parse_limit
 from gateway.state.open import open_state
 
@@ -55,6 +57,22 @@ def with_state(settings: Settings, work: Callable[[State], Awaitable[T]]) -> T:
     return asyncio.run(opened())
 
 
+def by() -> str:
+    """Who changes something, for the audit: `cli:` and the system's name of the user whose process this is."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user often has a number only
+        return f"cli:{os.getuid()}"
+
+
+async def tenant_of(state: State, name: str) -> Tenant:
+    """The tenant of that name. Raises Failure."""
+    tenant = await state.keys.tenant(name)
+    if tenant is None:
+        raise Failure(f"there is no tenant {name!r}; `tollgate tenants list` prints those there are")
+    return tenant
+
+
 def limits_of(texts: Sequence[str] | None) -> tuple[Limit, ...]:
     """The `--limit` options as limits; a wrong one is wrong usage (exit code 2)."""
     try:
@@ -86,4 +104,6 @@ def when(seconds: float | None) -> str | None:
 def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
     return "-" if value is None else str(value)

@@ -10,15 +10,14 @@ Invariant: a file is replaced whole, or left as it was.
 import json
 import os
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.api.auth import authenticate
-from gateway.cli.common import SETTINGS, Failure
-from gateway.cli.keys import add_key
+from gateway.cli.common import SETTINGS, Failure, by
 from gateway.errors import Unauthenticated
+from gateway.keyring import issue
 from gateway.settings import Settings, load
 from gateway.state import State, Tenant
 from gateway.state.limits import parse_limit
@@ -88,10 +87,11 @@ class Home:
     async def credentials(self, state: State) -> Credentials:
         """The demo tenant's key and the admin key: those of the last time where they still open the gateway."""
         kept = json.loads(self.keys_file.read_text()) if self.keys_file.exists() else {}
-        await state.keys.add_tenant(Tenant(TENANT, LIMITS, time.time()))  # a no-op when it is there
+        now = state.clock.now()
+        await state.keys.add_tenant(Tenant(TENANT, LIMITS, now), by())  # a no-op when it is there
         key = kept.get("key", "")
         if not await _opens(state, key):
-            key = (await add_key(state, TENANT, ()))["key"]
+            key = (await issue(state.keys, by(), TENANT, now)).full
         admin_key = os.environ.get(ADMIN_KEY) or kept.get("admin_key") or f"admin_{secrets.token_hex(32)}"
         _replace(self.keys_file, json.dumps({"key": key, "admin_key": admin_key}), 0o600)
         return Credentials(key, admin_key)
@@ -114,7 +114,7 @@ def _model(upstream: Upstream) -> dict[str, Mapping[str, object]]:
 
 async def _opens(state: State, key: str) -> bool:
     try:
-        await authenticate({"authorization": f"Bearer {key}"}, state.keys, time.time())
+        await authenticate({"authorization": f"Bearer {key}"}, state.keys, state.clock.now())
     except Unauthenticated:
         return False
     return True

@@ -1,20 +1,19 @@
 """`tollgate usage`: what was spent, from the journal."""
 
-import time
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.common import SETTINGS, Config, Json, StateDir, settings_of, show, with_state
-from gateway.prices import usd
-
-DAY_S = 86400
+from gateway.cli.common import SETTINGS, Config, Json, StateDir, settings_of, show, tenant_of, with_state
+from gateway.state import State
+from gateway.usage import day_of, groups, period, spent, to_csv
 
 Tenant = Annotated[str | None, typer.Option(help="One tenant; default: all.")]
-Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day (UTC); default: 30 days ago.")]
-Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day (UTC), included; default: today.")]
-By = Annotated[str, typer.Option(help="day, tenant, key, model, prompt, prompt_version; several with commas.")]
+Since = Annotated[str | None, typer.Option(metavar="DAY", help="First day; default: 30 days until the last.")]
+Until = Annotated[str | None, typer.Option(metavar="DAY", help="Last day, included; default: today.")]
+By = Annotated[str, typer.Option(help="day, tenant, key, model, prompt, prompt_version, tag, tag:NAME; with commas.")]
+Zone = Annotated[str | None, typer.Option(help="Whose days; default: the tenant's, UTC over all tenants.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
 
 
 def usage(
@@ -22,25 +21,26 @@ def usage(
     since: Since = None,
     until: Until = None,
     by: By = "day",
+    zone: Zone = None,
     config: Config = SETTINGS,
     state: StateDir = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """What was spent: requests, tokens and dollars, summed by day, model, prompt and more."""
-    now = time.time()
-    start = _seconds(since) if since else now - 30 * DAY_S
-    end = _seconds(until) + DAY_S if until else now + 1
-    groups = [group.strip() for group in by.split(",") if group.strip()]
-    try:
-        rows = with_state(settings_of(config, state), lambda opened: opened.journal.usage(groups, start, end, tenant))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--by") from error
-    show([_row(row) for row in rows], as_json)
+    by_groups = groups(by)
 
+    async def rows(opened: State) -> list[dict[str, Any]]:
+        own = (await tenant_of(opened, tenant)).zone if tenant is not None else "UTC"
+        try:
+            first, last = (day_of(text) if text is not None else None for text in (since, until))
+            over = period(first, last, zone or own, opened.clock.now())
+            return await spent(opened.journal, by_groups, over, tenant)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
 
-def _seconds(day: datetime) -> float:
-    return day.replace(tzinfo=UTC).timestamp()
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "cost_nano"} | {"cost_usd": usd(row["cost_nano"])}
+    found = with_state(settings_of(config, state), rows)
+    if as_csv:
+        typer.echo(to_csv(by_groups, found), nl=False)
+    else:
+        show(found, as_json)

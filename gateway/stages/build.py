@@ -1,16 +1,17 @@
 """Build: what the tenant asked becomes the prompt that will be sent. Knows no token, budget or backend.
 
 The template's parameters lie below the request's own; the policies (length, cache, retrieval) come from the request,
-else the template, else the settings. Invariant: messages come from the template's blocks and the app's own messages
-only, so user text never becomes template text.
+else the template, else the settings. Invariants: messages come from the template's blocks and the app's own messages
+only, so user text never becomes template text; what the key's scopes do not cover is refused before it is looked up.
 """
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from gateway.errors import InvalidValue, NotFound, Unavailable
+from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
 from gateway.exchange import CacheTier, Call, Message, OnLength, Prompt, Retrieval
 from gateway.schemas import Schemas
+from gateway.scopes import demand, named
 from gateway.settings import Settings
 from gateway.tracing import traced
 from prompts.library import Library, PromptNotFound
@@ -48,7 +49,7 @@ class Build:
 
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
-        """Raises NotFound (model, prompt, version, collection) and InvalidValue (a variable, by name)."""
+        """Raises NotAllowed and NotFound (model, prompt, version, collection), InvalidValue (a variable, by name)."""
         template = self._template(call)
         fields = _fields(template, call)
         schema = _schema(fields)
@@ -67,8 +68,12 @@ class Build:
         )
 
     def _template(self, call: Call) -> Template | None:
+        allowed = call.caller.scopes.prompts
         if call.prompt is None:
+            if allowed is not None:
+                raise NotAllowed(f"This key must name a prompt; it may use {named(allowed)}.", param="prompt")
             return None
+        demand(allowed, call.prompt.id, "prompt", "prompt")
         try:
             return self._library.get(call.prompt.id, call.prompt.version)
         except PromptNotFound as error:
@@ -77,6 +82,8 @@ class Build:
     def _model(self, call: Call, template: Template | None) -> str:
         asked = call.model if call.model not in (None, "auto") else None
         alias = asked or (template.front.model if template else None) or self._settings.default_model()
+        if alias is not None:
+            demand(call.caller.scopes.models, alias, "model", "model")
         if alias in self._settings.models and alias not in self._models:
             raise Unavailable(f"No backend of {alias!r} has answered yet; GET /health/ready says why.")
         if alias is None or alias not in self._models:
@@ -89,7 +96,10 @@ class Build:
     def _retrieval(self, call: Call, template: Template | None) -> Retrieval | None:
         front = template.front.retrieve if template else None
         wanted = call.options.retrieve or (Retrieval(front.collection, front.top_k) if front else None)
-        if wanted and wanted.collection not in self._collections:
+        if wanted is None:
+            return None
+        demand(call.caller.scopes.collections, wanted.collection, "collection", "gateway.retrieve.collection")
+        if wanted.collection not in self._collections:
             raise NotFound(
                 f"There is no collection {wanted.collection!r} here.",
                 param="gateway.retrieve.collection", code="collection_not_found",
