@@ -23,15 +23,18 @@ def span(window: Window, at: float, zone: str = "UTC") -> tuple[int, int]:
         case "minute":
             return int(at // 1), int(at // 1) + 1 + MINUTE
         case "day":
-            today = _local(at, zone)
+            today = _date(at, zone)
             return _midnight(today, zone), _midnight(today + timedelta(days=1), zone)
         case "month":
-            first = _local(at, zone).replace(day=1)
+            first = _date(at, zone).replace(day=1)
             return _midnight(first, zone), _midnight((first + timedelta(days=31)).replace(day=1), zone)
 
 
-def _local(at: float, zone: str) -> date:
-    return datetime.fromtimestamp(at, known_zone(zone)).date()
+def _date(at: float, zone: str) -> date:
+    """The local date; where clocks go back over midnight, the new day that has begun goes on."""
+    today = datetime.fromtimestamp(at, known_zone(zone)).date()
+    tomorrow = today + timedelta(days=1)
+    return today if at < _midnight(tomorrow, zone) else tomorrow
 
 
 def _midnight(day: date, zone: str) -> int:
