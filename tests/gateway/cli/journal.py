@@ -19,8 +19,8 @@ STAGES = [
 def record(request_id: str = "req_1", **changes: Any) -> Record:
     values: dict[str, Any] = {
         "request_id": request_id, "at": 1_790_000_000.0, "tenant": "acme", "key": "k1", "model": "small",
-        "backend": "local", "prompt": "answer", "prompt_version": "v1", "prompt_digest": "d", "status": 502,
-        "error": "output_invalid", "stop": "failed", "cache": "miss", "spent": Usage(200, 50, 20),
+        "backend": "local", "prompt": "answer", "prompt_version": "v1", "prompt_digest": "d", "tags": None,
+        "status": 502, "error": "output_invalid", "stop": "failed", "cache": "miss", "spent": Usage(200, 50, 20),
         "source": "exact", "cost_nano": 600_000, "duration_ms": 91.0, "ttft_ms": 40.0, "timings_ms": {},
         "stages": STAGES, "gateway": {"citations": [{"number": 1, "document": "[bold]kv-cache.md", "score": 0.9}]},
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.gateway.cli.conftest import Tollgate
 
 
@@ -26,7 +28,33 @@ def test_show_says_where_the_limits_stand(tollgate: Tollgate, config: Path) -> N
     tollgate("tenants", "create", "acme", "--limit", "tokens/day=5", "--config", config)
     (row,) = tollgate("tenants", "show", "acme", "--config", config, "--json").json
     assert (row["used"], row["held"], row["remaining"]) == (0, 0, 5)
-    assert row["resets"].endswith("T00:00:00Z")
+    assert row["resets"].endswith("T00:00:00+00:00")
+
+
+def test_a_tenants_days_are_those_of_its_zone(tollgate: Tollgate, config: Path) -> None:
+    made = ("tenants", "create", "acme", "--zone", "Asia/Kolkata", "--limit", "usd/month=2", "--config", config)
+    assert tollgate(*made, "--json").json[0]["zone"] == "Asia/Kolkata"
+    (row,) = tollgate("tenants", "show", "acme", "--config", config, "--json").json
+    assert row["resets"].endswith("-01T00:00:00+05:30")
+    assert row["remaining"] == 2.0
+    ran = tollgate("tenants", "create", "other", "--zone", "Mars", "--config", config)
+    assert (ran.code, "Europe/Berlin" in ran.err) == (2, True)
+
+
+def test_limits_are_replaced(tollgate: Tollgate, config: Path) -> None:
+    tollgate("tenants", "create", "acme", "--limit", "tokens/day=5", "--limit", "usd/day=1", "--config", config)
+    changed = tollgate("tenants", "limits", "acme", "--limit", "tokens/day=9", "--config", config, "--json").json
+    assert changed[0]["limits"] == ["tokens/day=9"]
+    assert tollgate("tenants", "list", "--config", config, "--json").json[0]["limits"] == ["tokens/day=9"]
+    assert tollgate("tenants", "limits", "acme", "--none", "--config", config, "--json").json[0]["limits"] == []
+    assert tollgate("tenants", "limits", "nobody", "--none", "--config", config).code == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--none", "--limit", "tokens/day=1"), ("--limit", "tokens/week=1")])
+def test_limits_are_not_removed_by_accident(tollgate: Tollgate, config: Path, options: tuple[str, ...]) -> None:
+    tollgate("tenants", "create", "acme", "--limit", "tokens/day=5", "--config", config)
+    assert tollgate("tenants", "limits", "acme", *options, "--config", config).code == 2
+    assert tollgate("tenants", "list", "--config", config, "--json").json[0]["limits"] == ["tokens/day=5"]
 
 
 def test_an_unknown_tenant_is_a_failure(tollgate: Tollgate, config: Path) -> None:

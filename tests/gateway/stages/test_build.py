@@ -1,13 +1,15 @@
 """What a call becomes: which model, messages, fields, policies; and what is refused by name."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.errors import InvalidValue, NotFound, Unavailable
-from gateway.exchange import Call, Prompt, Retrieval
+from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
+from gateway.exchange import Call, Caller, Prompt, Retrieval
+from gateway.state import Scopes
 from tests.gateway.assembled import Assembled
-from tests.gateway.calls import call, template
+from tests.gateway.calls import call, caller, template
 from tests.gateway.conftest import Make
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -34,6 +36,54 @@ def test_what_is_not_there_is_named(core: Assembled, changes: dict[str, Any], co
     error = core.ask(**changes).error
     assert isinstance(error, NotFound)
     assert (error.code, error.param) == (code, param)
+
+
+def scoped(**scopes: tuple[str, ...]) -> Caller:
+    return replace(caller(), scopes=Scopes(**scopes))
+
+
+ANSWER = template("answer", question="?")  # retrieves from the collection `docs`
+MODELS, PROMPTS, COLLECTIONS = scoped(models=("ot*",)), scoped(prompts=("ans*",)), scoped(collections=("handbook",))
+
+
+@pytest.mark.parametrize(
+    ("who", "changes", "param", "may"),
+    [
+        (MODELS, {"model": "small"}, "model", "may use ot*"),
+        (MODELS, {"model": "nobody"}, "model", "may use ot*"),  # and is not told that there is none
+        (MODELS, {"model": "auto"}, "model", "may use ot*"),
+        (MODELS, ANSWER, "model", "may use ot*"),
+        (PROMPTS, template("classify-ticket", ticket="?"), "prompt", "may use ans*"),
+        (PROMPTS, template("nothing"), "prompt", "may use ans*"),
+        (PROMPTS, {}, "prompt", "must name a prompt; it may use ans*"),
+        (COLLECTIONS, ANSWER, "gateway.retrieve.collection", "may use handbook"),
+        (COLLECTIONS, {"retrieve": Retrieval("docs")}, "gateway.retrieve.collection", "may use handbook"),
+        (COLLECTIONS, {"retrieve": Retrieval("nowhere")}, "gateway.retrieve.collection", "may use handbook"),
+        (scoped(models=()), {"model": "small"}, "model", "may use none"),
+    ],
+)
+def test_what_the_key_may_not_use_is_refused_before_it_is_looked_up(
+    core: Assembled, who: Caller, changes: dict[str, Any], param: str, may: str
+) -> None:
+    outcome = core.ask(who=who, **changes)
+    assert isinstance(outcome.error, NotAllowed)
+    assert outcome.error.param == param
+    assert may in outcome.error.message
+    assert core.row(outcome.call)["error"] == "not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("who", "changes"),
+    [
+        (MODELS, {"model": "other"}),
+        (PROMPTS, ANSWER),
+        (PROMPTS, ANSWER | {"messages": ({"role": "user", "content": "And then?"},)}),
+        (COLLECTIONS, {}),
+        (scoped(collections=("docs",)), ANSWER),
+    ],
+)
+def test_what_the_key_may_use_is_built(core: Assembled, who: Caller, changes: dict[str, Any]) -> None:
+    assert built(core, call(who=who, **changes)).messages
 
 
 def test_a_bad_variable_is_named(core: Assembled) -> None:
