@@ -1,45 +1,187 @@
-"""One Redis server: how it is reached, what is asked of it before budgets are trusted to it, how its failures are told.
+"""How Redis is called: how many calls at once, how long one may take, when none is tried, how failures are told.
 
-Knows no key. Every call has a deadline; every failure of the server becomes StateUnavailable, here and nowhere else.
+Whatever the URL's form, `Server` has redis-py's commands; pipelines are never transactions, and scripts are run one by
+one: a cluster could not do otherwise. Knows no key, only how names become keys. Invariants: a call returns or raises
+StateUnavailable, in time (`deadline`); it is never left half done when its caller is cancelled, so no reply can reach
+another caller, and the next call comes after it; no refusal of the server is ever read as a result (`failures`).
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import sha1
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.asyncio import RedisCluster
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.commands import AsyncCoreCommands
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from gateway.state import StateUnavailable
+from gateway.state.redis.breaker import Breaker
+from gateway.state.redis.connect import connect
+from gateway.state.redis.deadline import finished as finished
+from gateway.state.redis.deadline import in_time
+from gateway.state.redis.failures import NOBODY
+from gateway.state.redis.failures import translated as translated
 
 T = TypeVar("T")
-
-# A redis.asyncio.Redis that answers in bytes. Its annotations leave every reply open (bytes, str, lists of either).
-Client = Any
-
-TIMEOUT = 1.0  # seconds for one call, and to wait for a connection: a request fails rather than hangs
-CONNECTIONS = 64  # Redis works through commands one by one; more connections only queue there instead of here
+Command = tuple[tuple[Any, ...], dict[str, Any]]  # its words, and how redis-py is to parse the reply
 
 PREFIX = "tollgate:"
+CONNECTIONS = 64  # Redis works through commands one by one; more connections only queue there instead of here
+FOLLOW_S = 0.5  # how soon a master that Sentinel has replaced is left, though it still answers
+
+Client = Any  # a Server
+# redis-py's annotations leave every reply open (bytes, str, lists of either, awaitable): taken as Any.
+_Commands: Any = AsyncCoreCommands
 
 
-def connect(url: str) -> Client:
-    """A client of `redis://` or `rediss://`; connects at the first call. Raises ValueError for a malformed URL."""
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=TIMEOUT,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
-        # Once more when a pooled connection turns out closed (the server was restarted): every call may be repeated.
-        retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
-    )
-    return Redis.from_pool(pool)
+class Server(_Commands):  # type: ignore[misc]
+    """One Redis in whatever form. Its commands are redis-py's; raises ValueError for a malformed URL."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Any = connect(url)
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)  # a cluster's by node: the others go on
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._follow_at = 0.0
+        self._following: asyncio.Task[None] | None = None
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """One command, as redis-py parses its reply. Raises StateUnavailable."""
+        return await self._ask(self._owner(command), lambda: self._redis.execute_command(*command, **options))
+
+    async def on_each(self, *command: Any) -> list[Any]:
+        """The replies of every server that takes writes: a cluster has several."""
+        if not isinstance(self._redis, RedisCluster):
+            return [await self.execute_command(*command)]
+        await self._ask("", self._redis.initialize)
+        return [await self.execute_command(*command, target_nodes=[node]) for node in self._redis.get_primaries()]
+
+    def pipeline(self, transaction: bool = False) -> "Pipeline":
+        if transaction:
+            raise ValueError("a cluster has no transactions: write a script")
+        return Pipeline(self)
+
+    def register_script(self, script: str) -> "Script":
+        return Script(self, script)
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to commands sent together, to whichever server each belongs. Raises StateUnavailable for all."""
+        owners = [self._owner(command) for command, _ in commands]
+        replies: dict[str, list[Any]] = {}
+        for owner in dict.fromkeys(owners):
+            mine = [command for command, its in zip(commands, owners, strict=True) if its == owner]
+            replies[owner] = (await self._ask(owner, partial(self._pipe, mine)))[::-1]
+        return [replies[owner].pop() for owner in owners]
+
+    async def run(self, script: str, digest: str, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        """What the script returns; a server that does not know it is told. Raises StateUnavailable."""
+
+        async def ask() -> Any:
+            try:
+                return await self._redis.execute_command("EVALSHA", digest, len(keys), *keys, *args)
+            except NoScriptError:  # the server is new, or was flushed
+                return await self._redis.execute_command("EVAL", script, len(keys), *keys, *args)
+
+        return await self._ask(self._owner(("EVALSHA", *keys)), ask)
+
+    async def aclose(self) -> None:
+        if self._following:
+            self._following.cancel()
+        await self._redis.aclose()
+        if isinstance(pool := self._pool, SentinelConnectionPool):
+            await pool.sentinel_manager.aclose()
+
+    @property
+    def _pool(self) -> Any:
+        """None for a cluster, which has one a node."""
+        return getattr(self._redis, "connection_pool", None)
+
+    def _owner(self, command: Sequence[Any]) -> str:
+        """The node of a cluster that serves this command's key, as far as it is known; empty for the other forms."""
+        if not isinstance(self._redis, RedisCluster) or len(command) < 2:
+            return ""
+        with suppress(RedisClusterException):  # nobody serves it
+            node = self._redis.get_node_from_key(command[1])
+            return node.name if node else ""
+        return ""
+
+    async def _pipe(self, commands: Iterable[Command]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for command, options in commands:
+            pipeline.execute_command(*command, **options)
+        replies: list[Any] = await pipeline.execute()
+        return replies
+
+    async def _ask(self, owner: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Every call passes here. Waiting for a free connection is no failure: it is bounded by the calls before."""
+        async with self._slots:
+            breaker = self._breakers[owner]
+            if not breaker.allows():
+                raise StateUnavailable("Redis cannot answer (it did not a moment ago, and is not asked for a second)")
+            self._follow()
+            return await finished(self._judged(breaker, call))
+
+    async def _judged(self, breaker: Breaker, call: Callable[[], Awaitable[T]]) -> T:
+        """Its result, or StateUnavailable; the breaker hears of both."""
+        with translated(partial(self._failed, breaker)):
+            result = await in_time(call)
+        breaker.succeeded()
+        return result
+
+    def _failed(self, breaker: Breaker, kind: str, answered: bool) -> None:
+        if answered and kind not in NOBODY:
+            breaker.succeeded()
+        else:
+            breaker.failed()
+        if kind == "READONLY" and self._pool:  # a replica now: the address may lead to the new master
+            self._background(self._pool.disconnect(inuse_connections=False))
+
+    def _follow(self) -> None:
+        """Ask Sentinel now and then: a master that was replaced may go on answering, cut off from its replicas."""
+        now = asyncio.get_running_loop().time()
+        if isinstance(self._pool, SentinelConnectionPool) and now >= self._follow_at:
+            self._follow_at = now + FOLLOW_S
+            self._background(self._pool.get_master_address())  # type: ignore[no-untyped-call]
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def quietly() -> None:
+            with suppress(RedisError, OSError):  # the calls themselves tell of trouble
+                await work
+
+        self._following = asyncio.ensure_future(quietly())
+
+
+class Pipeline(_Commands):  # type: ignore[misc]
+    """Commands that are sent together by `execute`; they need not concern the same keys, and are not atomic."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._commands: list[Command] = []
+
+    def execute_command(self, *command: Any, **options: Any) -> "Pipeline":
+        self._commands.append((command, options))
+        return self
+
+    async def execute(self) -> list[Any]:
+        """One reply a command, in their order."""
+        commands, self._commands = self._commands, []
+        return await self._server.send(commands)
+
+
+class Script:
+    """A script on one server: all its `keys` must share a hash tag."""
+
+    def __init__(self, server: Server, text: str) -> None:
+        self._server, self._text = server, text
+        self._digest = sha1(text.encode()).hexdigest()  # how Redis names scripts
+
+    async def __call__(self, keys: Sequence[Any] = (), args: Sequence[Any] = ()) -> Any:
+        return await self._server.run(self._text, self._digest, keys, args)
 
 
 def tagged(tenant: str, *rest: str) -> str:
@@ -48,54 +190,3 @@ def tagged(tenant: str, *rest: str) -> str:
     Every part is percent-encoded: no name can be made to read as another's key.
     """
     return ":".join([f"{PREFIX}{{{quote(tenant, safe='')}}}", *(quote(part, safe="") for part in rest)])
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turns every failure of the server into StateUnavailable. Its text names the kind: messages quote addresses."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StateUnavailable(f"Redis cannot answer ({type(error).__name__})") from error
-
-
-async def finished(call: Coroutine[Any, Any, T]) -> T:
-    """What `call` returns, never left half sent: if the caller is cancelled, the cancellation waits for its end.
-
-    So the next call for the same request, over whatever connection, comes after it. The wait is bounded by TIMEOUT.
-    """
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
-async def check_durable(client: Client) -> None:
-    """Raise StateUnavailable, naming the setting to change, when a restart or full memory would make it forget.
-
-    As shipped Redis writes snapshots only: a killed server loses everything since the last one.
-    """
-    if await _setting(client, "appendonly") == "no":
-        raise StateUnavailable(
-            "Redis has `appendonly no`: a restart would forget what was spent. Set `appendonly yes` in redis.conf, or "
-            "run `redis-cli CONFIG SET appendonly yes`"
-        )
-    policy = await _setting(client, "maxmemory-policy")
-    if policy != "noeviction":
-        raise StateUnavailable(
-            f"Redis has `maxmemory-policy {policy}`: full memory would evict budgets. Set `maxmemory-policy noeviction`"
-        )
-
-
-async def _setting(client: Client, name: str) -> str:
-    with translated():
-        try:
-            found = await client.config_get(name)
-        except ResponseError as error:
-            raise StateUnavailable(
-                "Redis does not tell whether it is durable (CONFIG is refused). If its provider promises that it keeps "
-                "every write and evicts nothing, add `?durable=no` to the URL to skip this check"
-            ) from error
-    return str(found[name])
