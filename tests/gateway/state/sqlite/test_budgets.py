@@ -1,59 +1,189 @@
+"""What SQLite's budgets do beside the protocol: forget, and be the record that shared counters are rebuilt from."""
+
 import asyncio
-import time
+import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-import pytest
-
-from gateway.state import Hold, Limit
-from gateway.state.counters import KEEP
+from gateway.state import COLUMNS, Clock, Hold, Limit
+from gateway.state.counters import KEEP, Counter
 from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.database import Database
+from gateway.state.sqlite.journal import SqliteJournal
+from gateway.state.sqlite.pending import Pending
 
+DAY = 86_400
+START = 20_000 * DAY  # midnight
 TOKENS = Limit("tokens", "day", 50)
-LONG_AGO = time.time() - 30 * 86_400
+REQUESTS = Limit("requests", "minute", 3)
+TENANTS_DAY = Counter("tenant", "acme", "tokens", "day", START, START + DAY)
+KEYS_DAY = TENANTS_DAY._replace(scope="key", name="k1")
 
 
-def play(scenario: Callable[[SqliteBudgets], Awaitable[None]]) -> None:
+class Time:
+    """The state's clock, moved by the test."""
+
+    now = START + DAY / 2
+
+
+class Store:
+    """Budgets and journal of one file in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self.time, self.database = Time(), database
+        clock = Clock(0.0, lambda: self.time.now, lambda: self.time.now)
+        self.budgets, self.journal = SqliteBudgets(database, clock), SqliteJournal(database)
+
+    def hold(self, request_id: str = "r") -> Hold:
+        amounts = {"tokens": 10, "requests": 1}
+        return Hold(request_id, "acme", "k1", "owner", amounts, (TOKENS, REQUESTS), (TOKENS,), self.time.now)  # type: ignore[arg-type]
+
+    async def counters(self) -> list[tuple[str, int, int]]:
+        def read(db: sqlite3.Connection) -> list[tuple[str, int, int]]:
+            return [tuple(row) for row in db.execute('SELECT scope || "window", used, held FROM counters ORDER BY 1')]
+
+        return await self.database.read(read)
+
+    async def recover(self) -> list[str]:
+        return await self.budgets.recover(lambda owner: True)
+
+
+def play(scenario: Callable[[Store], Awaitable[None]]) -> None:
     async def run() -> None:
         database = await Database.open(":memory:")
-        await scenario(SqliteBudgets(database))
+        await scenario(Store(database))
         await database.close()
 
     asyncio.run(run())
 
 
-def hold(at: float) -> Hold:
-    return Hold("r", "acme", "k1", "owner", {"tokens": 10}, (TOKENS,), (), at)
+def row(request_id: str) -> dict[str, object]:
+    return dict.fromkeys(COLUMNS) | {"request_id": request_id, "at": START, "tenant": "acme"}
 
 
-async def figures(store: SqliteBudgets, at: float) -> tuple[int, int]:
-    (balance,) = await store.balances("acme", "k1", [TOKENS], [], at)
-    return balance.used, balance.held
-
-
-def test_a_past_count_is_forgotten_once_nothing_is_held_on_it() -> None:
-    async def scenario(store: SqliteBudgets) -> None:
-        await store.hold(hold(LONG_AGO))
-        await store.recover(lambda owner: True)
-        assert await figures(store, LONG_AGO) == (0, 10)
-        await store.settle("r", {"tokens": 4})
-        assert await figures(store, LONG_AGO) == (4, 0)
-        await store.recover(lambda owner: True)
-        assert await figures(store, LONG_AGO) == (0, 0)
+def test_a_count_is_forgotten_long_after_its_window_once_nothing_is_held_on_it() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        store.time.now += KEEP + DAY
+        await store.recover()
+        assert await store.counters() == [("keyday", 0, 10), ("tenantday", 0, 10), ("tenantminute", 0, 1)]
+        await store.budgets.settle("r", {"tokens": 4, "requests": 1})
+        assert await store.counters() == [("keyday", 4, 0), ("tenantday", 4, 0), ("tenantminute", 1, 0)]
+        await store.recover()
+        assert await store.counters() == []
 
     play(scenario)
 
 
-@pytest.mark.parametrize(("keep", "held"), [(KEEP, 0), (-1, 10)])
-def test_a_settled_hold_is_known_until_it_is_forgotten(monkeypatch: pytest.MonkeyPatch, keep: int, held: int) -> None:
-    monkeypatch.setattr("gateway.state.sqlite.budgets.KEEP", keep)
-    now = time.time()
+def test_a_day_stays_for_a_week_and_a_second_for_a_minute() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        await store.budgets.settle("r", {"tokens": 4, "requests": 1})
+        store.time.now += 61 + 59
+        await store.recover()
+        assert len(await store.counters()) == 3
+        store.time.now += 3
+        await store.recover()
+        assert await store.counters() == [("keyday", 4, 0), ("tenantday", 4, 0)]
+        store.time.now = START + DAY + KEEP - 1
+        await store.recover()
+        assert len(await store.counters()) == 2
+        store.time.now += 2
+        await store.recover()
+        assert await store.counters() == []
 
-    async def scenario(store: SqliteBudgets) -> None:
-        await store.hold(hold(now))
-        await store.settle("r", {"tokens": 4})
-        await store.recover(lambda owner: True)
-        await store.hold(hold(now))
-        assert await figures(store, now) == (4, held)
+    play(scenario)
+
+
+def test_a_settled_request_is_known_while_its_row_is() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        await store.budgets.settle("r", {"tokens": 4}, row("r"))
+        store.time.now += KEEP + DAY
+        await store.recover()
+        await store.budgets.hold(store.hold())
+        assert await store.budgets.open_holds() == []
+
+    play(scenario)
+
+
+def test_one_settled_without_a_row_is_known_for_a_week() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        await store.budgets.settle("r", {"tokens": 4})
+        store.time.now += KEEP
+        await store.recover()
+        await store.budgets.hold(store.hold())
+        assert await store.budgets.open_holds() == []
+        store.time.now += 1
+        await store.recover()
+        await store.budgets.hold(store.hold())
+        assert await store.budgets.open_holds() == ["r"]
+
+    play(scenario)
+
+
+def test_a_hold_recorded_is_not_judged_and_counts_on_the_counters_given() -> None:
+    async def scenario(store: Store) -> None:
+        large = replace(store.hold(), amounts={"tokens": 1000}, draft={"model": "small"})
+        for _ in range(2):
+            await store.budgets.record(large, [TENANTS_DAY])
+        await store.budgets.checkpoint("r", {"tokens": 7}, {"input_tokens": 7})
+        assert await store.budgets.totals("acme") == [Total(TENANTS_DAY, 0, 1000)]
+        known = {"request_id": "r", "at": store.time.now, "tenant": "acme", "key": "k1", "model": "small"}
+        assert await store.budgets.pending("acme") == [
+            Pending("r", "acme", "owner", {"tokens": 1000}, (TENANTS_DAY,), known, {"tokens": 7}, {"input_tokens": 7})
+        ]
+        assert await store.budgets.pending() == await store.budgets.pending("acme")
+        assert await store.budgets.pending("other") == []
+        await store.budgets.settle("r", {"tokens": 300}, row("r"))
+        assert await store.budgets.totals("acme") == [Total(TENANTS_DAY, 300, 0)]
+        await store.budgets.record(large, [TENANTS_DAY])
+        assert await store.budgets.totals("acme") == [Total(TENANTS_DAY, 300, 0)]
+
+    play(scenario)
+
+
+def test_totals_are_those_of_a_tenant_and_its_keys_whose_windows_last() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold("old"))
+        store.time.now += DAY
+        await store.budgets.hold(store.hold("new"))
+        await store.budgets.hold(replace(store.hold("strange"), tenant="other", key="k2"))
+        tomorrow = {"start": START + DAY, "end": START + 2 * DAY}
+        second = int(store.time.now)
+        assert set(await store.budgets.totals("acme")) == {
+            Total(TENANTS_DAY._replace(**tomorrow), 0, 10),
+            Total(KEYS_DAY._replace(**tomorrow), 0, 10),
+            Total(Counter("tenant", "acme", "requests", "minute", second, second + 61), 0, 1),
+        }
+
+    play(scenario)
+
+
+def test_settled_tells_of_the_known_only() -> None:
+    async def scenario(store: Store) -> None:
+        for request_id in ("with a row", "without", "open"):
+            await store.budgets.hold(store.hold(request_id))
+        await store.budgets.settle("with a row", {}, row("with a row"))
+        await store.budgets.settle("without", {})
+        assert await store.budgets.settled(["with a row", "without", "open", "unknown"]) == {
+            "with a row": True,
+            "without": True,
+            "open": False,
+        }
+
+    play(scenario)
+
+
+def test_recovery_leaves_to_others_what_they_settled_meanwhile() -> None:
+    """Between its look at the open holds and its settlement, another worker's recovery comes first."""
+
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        both = await asyncio.gather(*(store.budgets.recover(lambda owner: False) for _ in range(2)))
+        assert sorted(both) == [[], ["r"]]
+        assert len(await store.journal.latest(9)) == 1
 
     play(scenario)

@@ -1,0 +1,120 @@
+"""A file as the last program with schema version 1 left it: read, settled, recovered and written by this one."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.state import Key, Limit, State, StateUnavailable, Tenant
+from gateway.state.counters import Counter
+from gateway.state.limits import parse_limit
+from gateway.state.sqlite import open_sqlite
+from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.sqlite.schema import VERSION
+
+DUMP = Path(__file__).with_name("version_1.sql").read_text()
+LIMITS = tuple(map(parse_limit, ("tokens/day=100000", "usd/month=12.5", "requests/minute=60", "tokens/request=4000")))
+ACME = Tenant("acme", LIMITS, 10.5)
+FREE = Tenant("free", (), 11.0)
+KEY = Key("k1", "acme", bytes(range(32)), (Limit("tokens", "day", 5_000),), 11.25, expires=99.5)
+DAY = 1_767_225_600  # 2026-01-01
+NOON = DAY + 43_200
+KEYS_DAY = Counter("key", "k1", "tokens", "day", DAY, DAY + 86_400)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(DUMP)
+    return path
+
+
+def play(path: Path, scenario: Callable[[State], Awaitable[None]]) -> None:
+    async def run() -> None:
+        state = await open_sqlite(str(path))
+        try:
+            await scenario(state)
+        finally:
+            await state.close()
+
+    asyncio.run(run())
+
+
+def budgets(state: State) -> SqliteBudgets:
+    assert isinstance(state.budgets, SqliteBudgets)
+    return state.budgets
+
+
+def test_all_that_was_there_is_there(old: Path) -> None:
+    async def scenario(state: State) -> None:
+        assert await state.keys.tenants() == [ACME, FREE]
+        assert await state.keys.find("k1") == (KEY, ACME)
+        row = await state.journal.read("settled")
+        assert row is not None
+        assert (row["input_tokens"], row["cost_nano"], row["tags"]) == (200, 400_000, None)
+        entry = await state.answers.get("a", NOON)
+        assert entry is not None
+        assert (entry.tags, entry.vector) == (("acme",), b"\0\1")
+        assert await state.keys.changes(10) == []
+
+    play(old, scenario)
+    play(old, scenario)  # opened again it is a file of today
+
+
+def test_what_was_spent_and_held_stays_counted(old: Path) -> None:
+    async def scenario(state: State) -> None:
+        assert await state.budgets.settle("settled", {"tokens": 1}) == []
+        await state.budgets.settle("open", {})
+        figures = [
+            (balance.used, balance.held)
+            for balance in await state.budgets.balances("acme", "k1", LIMITS, KEY.limits, NOON)
+        ]
+        assert figures == [(300, 0), (400_000, 0), (1, 0), (0, 0), (300, 0)]
+
+    play(old, scenario)
+
+
+def test_open_holds_are_still_held_on_the_windows_of_their_time(old: Path) -> None:
+    async def scenario(state: State) -> None:
+        assert await budgets(state).settled(["settled", "open", "by key alone", "unlimited"]) == {
+            "settled": True,
+            "open": False,
+            "by key alone": False,
+        }
+        first, second = await budgets(state).pending()
+        assert (first.request_id, first.tenant, first.spent["tokens"]) == ("open", "acme", 120)
+        assert KEYS_DAY in first.counters
+        assert len(first.counters) == 4
+        assert (second.tenant, second.counters) == ("free", (KEYS_DAY._replace(name="k2"),))
+
+    play(old, scenario)
+
+
+def test_the_old_programs_dead_are_recovered_with_a_row_each(old: Path) -> None:
+    async def scenario(state: State) -> None:
+        assert await state.budgets.recover(lambda owner: False) == ["open", "by key alone"]
+        row = await state.journal.read("open")
+        assert row is not None
+        assert (row["at"], row["tenant"], row["error"]) == (NOON, "acme", "process_died")
+        other = await state.journal.read("by key alone")
+        assert other is not None
+        assert (other["at"], other["tenant"]) == (DAY, "free")
+        (balance,) = await state.budgets.balances("acme", "k1", (), KEY.limits, NOON)
+        assert (balance.used, balance.held) == (420, 0)
+
+    play(old, scenario)
+
+
+def test_a_file_is_old_or_new_never_between(old: Path) -> None:
+    """The migration fails at its last table."""
+    with closing(sqlite3.connect(old)) as db:
+        db.execute("CREATE TABLE counters_1 (in_the_way)")
+    with pytest.raises(StateUnavailable, match="counters_1"):
+        play(old, lambda state: asyncio.sleep(0))
+    with closing(sqlite3.connect(old)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == 1 < VERSION
+        assert "zone" not in [column[1] for column in db.execute("PRAGMA table_info(tenants)")]
