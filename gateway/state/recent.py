@@ -1,9 +1,8 @@
-"""Keys that were found a moment ago: a busy key costs one look-up a second instead of one a request.
+"""Keys that were found a moment ago: a busy key costs two look-ups a second instead of one a request.
 
 Knows no store and no secret: it keeps what `Keys.find` gave, and the caller still compares the digest and the times.
-Invariant: what it gives was read less than FRESH_S ago, so a key revoked elsewhere is refused within a second (the
-rest of which is for the request that was on its way); one
-revoked here (`forget`) at once.
+Invariant: what it gives was read less than FRESH_S ago, so a key revoked elsewhere is refused within a second (half of
+it is left for the look-up itself); one revoked here (`forget`) at once.
 """
 
 import time

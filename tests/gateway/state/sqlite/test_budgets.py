@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from gateway.state import COLUMNS, Clock, Hold, Limit
+from gateway.state import COLUMNS, Amounts, Clock, Hold, Limit
 from gateway.state.counters import KEEP, Counter
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.counters import Total
@@ -36,8 +36,8 @@ class Store:
         self.budgets, self.journal = SqliteBudgets(database, clock), SqliteJournal(database)
 
     def hold(self, request_id: str = "r") -> Hold:
-        amounts = {"tokens": 10, "requests": 1}
-        return Hold(request_id, "acme", "k1", "owner", amounts, (TOKENS, REQUESTS), (TOKENS,), self.time.now)  # type: ignore[arg-type]
+        amounts: Amounts = {"tokens": 10, "requests": 1}
+        return Hold(request_id, "acme", "k1", "owner", amounts, (TOKENS, REQUESTS), (TOKENS,), self.time.now)
 
     async def counters(self) -> list[tuple[str, int, int]]:
         def read(db: sqlite3.Connection) -> list[tuple[str, int, int]]:
@@ -151,11 +151,10 @@ def test_totals_are_those_of_a_tenant_and_its_keys_whose_windows_last() -> None:
         store.time.now += DAY
         await store.budgets.hold(store.hold("new"))
         await store.budgets.hold(replace(store.hold("strange"), tenant="other", key="k2"))
-        tomorrow = {"start": START + DAY, "end": START + 2 * DAY}
-        second = int(store.time.now)
+        start, end, second = START + DAY, START + 2 * DAY, int(store.time.now)
         assert set(await store.budgets.totals("acme")) == {
-            Total(TENANTS_DAY._replace(**tomorrow), 0, 10),
-            Total(KEYS_DAY._replace(**tomorrow), 0, 10),
+            Total(TENANTS_DAY._replace(start=start, end=end), 0, 10),
+            Total(KEYS_DAY._replace(start=start, end=end), 0, 10),
             Total(Counter("tenant", "acme", "requests", "minute", second, second + 61), 0, 1),
         }
 
