@@ -2,76 +2,88 @@
 
 An index holds members `[key, partition, tags]` as JSON: all that is needed to remove an entry everywhere. `answers` is
 a set sorted by expiry, swept at each `put`; `partition:` and `tag:` are plain sets. A member whose hash is gone is
-passed over. Removal is not atomic over the indexes: what a crash leaves behind, the next sweep removes.
+passed over. Removal is not atomic over the indexes, which a cluster spreads over its nodes: what a crash leaves behind,
+the next sweep removes. Long lists are read and removed in pieces, so that none keeps the server from others.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.state import Entry
-from gateway.state.redis.server import PREFIX, Client, translated
+from gateway.state.redis.server import PREFIX, Server
 
 _ALL = PREFIX + "answers"
+PIECE = 200  # entries a round trip: with a vector of 384 floats each some 300 kB
+
+# KEYS: the answer. ARGV: milliseconds to live, then field and value in turn.
+_STORE = """
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+"""
 
 
 class RedisAnswers:
     """`gateway.state.Answers` over one server."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._store = server.register_script(_STORE)
 
     async def get(self, key: str, at: float) -> Entry | None:
-        with translated():
-            fields = await self._client.hgetall(_answer(key))
+        fields = await self._server.hgetall(_answer(key))
         entry = _as_entry(key, fields) if fields else None
         return entry if entry and entry.expires > at else None
 
     async def put(self, entry: Entry) -> None:
-        with translated():
-            replaced = await self._client.hgetall(_answer(entry.key))
-            await self._remove([_member(_as_entry(entry.key, replaced))] if replaced else [])
-            await self._remove(await self._client.zrangebyscore(_ALL, "-inf", entry.created))
-            await self._index(entry)
-            await self._store(entry)
+        replaced = await self._server.hgetall(_answer(entry.key))
+        await self._remove([_member(_as_entry(entry.key, replaced))] if replaced else [])
+        await self._remove(await self._server.zrangebyscore(_ALL, "-inf", entry.created, start=0, num=PIECE))
+        await self._index(entry)
+        live_ms = max(1, int((entry.expires - entry.created) * 1000))
+        await self._store(keys=[_answer(entry.key)], args=[live_ms, *_fields(entry)])
 
     async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
-        with translated():
-            members = await self._client.smembers(_partition(partition))
-            keys = [json.loads(member)[0] for member in members]
-            pipeline = self._client.pipeline(transaction=False)
-            for key in keys:
-                pipeline.hmget(_answer(key), "created", "expires", "vector")
-            found = zip(keys, await pipeline.execute(), strict=True)
-        live = [(float(row[0]), key, row[2]) for key, row in found if row[2] is not None and float(row[1]) > at]
-        return [(key, vector) for _, key, vector in sorted(live)]
+        keys = [json.loads(member)[0] for member in await self._members(_partition(partition))]
+        live = [
+            row for piece in _pieces(keys) for row in await self._dated(piece) if row[0] > at and row[3] is not None
+        ]
+        return [(key, vector) for _, _, key, vector in sorted(live, key=lambda row: row[1:3])]
 
     async def purge(self, tag: str | None = None) -> int:
-        with translated():
-            members = await (self._client.zrange(_ALL, 0, -1) if tag is None else self._client.smembers(_tag(tag)))
-            return await self._remove(members)
+        members = await self._server.zrange(_ALL, 0, PIECE - 1) if tag is None else await self._members(_tag(tag))
+        removed = 0
+        while members:
+            removed += sum([await self._remove(piece) for piece in _pieces(members)])
+            members = await self._server.zrange(_ALL, 0, PIECE - 1) if tag is None else []
+        return removed
 
     async def count(self) -> int:
-        with translated():
-            return int(await self._client.zcard(_ALL))
+        return int(await self._server.zcard(_ALL))
+
+    async def _members(self, index: str) -> list[bytes]:
+        return sorted({member async for member in self._server.sscan_iter(index, count=PIECE)})
+
+    async def _dated(self, keys: Sequence[str]) -> list[tuple[float, float, str, bytes | None]]:
+        """Expiry, creation, key and vector of the entries that are there."""
+        pipeline = self._server.pipeline()
+        for key in keys:
+            pipeline.hmget(_answer(key), "expires", "created", "vector")
+        found = zip(keys, await pipeline.execute(), strict=True)
+        return [(float(row[0]), float(row[1]), key, row[2]) for key, row in found if row[0] is not None]
 
     async def _index(self, entry: Entry) -> None:
         """Before the entry itself: an index may point at nothing, an entry that no purge finds may not be."""
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = self._server.pipeline()
         pipeline.zadd(_ALL, {_member(entry): entry.expires})
         for index in _indexes(entry.partition, entry.tags):
             pipeline.sadd(index, _member(entry))
         await pipeline.execute()
 
-    async def _store(self, entry: Entry) -> None:
-        pipeline = self._client.pipeline(transaction=True)
-        pipeline.hset(_answer(entry.key), mapping=_fields(entry))
-        pipeline.pexpire(_answer(entry.key), max(1, int((entry.expires - entry.created) * 1000)))
-        await pipeline.execute()
-
     async def _remove(self, members: Iterable[str | bytes]) -> int:
         """How many entries were there. They go before their index, so that a crash leaves none that no purge finds."""
-        entries, indexes = self._client.pipeline(transaction=False), self._client.pipeline(transaction=False)
+        entries, indexes = self._server.pipeline(), self._server.pipeline()
         for member in members:
             key, partition, tags = json.loads(member)
             entries.delete(_answer(key))
@@ -81,6 +93,10 @@ class RedisAnswers:
         removed: int = sum(await entries.execute())
         await indexes.execute()
         return removed
+
+
+def _pieces(things: Sequence[Any]) -> list[Sequence[Any]]:
+    return [things[start : start + PIECE] for start in range(0, len(things), PIECE)]
 
 
 def _answer(key: str) -> str:
@@ -103,7 +119,7 @@ def _member(entry: Entry) -> str:
     return json.dumps([entry.key, entry.partition, sorted(set(entry.tags))])
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: Entry) -> list[Any]:
     fields = {
         "partition": entry.partition,
         "body": entry.body,
@@ -112,7 +128,8 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "question": entry.question,
         "tags": json.dumps(sorted(set(entry.tags))),
     }
-    return fields if entry.vector is None else fields | {"vector": entry.vector}
+    vector = {} if entry.vector is None else {"vector": entry.vector}
+    return [part for pair in (fields | vector).items() for part in pair]
 
 
 def _as_entry(key: str, fields: dict[bytes, bytes]) -> Entry:

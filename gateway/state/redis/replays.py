@@ -1,7 +1,7 @@
 """Answers under a client's Idempotency-Key in Redis: one hash a key, gone by itself REPLAY_S after its claim.
 
-A claim is one script: it takes the key when it is free, or still as the caller saw it, and else tells what is there.
-Whether an owner lives is judged here, not in Lua: it takes a second look.
+A claim is one script: it takes the key when it is free, or still held as the caller last saw it, and else tells what
+is there. Whether an owner lives is judged here, between two such calls.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from typing import Any
 from gateway.state import REPLAY_S, Replay
 from gateway.state.redis.server import Server, tagged
 
-# KEYS: the replay. ARGV: request id and owner of the claim that may be replaced (empty: none), seconds to live, then
-# field and value in turn. Returns nothing when it was claimed, else all fields of what is there.
+# KEYS: the replay. ARGV: request id, owner and status of what may be replaced, seconds to live, then field and value in
+# turn. Returns nothing when it was claimed, else all fields of what is there.
 _CLAIM = """
 local found = redis.call('HMGET', KEYS[1], 'request_id', 'owner', 'status')
-local stale = found[1] == ARGV[1] and found[2] == ARGV[2] and found[3] == '0'
-if found[1] and not stale then return redis.call('HGETALL', KEYS[1]) end
+local known = found[1] == ARGV[1] and found[2] == ARGV[2] and found[3] == ARGV[3]
+if found[1] and not known then return redis.call('HGETALL', KEYS[1]) end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('EXPIRE', KEYS[1], ARGV[4])
 return {}
 """
 
@@ -52,7 +52,7 @@ class RedisReplays:
         await self._end(keys=[_place(replay)], args=[replay.request_id, replay.owner])
 
     async def _claimed(self, replay: Replay, over: Replay) -> Replay | None:
-        args = [over.request_id, over.owner, int(REPLAY_S), *_fields(replay)]
+        args = [over.request_id, over.owner, over.status, int(REPLAY_S), *_fields(replay)]
         reply = await self._claim(keys=[_place(replay)], args=args)
         return _as_replay(replay, dict(zip(reply[::2], reply[1::2], strict=True))) if reply else None
 
