@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Attempt, Call, Plan, Prompt
 from gateway.models import Model
+from gateway.scopes import permits
 from gateway.settings import Retrieve
 from gateway.tracing import traced
 from serving.errors import BackendError
@@ -40,7 +41,8 @@ class Preflight:
             )
         output = min(_asked(prompt) or model.max_output, left)
         room = self._room(prompt, left - output)
-        chain = (prompt.model, *[alias for alias in model.fallback if alias in self._models])
+        allowed = [alias for alias in model.fallback if permits(call.caller.scopes.models, alias)]
+        chain = (prompt.model, *[alias for alias in allowed if alias in self._models])
         longest = max([count.tokens, *[await self._length(alias, prompt) for alias in chain[1:]]])
         attempts = self._attempts(prompt, longest + room, output, model.window)
         return Plan(count, output, room, model.window, attempts, chain)

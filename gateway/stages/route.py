@@ -17,6 +17,7 @@ from typing import Any
 from gateway.errors import Unavailable
 from gateway.exchange import Call, Packed
 from gateway.models import Model
+from gateway.scopes import permits
 from gateway.stages.preflight import request
 from gateway.tally import Tally
 from serving.backend import Backend
@@ -38,7 +39,7 @@ class Route:
         Raises the last BackendError when nobody answers, or the one that broke a started stream.
         """
         failure: BackendError | None = None
-        for model, backend in self._candidates(packed, output):
+        for model, backend in self._candidates(call, packed, output):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
             stream = backend.stream(body, self._headers(call))
@@ -92,10 +93,11 @@ class Route:
             if not ended:  # the backend broke, or nobody wants the rest
                 call.trace.note("generate", began, usage=tally.source).error = "cut"
 
-    def _candidates(self, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
-        """The alias's replicas, then those of its fallbacks whose window takes the request."""
+    def _candidates(self, call: Call, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
+        """The alias's replicas, then those of the fallbacks that the key may use and whose window takes the request."""
         first = self._models[packed.prompt.model]
-        others = [self._models[name] for name in first.fallback if name in self._models]
+        allowed = [name for name in first.fallback if permits(call.caller.scopes.models, name)]
+        others = [self._models[name] for name in allowed if name in self._models]
         chain = [first, *[m for m in others if packed.input.tokens + output <= m.window]]
         candidates = [(model, backend) for model in chain for backend in model.pool.order()]
         candidates.sort(key=lambda candidate: candidate[0].pool.ejected(candidate[1]))  # stable: else as they were

@@ -1,14 +1,16 @@
 """The arithmetic of the window, and what every policy may cost at most. The scripted backend counts 13 tokens."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Attempt, Call, Plan
+from gateway.state import Scopes
 from tests.fakes.backend import JSON, Script
 from tests.gateway.assembled import Assembled
-from tests.gateway.calls import call, template
+from tests.gateway.calls import call, caller, template
 from tests.gateway.conftest import Make
 
 PROMPT, MAX_OUTPUT, WINDOW = 13, 64, 4096
@@ -116,3 +118,9 @@ def test_messages_that_the_model_cannot_take_are_refused_with_its_reason(make: M
     error = gateway.ask().error
     assert isinstance(error, InvalidValue)
     assert "roles must alternate" in str(error)
+
+
+def test_a_fallback_that_the_key_may_not_use_is_not_planned(core: Assembled) -> None:
+    who = replace(caller(), scopes=Scopes(models=("small",)))
+    assert planned(core, call(who=who)).models == ("small",)
+    assert planned(core, call()).models == ("small", "other")

@@ -1,10 +1,12 @@
 """Which backend is asked, what it is sent, and who is asked next when it does not answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.exchange import Call
+from gateway.state import Scopes
 from serving.errors import BackendBroken, BackendOverloaded, BackendRejected, BackendUnavailable
 from tests.fakes.backend import FIN, HANG, JSON, RST, Script, said, words
 from tests.gateway.assembled import CHAT, Assembled, Outcome
@@ -44,6 +46,15 @@ def test_the_next_is_asked_before_the_first_event(gateway: Assembled, scripts: l
     assert routes(gateway, outcome.call) == [("first", failure), ("second", None)]
     assert outcome.closed.gateway["backend"] == gateway.row(outcome.call)["backend"] == "second"
     gateway.assert_settled(outcome.call)
+
+
+def test_a_fallback_that_the_key_may_not_use_is_not_asked(gateway: Assembled) -> None:
+    who = replace(caller(), scopes=Scopes(models=("small",)))
+    gateway.fake.plan(FULL)
+    outcome = gateway.ask(who=who)
+    assert isinstance(outcome.error, BackendOverloaded)
+    assert routes(gateway, outcome.call) == [("first", "BackendOverloaded")]
+    assert CHAT not in [seen.path for seen in gateway.spare.requests]
 
 
 def test_a_fallbacks_answer_is_its_own_in_name_and_price_and_is_not_kept(make: Make) -> None:
