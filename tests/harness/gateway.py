@@ -39,6 +39,7 @@ plain = "off"
 [backends.fake]
 url = {backend}
 max_connections = {clients}
+connect_s = {patience}
 first_token_s = {patience}
 between_tokens_s = {patience}
 [models.small]
@@ -55,25 +56,32 @@ class Gateway:
     """The processes, one at a time; `log` has what all of them said. `patience`: seconds to wait for a token."""
 
     def __init__(
-        self, folder: Path, backend: str, state: str = "", workers: int = 1, patience: float = 120.0, extra: str = ""
+        self,
+        folder: Path,
+        backend: str,
+        state: str = "",
+        workers: int = 1,
+        patience: float = 120.0,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.workers, self.port = folder, workers, free_port()
+        own = {"TOLLGATE_ADMIN_KEY": ADMIN_KEY, "HF_HUB_OFFLINE": "1"}
+        self._environment = os.environ | own | dict(environment or {})
         self.url, self.log = f"http://127.0.0.1:{self.port}", folder / "gateway.log"
         places = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving" / "tiny" / "model", "backend": backend}
         texts = {name: json.dumps(str(value)) for name, value in places.items()}
         texts["state"] = json.dumps(state or f"sqlite:///{folder}/state.db")
         self.config = folder / "gateway.toml"
-        self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts) + extra)
+        self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Return once it is ready. Raises AssertionError with its log when it ends instead."""
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config)]
         command += ["--port", str(self.port), "--workers", str(self.workers)]
-        environment = os.environ | {"TOLLGATE_ADMIN_KEY": ADMIN_KEY, "HF_HUB_OFFLINE": "1"}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, env=environment, start_new_session=True
+                command, stdout=log, stderr=log, cwd=ROOT, env=self._environment, start_new_session=True
             )
         deadline = time.monotonic() + START_S
         while self.get("/health/ready") != 200:
