@@ -1,159 +1,258 @@
-"""Holds and settlements in Redis. The decisions are Lua (`scripts.py`); this module names keys and reads replies.
+"""Holds and settlements of many gateways: judged in Redis, recorded in each machine's own file.
 
-Per tenant: `hold:<request id>`, `open` (ids of open holds), `count:...` (counters; they outlive their window by KEEP).
-`tollgate:holders` lists the tenants that ever held, so that `recover` finds every open hold.
+A hold is made in Redis, then committed to the file, then returned. A settlement is committed to the file, then told
+to Redis; if Redis misses it, the file is told again later. So Redis may forget everything at any moment (`rebuild.py`),
+and while it is away holds are taken from leases (`lease.py`). Nothing here is admitted on a doubt.
+
+Invariants: what Redis counts is never less than what the files say of the machines that take part; a request whose hold
+was returned is on file. A machine out of reach at the very time when Redis loses its counters is waited for PATIENCE_S;
+what it had spent is missing then, until it is back.
 """
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import NoScriptError
+from gateway.state import Amounts, Balance, Clock, Hold, Limit, StateUnavailable
+from gateway.state.counters import Bound, Counter, Live, Meter, balances, bind, bind_hold, metered, refuse
+from gateway.state.redis.counts import Counts, Member, Reply, Standings
+from gateway.state.redis.fleet import BEAT_S, DEAD_S, PATIENCE_S, Fleet
+from gateway.state.redis.lease import RENEW_S, Leases
+from gateway.state.redis.rebuild import Rebuild
+from gateway.state.redis.server import Client, finished
+from gateway.state.redis.sweep import Push, Sweep
+from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.sqlite.database import Database
 
-from gateway.state import UNITS, Amounts, Balance, Hold, Limit
-from gateway.state.counters import (
-    KEEP,
-    Bound,
-    Counter,
-    Standing,
-    balances,
-    bind,
-    bind_hold,
-    metered,
-    dump_bounds,
-    load_bounds,
-    oversize,
-    refuse,
-)
-from gateway.state.redis.scripts import CHECKPOINT, HOLD, SETTLE
-from gateway.state.redis.server import PREFIX, Client, finished, tagged, translated
+log = logging.getLogger("tollgate.state")
+ROUNDS = 5  # losses of the counters that one hold lives through
+_RESTLESS = "Redis loses its counters again and again: see that it keeps its data, and retry"
 
-_HOLDERS = PREFIX + "holders"
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A hold that was tried here and is not settled: whose, and what it counts on, if it was admitted."""
+
+    hold: Hold
+    counters: tuple[Counter, ...] = ()
 
 
 class RedisBudgets:
-    """`gateway.state.Budgets` over one server."""
+    """`gateway.state.Budgets` over Redis and the file `local` of this machine, whose random name is `node`.
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._hold = client.register_script(HOLD)
-        self._checkpoint = client.register_script(CHECKPOINT)
-        self._settle = client.register_script(SETTLE)
-        # Request id -> tenant, of the holds tried here and not settled yet: these need not be searched for.
-        self._tenants: dict[str, str] = {}
+    `push` sends journal rows to the shared journal.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        local: SqliteBudgets,
+        database: Database,
+        node: str,
+        clock: Clock,
+        push: Push,
+        dead_s: float = DEAD_S,
+    ) -> None:
+        member = Member(node, secrets.token_hex(8))
+        self._local, self._clock = local, clock
+        self._counts = Counts(client, member)
+        self._fleet = Fleet(client, database, member, dead_s)
+        self._leases = Leases(self._counts, self._fleet, clock, self._again, self._passing)
+        self._rebuild = Rebuild(client, self._counts, local, self._fleet, self._leases, clock)
+        self._sweep = Sweep(client, self._counts, local, self._fleet, self._ours, push)
+        self._tried: dict[str, _Tried] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Raises StateUnavailable."""
+        await self._fleet.start()
+        loops = ((self._fleet.beat, BEAT_S), (self._tend, BEAT_S), (self._leases.renew, RENEW_S))
+        self._tasks = [asyncio.create_task(_forever(work, pause)) for work, pause in loops]
+
+    async def stop(self) -> None:
+        """Give the leases back and leave, if Redis can be told."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(StateUnavailable):
+            await self._leases.close()
+            await self._fleet.stop()
+        await self._rebuild.stop()
 
     async def hold(self, hold: Hold) -> list[Balance]:
-        bounds = bind_hold(hold)
-        counters = metered(bounds)
-        self._tenants[hold.request_id] = hold.tenant
-        with translated():
-            admitted, *standings = await finished(self._ask(hold, bounds, counters))
-        standing = balances(bounds, _standings(counters, standings))
-        if not admitted:
-            self._tenants.pop(hold.request_id, None)
-            refuse(standing, hold.amounts)
-            raise AssertionError("Redis refused what fits")  # the two sums are the same; never admit on a doubt
-        return standing
+        self._tried.setdefault(hold.request_id, _Tried(hold))
+        self._leases.asked(hold)
+        return await finished(self._hold(hold, bind_hold(hold)))
 
-    async def checkpoint(self, request_id: str, spent: Amounts) -> None:
-        with translated():
-            tenant = self._tenants.get(request_id) or await self._search(request_id)
-            if tenant is not None:
-                await finished(self._checkpoint(keys=[tagged(tenant, "hold", request_id)], args=_pairs(spent)))
+    async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
+        await finished(self._checkpoint(request_id, spent, columns or {}))
 
-    async def settle(self, request_id: str, spent: Amounts) -> list[Balance]:
-        with translated():
-            tenant = self._tenants.pop(request_id, None) or await self._search(request_id)
-            if tenant is None:
-                return []
-            return await finished(self._book(tenant, request_id, {unit: spent.get(unit, 0) for unit in UNITS}))
+    async def settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None = None) -> list[Balance]:
+        """While Redis is away nobody knows the balances: the list is empty then, too."""
+        return await finished(self._settle(request_id, spent, row))
 
     async def balances(
-        self, tenant: str, key: str, tenant_limits: Sequence[Limit], key_limits: Sequence[Limit], at: float
+        self,
+        tenant: str,
+        key: str,
+        tenant_limits: Sequence[Limit],
+        key_limits: Sequence[Limit],
+        at: float,
+        zone: str = "UTC",
     ) -> list[Balance]:
-        bounds = bind(tenant, key, tenant_limits, key_limits, at)
-        counters = metered(bounds)
-        pipeline = self._client.pipeline(transaction=False)
-        for counter in counters:
-            pipeline.hmget(_key(tenant, counter), "used", "held")
-        with translated():
-            found = await pipeline.execute()
-        return balances(bounds, _standings(counters, [int(value or 0) for pair in found for value in pair]))
+        bounds = bind(tenant, key, tenant_limits, key_limits)
+        for _ in range(ROUNDS):
+            standings = await self._counts.look(tenant, metered(bounds), at, zone)
+            if standings is not None:
+                return balances(bounds, standings, at, zone)
+            await self._rebuild.ensure(tenant)
+        raise StateUnavailable(_RESTLESS)
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
-        orphans = []
-        with translated():
-            for tenant, request_id in await self._open():
-                owner = await self._client.hget(tagged(tenant, "hold", request_id), "owner")
-                if owner is None or not alive(owner.decode()):
-                    await self._book(tenant, request_id, {})
-                    orphans.append(request_id)
-        return orphans
+        """Here the file's orphans are settled even while Redis is away; it is told later."""
+        orphans = {held.tenant for held in await self._local.pending() if not alive(held.owner)}
+        recovered = await self._local.recover(alive)
+        self._rebuild.untold |= orphans
+        with suppress(StateUnavailable):
+            for tenant in sorted(self._rebuild.untold):
+                await self._again(tenant)
+            recovered += await self._sweep.run(alive)
+        return recovered
 
     async def open_holds(self) -> list[str]:
-        with translated():
-            return [request_id for _, request_id in await self._open()]
+        return sorted({*await self._local.open_holds(), *await self._sweep.open_holds()})
 
-    async def _ask(self, hold: Hold, bounds: tuple[Bound, ...], counters: list[Counter]) -> list[int]:
-        """The hold script's reply, in one round trip with the entry that lets `recover` find the hold."""
-        places = [_key(hold.tenant, counter) for counter in counters]
-        keys = [tagged(hold.tenant, "hold", hold.request_id), tagged(hold.tenant, "open"), *places]
-        charges = [[place, c.unit, str(hold.amounts.get(c.unit, 0))] for place, c in zip(places, counters, strict=True)]
-        terms = [term for counter in counters for term in _terms(hold, bounds, counter)]
-        small = int(not oversize(bounds, hold.amounts))
-        arguments = [hold.request_id, hold.owner, dump_bounds(bounds), json.dumps(charges), small, *terms]
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.sadd(_HOLDERS, hold.tenant)
-        pipeline.evalsha(self._hold.sha, len(keys), *keys, *arguments)
+    async def _hold(self, hold: Hold, bounds: tuple[Bound, ...]) -> list[Balance]:
+        recalled = False
+        for _ in range(ROUNDS):
+            with self._passing(hold.tenant):
+                asked = time.monotonic()
+                try:
+                    reply = await self._counts.hold(hold, bounds)
+                except StateUnavailable as error:
+                    return await self._leased(hold, error)
+                if reply.what == "held":
+                    await self._record(hold, bounds, reply, asked)
+            if reply.what in ("held", "settled"):
+                return balances(bounds, reply.standings, hold.at, hold.zone)
+            if reply.what == "lost":
+                await self._rebuild.ensure(hold.tenant)
+            elif reply.what == "leased" and not recalled:
+                await self._leases.recall(hold.tenant)
+                recalled = True
+            else:
+                await self._refuse(hold, bounds, reply.standings)
+        raise StateUnavailable(_RESTLESS)
+
+    async def _record(self, hold: Hold, bounds: tuple[Bound, ...], reply: Reply, asked: float) -> None:
+        """Only what is on file is admitted; and what took so long that others may not have waited is asked again."""
+        tried = self._tried.get(hold.request_id, _Tried(hold))
+        counters = tried.counters or _of(hold, reply.counters)
         try:
-            _, reply = await pipeline.execute()
-        except NoScriptError:  # the server is new or was flushed
-            reply = await self._hold(keys=keys, args=arguments)
-        return list(reply)
+            await self._local.record(hold, counters)
+        except StateUnavailable:
+            with suppress(StateUnavailable):
+                await self._counts.settle(hold.tenant, hold.request_id)
+            raise
+        self._tried[hold.request_id] = _Tried(hold, counters)
+        if time.monotonic() - asked > PATIENCE_S and (await self._counts.hold(hold, bounds)).what != "held":
+            raise StateUnavailable("Redis lost a hold while it was written down here: retry")
 
-    async def _book(self, tenant: str, request_id: str, spent: Amounts) -> list[Balance]:
-        """An empty `spent` books the last checkpoint."""
-        keys = [tagged(tenant, "hold", request_id), tagged(tenant, "open")]
-        reply = await self._settle(keys=keys, args=[request_id, KEEP, *_pairs(spent)])
-        if not reply:
+    async def _leased(self, hold: Hold, away: StateUnavailable) -> list[Balance]:
+        """From a lease, or not at all."""
+        lease = self._leases.spend(hold)
+        if lease is None:
+            raise away
+        counters = _of(hold, lease.counters)
+        self._tried[hold.request_id] = _Tried(hold, counters)
+        self._rebuild.untold.add(hold.tenant)
+        await self._local.record(hold, counters)
+        return lease.standing
+
+    async def _refuse(self, hold: Hold, bounds: tuple[Bound, ...], standings: Standings) -> None:
+        self._tried.pop(hold.request_id, None)
+        live = {meter: await self._counts.live(hold.tenant, meter) for meter in metered(bounds) if meter[3] == "minute"}
+
+        def of(balance: Balance) -> list[Live]:
+            name = hold.tenant if balance.scope == "tenant" else hold.key
+            return live[Meter(balance.scope, name, balance.limit.unit, balance.limit.window)]
+
+        refuse(balances(bounds, standings, hold.at, hold.zone), hold.amounts, of)
+        raise AssertionError("Redis refused what fits")  # the two sums are the same; never admit on a doubt
+
+    async def _checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any]) -> None:
+        """What Redis misses is known less well, should this machine never come back; nothing else."""
+        await self._local.checkpoint(request_id, spent, columns)
+        if request_id in self._tried:
+            with suppress(StateUnavailable):
+                await self._counts.checkpoint(self._tried[request_id].hold.tenant, request_id, spent, columns)
+
+    async def _settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None) -> list[Balance]:
+        tried = self._tried.get(request_id)
+        elsewhere = None if tried else await self._elsewhere(request_id)
+        settled = await self._local.settle(request_id, spent, row)
+        self._tried.pop(request_id, None)
+        self._leases.settled(request_id, spent)
+        tenant = tried.hold.tenant if tried else elsewhere
+        if tenant is None:
+            return settled
+        try:
+            return await self._told(tried, request_id, settled) if tried else await self._told_all(tenant, settled)
+        except StateUnavailable:
+            self._rebuild.untold.add(tenant)
             return []
-        bounds = load_bounds(reply[0])
-        return balances(bounds, _standings(metered(bounds), reply[1:]))
 
-    async def _open(self) -> list[tuple[str, str]]:
-        """(tenant, request id) of every open hold."""
-        found = await self._of_each_tenant(lambda pipeline, place: pipeline.smembers(place))
-        return [(tenant, request_id.decode()) for tenant, members in found for request_id in members]
+    async def _elsewhere(self, request_id: str) -> str | None:
+        """The tenant of a hold that another process of this machine made."""
+        return next((held.tenant for held in await self._local.pending() if held.request_id == request_id), None)
 
-    async def _search(self, request_id: str) -> str | None:
-        """The tenant of an open hold that another process made."""
-        found = await self._of_each_tenant(lambda pipeline, place: pipeline.sismember(place, request_id))
-        return next((tenant for tenant, here in found if here), None)
+    async def _told(self, tried: _Tried, request_id: str, settled: list[Balance]) -> list[Balance]:
+        """The balances, once Redis knows; of a settlement that was not the first there are none."""
+        hold, now = tried.hold, self._clock.now()
+        bounds = bind_hold(hold)
+        totals = await self._local.counted(tried.counters)
+        meters = metered(bounds) if settled else []
+        standings = await self._counts.settle(hold.tenant, request_id, totals, meters, now, hold.zone)
+        return balances(bounds, standings, now, hold.zone) if settled else []
 
-    async def _of_each_tenant(self, ask: Callable[[Any, str], Any]) -> list[tuple[str, Any]]:
-        """Each tenant with the reply to what is asked of its open holds."""
-        tenants = [name.decode() for name in await self._client.smembers(_HOLDERS)]
-        pipeline = self._client.pipeline(transaction=False)
-        for tenant in tenants:
-            ask(pipeline, tagged(tenant, "open"))
-        return list(zip(tenants, await pipeline.execute(), strict=True))
+    async def _told_all(self, tenant: str, settled: list[Balance]) -> list[Balance]:
+        """Of what another process held only the file knows the limits: the balances are this machine's."""
+        await self._again(tenant)
+        return settled
 
+    async def _tend(self) -> None:
+        """What the last beat showed, and what Redis missed."""
+        seen = self._fleet.seen
+        for tenant in seen.wanted:
+            await self._leases.release(tenant)
+        await asyncio.gather(*map(self._rebuild.ensure, {*seen.lost, *self._rebuild.untold}), return_exceptions=True)
 
-def _key(tenant: str, counter: Counter) -> str:
-    return tagged(tenant, "count", counter.scope, counter.name, counter.unit, counter.window, str(counter.start))
+    def _ours(self) -> set[str]:
+        return self._tried.keys() | self._leases.ids
 
+    async def _again(self, tenant: str) -> None:
+        await self._rebuild.again(tenant)
 
-def _terms(hold: Hold, bounds: Iterable[Bound], counter: Counter) -> tuple[Any, ...]:
-    """What the hold script is told of one counter: amount asked, tightest limit, seconds to live."""
-    tightest = min(bound.limit.amount for bound in bounds if bound.counter == counter)
-    return hold.amounts.get(counter.unit, ""), tightest, int(counter.end - hold.at) + KEEP
-
-
-def _standings(counters: Sequence[Counter], amounts: Sequence[int]) -> dict[Counter, Standing]:
-    """`amounts`: used and held of each counter in turn."""
-    pairs = zip(amounts[::2], amounts[1::2], strict=True)
-    return dict(zip(counters, (Standing(used, held) for used, held in pairs), strict=True))
+    def _passing(self, tenant: str) -> AbstractContextManager[None]:
+        return self._rebuild.passing(tenant)
 
 
-def _pairs(spent: Amounts) -> list[Any]:
-    return [part for pair in spent.items() for part in pair]
+def _of(hold: Hold, counters: Sequence[Counter]) -> tuple[Counter, ...]:
+    """Those on which the hold sets something aside."""
+    return tuple(counter for counter in counters if counter.unit in hold.amounts)
+
+
+async def _forever(work: Callable[[], Awaitable[None]], pause_s: float) -> None:
+    while True:
+        try:
+            await work()
+        except StateUnavailable:
+            pass  # Redis is away: the calls themselves say so
+        except Exception:
+            log.exception("work in the background of the budgets failed; it is tried again")
+        await asyncio.sleep(pause_s)

@@ -1,72 +1,263 @@
-"""The Lua that Redis runs: each script is one atomic decision. All keys of a call share their tenant's hash tag.
+"""The Lua that Redis runs: each script is one atomic decision. All keys of a call share one hash tag.
+
+A meter (`count:...`) is a hash: `latest`, the start of its newest window; `h:<start>` and `l:<start>`, what requests
+and leases hold in that window; `u:<start>:<node>`, what that machine has used in it, as its own file says. The last
+only ever grow and are set to the larger value (a G-Counter, Shapiro et al. 2011), so that repeated and late calls are
+harmless. A hold (`hold:...`) is a hash with `state`: `open`, `settled`, or `presumed` (settled in place of a machine
+that seems dead: its return undoes that). Its end takes off what it set aside, in the same step, and leaves a mark.
+
+`epoch` and `joined` say on which server (its `run_id`, new at every start) the counters are whole, and which processes
+have told theirs. A flush, an empty or shortened restart, a failover, a moved slot: the two no longer name this server,
+and nothing is admitted. Two steps on one meter never leave it half done: a script that has written is not stopped.
 
 Lua's numbers are doubles, exact up to MAX_AMOUNT. Amounts travel as text; cjson would round them to 14 digits.
-A hold is a hash: `state` (open or settled), `owner`, `bounds` (for the caller), `charges` (counter key, unit, amount
-each), and `spent:<unit>` as last noted. A counter is a hash of `used` and `held`.
 """
 
-# KEYS: the hold, the tenant's open holds, its counters. ARGV: request id, owner, bounds, charges, whether the limits on
-# a single request allow it, then per counter the amount asked (empty where no limit binds), the tightest limit, seconds
-# to live.
-# Returns 1 or 0 (refused), then used and held of each counter.
-HOLD = """
-local reply, fits = {1}, ARGV[5] == '1'
-local function arg(i, n) return ARGV[5 + (i - 3) * 3 + n] end
-for i = 3, #KEYS do
-  local now = redis.call('HMGET', KEYS[i], 'used', 'held')
-  local used, held = tonumber(now[1] or 0), tonumber(now[2] or 0)
-  local asked = tonumber(arg(i, 1))
-  if asked and used + held + asked > tonumber(arg(i, 2)) then fits = false end
-  reply[#reply + 1] = used
-  reply[#reply + 1] = held
-end
-if redis.call('EXISTS', KEYS[1]) == 1 then return reply end
-if not fits then
-  reply[1] = 0
-  return reply
-end
-for i = 3, #KEYS do
-  local asked = arg(i, 1) == '' and '0' or arg(i, 1)
-  reply[(i - 2) * 2 + 1] = redis.call('HINCRBY', KEYS[i], 'held', asked)
-  redis.call('EXPIRE', KEYS[i], arg(i, 3))
-end
-redis.call('HSET', KEYS[1], 'state', 'open', 'owner', ARGV[2], 'bounds', ARGV[3], 'charges', ARGV[4])
-redis.call('SADD', KEYS[2], ARGV[1])
-return reply
-"""
+MARK_S = 3_600  # a settled hold's mark stays: longer than any call is on its way, and than a rebuild reads
 
-# KEYS: the hold. ARGV: unit and amount in turn.
-CHECKPOINT = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return end
-for i = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], 'spent:' .. ARGV[i], ARGV[i + 1]) end
-"""
+_COMMON = """
+local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
 
-# KEYS: the hold, the tenant's open holds. ARGV: request id, seconds to keep the settled hold, then unit and amount in
-# turn; none of these books the last checkpoint. Returns nothing, or the bounds, then used and held of each counter.
-# A hold that never came is marked as settled too: if it is still on its way, it then sets nothing aside.
-# The counters' keys are read from the hold; they lie on the same node by their hash tag.
-SETTLE = """
-local open = redis.call('HGET', KEYS[1], 'state') == 'open'
-redis.call('SREM', KEYS[2], ARGV[1])
-redis.call('HSET', KEYS[1], 'state', 'settled')
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-if not open then return {} end
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], 'spent:' .. ARGV[i], ARGV[i + 1]) end
-local reply = {redis.call('HGET', KEYS[1], 'bounds')}
-for _, charge in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'charges'))) do
-  local counter, unit, held = charge[1], charge[2], tonumber(charge[3])
-  local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. unit) or 0)
-  local used = math.min(math.max(spent, 0), held)
-  if redis.call('EXISTS', counter) == 1 then
-    redis.call('HINCRBY', counter, 'held', string.format('%.0f', 0 - held))
-    redis.call('HINCRBY', counter, 'used', string.format('%.0f', used))
+-- The start of a meter's window for what comes at `start`: never before the newest. Then what counts in it: used, held,
+-- leased, and the newest start that is not 0 (or -1). `reach`: how much older what counts may be (a sliding minute).
+local function standing(meter, start, reach, sweep)
+  start = math.max(tonumber(start), tonumber(redis.call('HGET', meter, 'latest') or 0))
+  local sums, newest, fields = {u = 0, h = 0, l = 0}, -1, redis.call('HGETALL', meter)
+  for i = 1, #fields, 2 do
+    local kind, at = string.match(fields[i], '^(%a):(%d+)')
+    if kind then
+      at = tonumber(at)
+      local amount = tonumber(fields[i + 1])
+      if at < start - reach then
+        if sweep then redis.call('HDEL', meter, fields[i]) end
+      elseif amount > 0 then
+        sums[kind] = sums[kind] + amount
+        if at > newest then newest = at end
+      end
+    end
   end
-  local now = redis.call('HMGET', counter, 'used', 'held')
-  reply[#reply + 1] = tonumber(now[1] or 0)
-  reply[#reply + 1] = tonumber(now[2] or 0)
+  return start, sums.u, sums.h + sums.l, sums.l, newest
+end
+
+local function keep(meter, seconds)
+  if redis.call('TTL', meter) < tonumber(seconds) then redis.call('EXPIRE', meter, seconds) end
+end
+
+local function newest(meter, start)
+  if tonumber(start) > tonumber(redis.call('HGET', meter, 'latest') or 0) then
+    redis.call('HSET', meter, 'latest', start)
+  end
+end
+
+-- Takes off what a hold set aside. What has slid out of its meter is gone already.
+local function release(hold)
+  local charges = redis.call('HGET', hold, 'charges')
+  for _, charge in ipairs(cjson.decode(charges or '[]')) do
+    local meter, field, amount = charge[1], charge[2], charge[4]
+    if redis.call('HEXISTS', meter, field) == 1 and redis.call('HINCRBY', meter, field, '-' .. amount) == 0 then
+      redis.call('HDEL', meter, field)
+    end
+  end
+end
+
+local function mark(hold, state, seconds)
+  redis.call('DEL', hold)
+  redis.call('HSET', hold, 'state', state)
+  redis.call('EXPIRE', hold, seconds)
+end
+
+local function merge(meter, field, total)
+  if tonumber(total) > tonumber(redis.call('HGET', meter, field) or 0) then redis.call('HSET', meter, field, total) end
+end
+"""
+
+# KEYS: the hold, the open holds (or leases), epoch, joined, meters. ARGV: request id, process, mode (ask, lease,
+# force), whether the limits on a single request allow it, how many fields, the hold's fields and values; then per meter
+# start, reach, seconds ahead of start at which a lease counts, amount asked (empty: no limit binds), tightest limit,
+# seconds to live, unit.
+# Returns {what, the starts it counts from, then per meter used, held, newest}. `what`: held, settled (before), refused,
+# leased (refused, and would fit if no lease were held), lost (the counters are not whole, or this process not joined).
+# `force` judges nothing: what a machine's file says is held, is held.
+HOLD = (
+    _COMMON
+    + """
+local mode, run = ARGV[3], run_id()
+local force, lease = mode == 'force', mode == 'lease'
+if not force and (redis.call('GET', KEYS[3]) ~= run or redis.call('HGET', KEYS[4], ARGV[2]) ~= run) then
+  return {'lost', ''}
+end
+local fits, alone, starts, reply = ARGV[4] == '1', ARGV[4] == '1', {}, {}
+local first = 5 + tonumber(ARGV[5])
+local function arg(i, n) return ARGV[first + (i - 5) * 7 + n] end
+for i = 5, #KEYS do
+  local asked, limit = tonumber(arg(i, 4)), tonumber(arg(i, 5))
+  local start, used, held, leased, last = standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)), false)
+  starts[#starts + 1] = string.format('%.0f', (force and arg(i, 1) or start) + arg(i, 3))
+  if asked and used + held + asked > limit then fits = false end
+  if asked and used + held - leased + asked > limit then alone = false end
+  for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
+end
+local known = redis.call('HMGET', KEYS[1], 'state', 'starts')
+if known[1] == 'settled' or (known[1] == 'presumed' and not force) then return {'settled', '', unpack(reply)} end
+if known[1] == 'open' then return {'held', known[2], unpack(reply)} end
+if not fits and not force then return {alone and 'leased' or 'refused', '', unpack(reply)} end
+local charges = {}
+for i = 5, #KEYS do
+  local asked, field = arg(i, 4), (lease and 'l:' or 'h:') .. starts[i - 4]
+  standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)), true)
+  if asked ~= '' and asked ~= '0' then
+    redis.call('HINCRBY', KEYS[i], field, asked)
+    charges[#charges + 1] = {KEYS[i], field, arg(i, 7), asked}
+    local n = (i - 5) * 4
+    reply[n + 3], reply[n + 4] = reply[n + 3] + asked, math.max(reply[n + 4], tonumber(starts[i - 4]))
+  end
+  if not lease then newest(KEYS[i], starts[i - 4]) end
+  keep(KEYS[i], arg(i, 6))
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'state', 'open', 'starts', table.concat(starts, ','), 'charges', cjson.encode(charges),
+  unpack(ARGV, 6, first))
+redis.call('SADD', KEYS[2], ARGV[1])
+return {'held', table.concat(starts, ','), unpack(reply)}
+"""
+)
+
+# KEYS: the hold. ARGV: field and value in turn.
+CHECKPOINT = """
+if redis.call('HGET', KEYS[1], 'state') == 'open' then redis.call('HSET', KEYS[1], unpack(ARGV)) end
+"""
+
+# KEYS: the hold, the open holds (or leases), the meters it counted on, the meters asked about. ARGV: request id, node,
+# seconds to keep the mark, how many meters it counted on; per such start, what the node's file says was used, seconds
+# to live; then per meter asked start and reach. Returns per meter asked start, used, held, newest.
+# A hold that never came is marked too: if it is still on its way, it then sets nothing aside.
+SETTLE = (
+    _COMMON
+    + """
+redis.call('SREM', KEYS[2], ARGV[1])
+release(KEYS[1])
+mark(KEYS[1], 'settled', ARGV[3])
+local counted, reply = tonumber(ARGV[4]), {}
+for i = 1, counted do
+  local start, total, seconds = unpack(ARGV, 2 + i * 3, 4 + i * 3)
+  merge(KEYS[2 + i], 'u:' .. start .. ':' .. ARGV[2], total)
+  keep(KEYS[2 + i], seconds)
+end
+for i = 3 + counted, #KEYS do
+  local n = 5 + counted * 3 + (i - 3 - counted) * 2
+  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]), false)
+  for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
 end
 return reply
 """
+)
+
+# KEYS: the hold, the open holds. ARGV: request id, node, seconds to keep the mark. Settles at the last checkpoint, in
+# place of a node that seems dead. Returns whether the hold was open.
+PRESUME = (
+    _COMMON
+    + """
+if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
+redis.call('SREM', KEYS[2], ARGV[1])
+for _, charge in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'charges'))) do
+  local meter, start, held = charge[1], string.sub(charge[2], 3), tonumber(charge[4])
+  local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. charge[3]) or 0)
+  local used = math.min(math.max(spent, 0), held)
+  if used > 0 and redis.call('HEXISTS', meter, charge[2]) == 1 then
+    redis.call('HINCRBY', meter, 'u:' .. start .. ':' .. ARGV[2], string.format('%.0f', used))
+  end
+end
+release(KEYS[1])
+mark(KEYS[1], 'presumed', ARGV[3])
+return 1
+"""
+)
+
+# KEYS: epoch, joined, meters. ARGV: process, then per meter start and reach. Returns nothing when the counters are not
+# whole, else per meter start, used, held, newest.
+LOOK = (
+    _COMMON
+    + """
+local run, reply = run_id(), {1}
+if redis.call('GET', KEYS[1]) ~= run or redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return {0} end
+for i = 3, #KEYS do
+  local n = 2 + (i - 3) * 2
+  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]), false)
+  for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
+end
+return reply
+"""
+)
+
+# KEYS: epoch, joined. ARGV: process, a token. From now on nothing is admitted for this process until it has joined.
+# Returns whether the epoch is right.
+BEGIN = (
+    _COMMON
+    + """
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return redis.call('GET', KEYS[1]) == run_id() and 1 or 0
+"""
+)
+
+# KEYS: meters. ARGV: node, then per meter start, used, seconds to live. What a machine's file says, told again.
+TELL = (
+    _COMMON
+    + """
+for i = 1, #KEYS do
+  local start, total, seconds = unpack(ARGV, i * 3 - 1, i * 3 + 1)
+  merge(KEYS[i], 'u:' .. start .. ':' .. ARGV[1], total)
+  newest(KEYS[i], start)
+  keep(KEYS[i], seconds)
+end
+"""
+)
+
+# KEYS: joined. ARGV: process, its token. Returns 0 when the token is gone, for then all that was told is gone too.
+JOIN = (
+    _COMMON
+    + """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], run_id())
+return 1
+"""
+)
+
+# KEYS: epoch, joined. ARGV: process, then the processes to wait for. Opens the tenant when all have joined. Returns how
+# many have not, or -1 when this process's own joining was lost.
+OPEN = (
+    _COMMON
+    + """
+local run, missing = run_id(), 0
+if redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return -1 end
+if redis.call('GET', KEYS[1]) == run then return 0 end
+for i = 2, #ARGV do
+  if redis.call('HGET', KEYS[2], ARGV[i]) ~= run then missing = missing + 1 end
+end
+if missing > 0 then return missing end
+local joined = redis.call('HGETALL', KEYS[2])
+for i = 1, #joined, 2 do  -- who joined an earlier run; whoever is about to join has a token there, which is shorter
+  if #joined[i + 1] == #run and joined[i + 1] ~= run then redis.call('HDEL', KEYS[2], joined[i]) end
+end
+redis.call('SET', KEYS[1], run)
+return 0
+"""
+)
+
+# KEYS: processes and their beats, tenants lost, tenants whose leases are wanted back. ARGV: process, seconds after
+# which an entry is dropped. Returns whether the process is new there, the processes and beats in turn, the two lists.
+BEAT = """
+local now, keep = redis.call('TIME'), tonumber(ARGV[2])
+local fresh = redis.call('HSET', KEYS[1], ARGV[1], now[1] .. '.' .. now[2])
+local beats = redis.call('HGETALL', KEYS[1])
+for i = 1, #beats, 2 do
+  if tonumber(beats[i + 1]) < now[1] - keep then redis.call('HDEL', KEYS[1], beats[i]) end
+end
+for i = 2, 3 do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now[1] - keep) end
+return {fresh, beats, redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('ZRANGE', KEYS[3], 0, -1)}
+"""
+
+# KEYS: tenants lost, or wanted. ARGV: tenant. At the server's own time.
+NAME = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])"
 
 # KEYS: the row. ARGV: field and value in turn. Written once: a second row changes nothing.
 WRITE = """

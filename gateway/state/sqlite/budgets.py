@@ -69,6 +69,10 @@ class SqliteBudgets:
         """The tenant's counters and its keys' whose end is still to come."""
         return await self._database.read(partial(counters.totals, tenant=tenant, at=self._clock.now()))
 
+    async def counted(self, of: Sequence[Counter]) -> list[Total]:
+        """These counters, those that were ever moved."""
+        return await self._database.read(partial(counters.counted, counters=of))
+
     async def pending(self, tenant: str | None = None) -> list[Pending]:
         """The open holds, of one tenant or all, oldest first."""
         return await self._database.read(partial(pending, tenant=tenant))

@@ -67,6 +67,13 @@ def totals(db: sqlite3.Connection, tenant: str, at: float) -> list[Total]:
     return [Total(Counter(*row[:6]), row["used"], row["held"]) for row in rows]
 
 
+def counted(db: sqlite3.Connection, counters: Iterable[Counter]) -> list[Total]:
+    """These counters as they stand, those that were ever moved."""
+    read = f"SELECT used, held FROM counters {_COUNTER}"
+    found = [(counter, db.execute(read, counter).fetchone()) for counter in counters]
+    return [Total(counter, *row) for counter, row in found if row]
+
+
 def forget(db: sqlite3.Connection, at: float) -> None:
     """Remove what nobody will ask for again; never a counter on which something is held."""
     for windows, keep in (("('minute')", _KEEP_MINUTES), ("('day', 'month')", KEEP)):

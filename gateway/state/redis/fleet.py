@@ -1,0 +1,115 @@
+"""Which gateway processes there are: each tells Redis that it lives, every BEAT_S, and sees the others do so.
+
+Knows no counter. The times of others are never compared with ours: a process is silent for as long as we have seen no
+new beat of it, and only while we could look. Invariant: who was seen is not forgotten because Redis was: a flush takes
+our own entry too, which shows it, and then everybody seen before is still expected.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from gateway.state.redis import scripts
+from gateway.state.redis.counts import Member
+from gateway.state.redis.server import PREFIX, Client
+from gateway.state.sqlite import meta
+from gateway.state.sqlite.database import Database
+
+BEAT_S = 0.25
+PATIENCE_S = 2.0  # eight beats: a process that missed so many is not waited for when counters are rebuilt
+DEAD_S = 30.0  # a machine silent for so long has its holds settled by another: far longer than a restart of Redis
+KEEP_S = 60  # entries of the silent, of lost tenants and wanted leases: their purpose is served within seconds
+_PEERS = "peers"
+
+# One tag for the three, so that one script may touch them; `!` is in no tenant's tag (names are percent-encoded).
+_FLEET = PREFIX + "{!fleet}:"
+_KEYS = (_FLEET + "beats", _FLEET + "lost", _FLEET + "wanted")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Tenants that await their counters, and tenants whose leases somebody needs back."""
+
+    lost: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Peer:
+    beat: bytes
+    seen: float = field(default_factory=time.monotonic)
+
+
+class Fleet:
+    """The processes as `member` sees them. Its file keeps those known last, for a start while Redis is empty."""
+
+    def __init__(self, client: Client, database: Database, member: Member, dead_s: float = DEAD_S) -> None:
+        self._client, self._database, self.member, self._dead_s = client, database, member, dead_s
+        self._beat, self._name = client.register_script(scripts.BEAT), client.register_script(scripts.NAME)
+        self._id = f"{member.node}:{member.process}"
+        self._peers: dict[str, _Peer] = {}
+        self._nodes: dict[str, float] = {}  # when each was seen last
+        self._started = time.monotonic()
+        self._watching: float | None = None  # since when we have looked without a gap
+        self.seen = Seen()
+
+    async def start(self) -> None:
+        """Raises StateUnavailable."""
+        known = json.loads(await meta.get(self._database, _PEERS) or "[]")
+        self._peers = {peer: _Peer(b"") for peer in known}
+        await self.beat()
+
+    async def stop(self) -> None:
+        """Leave in order: nobody waits for this process any more."""
+        await self._client.hdel(_KEYS[0], self._id)
+
+    async def beat(self) -> None:
+        """Live, and look at the others; what else was seen is in `seen`. Raises StateUnavailable."""
+        try:
+            fresh, beats, lost, wanted = await self._beat(keys=_KEYS, args=[self._id, KEEP_S])
+        except BaseException:
+            self._watching = None  # nobody can be called silent while we could not look
+            raise
+        now = time.monotonic()
+        if self._watching is None or fresh:
+            self._watching = now
+        known = set(self._peers)
+        self._look(dict(zip((name.decode() for name in beats[::2]), beats[1::2], strict=True)), bool(fresh), now)
+        self.seen = Seen(tuple(t.decode() for t in lost), tuple(t.decode() for t in wanted))
+        if set(self._peers) != known:
+            await meta.put(self._database, _PEERS, json.dumps(sorted(self._peers)))
+
+    def expected(self, since: float) -> list[str]:
+        """Whom a rebuild that began at `since` (monotonic) waits for: all that we know, but for those silent by now."""
+        now = time.monotonic()
+        alive = [peer for peer, known in self._peers.items() if now - max(known.seen, since) < PATIENCE_S]
+        return [peer.partition(":")[2] for peer in alive]
+
+    def dead(self, node: str) -> bool:
+        """Whether no process of a machine has beaten for DEAD_S, although we were looking."""
+        if self._watching is None or node == self.member.node:
+            return False
+        return time.monotonic() - max(self._nodes.get(node, 0.0), self._watching) > self._dead_s
+
+    async def lost(self, tenant: str) -> None:
+        """Tell everybody that a tenant's counters are not whole."""
+        await self._tell(_KEYS[1], tenant)
+
+    async def found(self, tenant: str) -> None:
+        """They are whole. Who was not waited for learns of it at its next hold."""
+        await self._client.zrem(_KEYS[1], tenant)
+
+    async def want(self, tenant: str) -> None:
+        """Ask everybody to give a tenant's leases back."""
+        await self._tell(_KEYS[2], tenant)
+
+    async def _tell(self, key: str, tenant: str) -> None:
+        await self._name(keys=[key], args=[tenant])
+
+    def _look(self, beats: dict[str, bytes], fresh: bool, now: float) -> None:
+        for peer, beat in beats.items():
+            if peer != self._id and (peer not in self._peers or self._peers[peer].beat != beat):
+                self._peers[peer] = _Peer(beat, now)
+                self._nodes[peer.partition(":")[0]] = now
+        if not fresh and now - self._started > PATIENCE_S:  # gone in order, or silent for KEEP_S
+            self._peers = {peer: known for peer, known in self._peers.items() if peer in beats}

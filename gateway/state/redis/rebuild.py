@@ -1,0 +1,158 @@
+"""How counters in Redis come to be whole again: every process tells what its file says, then the tenant is opened.
+
+A process *rejoins* a tenant by telling what its machine has used and what it holds, and ending what it holds no more;
+until then nothing is admitted for it. The tenant's *epoch* is set once all known live processes have joined on the
+server that is there now. Both are harmless at any time, and shared: one at a time for a tenant and process.
+
+Invariants: holds that were admitted before are on file before the file is read (`passing`), and the open holds are read
+before the sums, so that what is settled meanwhile is counted twice for a moment, never missed. What was told to a
+server that then forgot it counts as not told: the token of `begin` is gone with it.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from gateway.state import Clock, StateUnavailable
+from gateway.state.redis import scripts
+from gateway.state.redis.counts import Counts, epoch_keys, meter_key, open_key, what_is_used
+from gateway.state.redis.fleet import Fleet
+from gateway.state.redis.lease import Leases
+from gateway.state.redis.server import PREFIX, Client
+from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.sqlite.counters import Total
+
+T = TypeVar("T")
+
+WAIT_S = 2.0  # a call waits so long for its tenant's counters, then it is refused
+POLL_S = 0.02
+CHUNK = 500  # meters or holds a call: some milliseconds of the server's time
+TENANTS = PREFIX + "holders"  # every tenant that was ever joined, for sweeps
+
+
+class Rebuild:
+    """For one process and its `leases`, which are ended once what was spent from them is told."""
+
+    def __init__(
+        self, client: Client, counts: Counts, local: SqliteBudgets, fleet: Fleet, leases: Leases, clock: Clock
+    ) -> None:
+        self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
+        self._leases, self._clock = leases, clock
+        self._begin, self._tell = client.register_script(scripts.BEGIN), client.register_script(scripts.TELL)
+        self._join, self._open = client.register_script(scripts.JOIN), client.register_script(scripts.OPEN)
+        self.untold: set[str] = set()  # tenants of which Redis missed something
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._passing: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
+
+    @contextmanager
+    def passing(self, tenant: str) -> Iterator[None]:
+        """Around what Redis admits and the file does not have yet: a rejoining that begins meanwhile waits for it."""
+        done = asyncio.get_running_loop().create_future()
+        self._passing[tenant].add(done)
+        try:
+            yield
+        finally:
+            done.set_result(None)
+            self._passing[tenant].discard(done)
+
+    async def ensure(self, tenant: str) -> None:
+        """Until the counters are whole and this process has joined. Raises StateUnavailable, within WAIT_S.
+
+        Shares what is under way; that goes on when its callers give up.
+        """
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task(tenant)), WAIT_S)
+        except TimeoutError:
+            raise StateUnavailable(
+                "Redis lost its counters, and they are being told again: retry in a moment"
+            ) from None
+
+    async def again(self, tenant: str) -> None:
+        """Rejoin, although the counters may be whole: something was not told. Raises StateUnavailable."""
+        self.untold.add(tenant)
+        await asyncio.shield(self._task(tenant))
+
+    async def stop(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _task(self, tenant: str) -> "asyncio.Task[None]":
+        task = self._running.get(tenant)
+        if task is None:
+            task = self._running[tenant] = asyncio.create_task(self._run(tenant))
+            task.add_done_callback(lambda done: self._over(tenant, done))
+        return task
+
+    def _over(self, tenant: str, task: "asyncio.Task[None]") -> None:
+        self._running.pop(tenant, None)
+        if not task.cancelled() and task.exception() is not None:
+            self.untold.add(tenant)
+
+    async def _run(self, tenant: str) -> None:
+        if tenant not in self.untold and await self._counts.look(tenant, [], 0.0, "UTC") is not None:
+            return
+        began, whole = time.monotonic(), False
+        while not whole or tenant in self.untold:  # the server forgot meanwhile, or there is more to tell: once more
+            self.untold.discard(tenant)
+            whole = await self._joined(tenant) and await self._opened(tenant, began)
+
+    async def _joined(self, tenant: str) -> bool:
+        """Whether the server still knew at the end that we had begun."""
+        token, keys, process = secrets.token_hex(8), epoch_keys(tenant), self._fleet.member.process
+        await self._client.sadd(TENANTS, tenant)
+        if not await self._begin(keys=keys, args=[process, token]):
+            await self._fleet.lost(tenant)
+        self._leases.withdraw(tenant)  # not before it is certain that Redis is there
+        await asyncio.gather(*self._passing[tenant])
+        leases = self._leases.withdraw(tenant)  # with those that were on their way
+        await self._told(tenant)
+        joined = await self._join(keys=keys[1:], args=[process, token])
+        for lease in leases:
+            await self._counts.settle(tenant, lease, lease=True)
+        self._leases.ended(tenant, leases)
+        return bool(joined)
+
+    async def _told(self, tenant: str) -> None:
+        """Everything that the file says; the order matters."""
+        pending = await self._local.pending(tenant)
+        totals = await self._local.totals(tenant)
+        now = self._clock.now()
+        for told in _chunks(totals):
+            await self._totals(tenant, told, now)
+        for held in _chunks(pending):
+            await asyncio.gather(*(self._counts.force(hold, now) for hold in held))
+        await self._ended(tenant)
+
+    async def _totals(self, tenant: str, totals: Sequence[Total], now: float) -> None:
+        keys = [meter_key(tenant, total.counter.meter) for total in totals]
+        args = [part for total in totals for part in what_is_used(total, now)]
+        await self._tell(keys=keys, args=[self._fleet.member.node, *args])
+
+    async def _ended(self, tenant: str) -> None:
+        """End what Redis still holds for us and the file has as settled."""
+        found = [request_id.decode() for request_id in await self._client.smembers(open_key(tenant))]
+        settled = await self._local.settled(found)
+        for request_id in found:
+            if settled.get(request_id):
+                await self._counts.settle(tenant, request_id)
+
+    async def _opened(self, tenant: str, began: float) -> bool:
+        """Whether the tenant is open; False when our joining was lost."""
+        process = self._fleet.member.process
+        while True:
+            missing = await self._open(keys=epoch_keys(tenant), args=[process, *self._fleet.expected(began)])
+            if missing <= 0:
+                break
+            await asyncio.sleep(POLL_S)
+        await self._fleet.found(tenant)
+        return bool(missing == 0)
+
+
+def _chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (things[start : start + CHUNK] for start in range(0, len(things), CHUNK))
