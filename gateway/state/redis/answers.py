@@ -46,10 +46,8 @@ class RedisAnswers:
 
     async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
         keys = [json.loads(member)[0] for member in await self._members(_partition(partition))]
-        live = [
-            row for piece in _pieces(keys) for row in await self._dated(piece) if row[0] > at and row[3] is not None
-        ]
-        return [(key, vector) for _, _, key, vector in sorted(live, key=lambda row: row[1:3])]
+        live = [row for piece in _pieces(keys) for row in await self._live(piece, at)]
+        return [(key, vector) for _, key, vector in sorted(live)]
 
     async def purge(self, tag: str | None = None) -> int:
         members = await self._server.zrange(_ALL, 0, PIECE - 1) if tag is None else await self._members(_tag(tag))
@@ -65,13 +63,13 @@ class RedisAnswers:
     async def _members(self, index: str) -> list[bytes]:
         return sorted({member async for member in self._server.sscan_iter(index, count=PIECE)})
 
-    async def _dated(self, keys: Sequence[str]) -> list[tuple[float, float, str, bytes | None]]:
-        """Expiry, creation, key and vector of the entries that are there."""
+    async def _live(self, keys: Sequence[str], at: float) -> list[tuple[float, str, bytes]]:
+        """Creation, key and vector of the entries that have one and live."""
         pipeline = self._server.pipeline()
         for key in keys:
-            pipeline.hmget(_answer(key), "expires", "created", "vector")
+            pipeline.hmget(_answer(key), "created", "expires", "vector")
         found = zip(keys, await pipeline.execute(), strict=True)
-        return [(float(row[0]), float(row[1]), key, row[2]) for key, row in found if row[0] is not None]
+        return [(float(row[0]), key, row[2]) for key, row in found if row[2] is not None and float(row[1]) > at]
 
     async def _index(self, entry: Entry) -> None:
         """Before the entry itself: an index may point at nothing, an entry that no purge finds may not be."""

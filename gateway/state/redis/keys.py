@@ -1,95 +1,97 @@
-"""Tenants and keys in Redis: one hash each, and a third with the times of revocation.
+"""Tenants and keys over Redis: written to the shared directory, read from this machine's copy of it.
 
-Each change is one command on one hash, so none can be half done. Listing a tenant's keys reads all keys: a first form,
-right for thousands of them.
+So every request's key is found without Redis, and while Redis is away; a key made elsewhere a moment ago is asked for
+there. A revocation reaches the copies with the next `refresh`. Knows neither Lua nor SQL.
 """
 
-import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
 
-from gateway.state import Key, Tenant
-from gateway.state.limits import dump_limits, load_limits
-from gateway.state.redis.server import PREFIX, Client, translated
+from gateway.state import Change, Clock, Key, Limit, StateUnavailable, Tenant
+from gateway.state.audit import key_created, key_expired, key_revoked, tenant_created, tenant_limited
+from gateway.state.redis.directory import Directory
+from gateway.state.redis.records import Dated, Record, key_field, limited, merged_key, tenant_field
+from gateway.state.sqlite.keys import SqliteKeys
 
-_TENANTS, _KEYS, _REVOKED = PREFIX + "tenants", PREFIX + "keys", PREFIX + "revoked"
+R = TypeVar("R", Dated, Key)
 
 
 class RedisKeys:
-    """`gateway.state.Keys` over one server."""
+    """`gateway.state.Keys` over a directory and this machine's copy of it."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, directory: Directory, copy: SqliteKeys, clock: Clock) -> None:
+        self._directory, self._copy, self._clock = directory, copy, clock
 
-    async def add_tenant(self, tenant: Tenant) -> bool:
-        record = {"name": tenant.name, "limits": dump_limits(tenant.limits), "created": tenant.created}
-        with translated():
-            return bool(await self._client.hsetnx(_TENANTS, tenant.name, json.dumps(record)))
+    async def refresh(self) -> None:
+        """Copy what others changed; to be called a few times a second. Raises StateUnavailable."""
+        await self._directory.sync()
+
+    async def add_tenant(self, tenant: Tenant, by: str = "") -> bool:
+        now = self._clock.now()
+        return await self._add(tenant_field(tenant.name), Dated(tenant, now), tenant_created(tenant, now, by))
+
+    async def set_limits(self, name: str, limits: Sequence[Limit], by: str = "") -> bool:
+        now = self._clock.now()
+        why = tenant_limited(name, limits, now, by)
+        return await self._update(tenant_field(name), Dated, lambda dated: limited(dated, limits, now), why)
 
     async def tenant(self, name: str) -> Tenant | None:
-        with translated():
-            record = await self._client.hget(_TENANTS, name)
-        return _as_tenant(record) if record else None
+        await self._fresh()
+        return await self._copy.tenant(name)
 
     async def tenants(self) -> list[Tenant]:
-        with translated():
-            records = await self._client.hvals(_TENANTS)
-        return sorted(map(_as_tenant, records), key=lambda tenant: tenant.name)
+        await self._fresh()
+        return await self._copy.tenants()
 
-    async def add_key(self, key: Key) -> None:
-        if await self.tenant(key.tenant) is None:  # tenants are never removed: it stays so
+    async def add_key(self, key: Key, by: str = "") -> None:
+        if await self._directory.read(tenant_field(key.tenant)) is None:  # tenants are never removed: it stays so
             raise ValueError(f"there is no tenant {key.tenant!r}: create it first")
-        with translated():
-            added = await self._client.hsetnx(_KEYS, key.id, _record(key))
-        if not added:
+        if not await self._add(key_field(key.id), key, key_created(key, self._clock.now(), by)):
             raise ValueError(f"the key id {key.id!r} is taken")
-        if key.revoked is not None:
-            await self.revoke(key.id, key.revoked)
 
     async def find(self, key_id: str) -> tuple[Key, Tenant] | None:
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.hget(_KEYS, key_id)
-        pipeline.hget(_REVOKED, key_id)
-        with translated():
-            record, revoked = await pipeline.execute()
-        key = _as_key(json.loads(record), revoked) if record else None
-        tenant = await self.tenant(key.tenant) if key else None
-        return (key, tenant) if key and tenant else None
+        if found := await self._copy.find(key_id):
+            return found
+        key = await self._directory.read(key_field(key_id))
+        dated = await self._directory.read(tenant_field(key.tenant)) if isinstance(key, Key) else None
+        return (key, dated.tenant) if isinstance(key, Key) and isinstance(dated, Dated) else None
 
     async def keys(self, tenant: str) -> list[Key]:
-        with translated():
-            records = await self._client.hvals(_KEYS)
-            revoked = await self._client.hgetall(_REVOKED)
-        mine = [fields for fields in map(json.loads, records) if fields["tenant"] == tenant]
-        keys = [_as_key(fields, revoked.get(fields["id"].encode())) for fields in mine]
-        return sorted(keys, key=lambda key: (key.created, key.id))
+        await self._fresh()
+        return await self._copy.keys(tenant)
 
-    async def revoke(self, key_id: str, at: float) -> bool:
-        with translated():
-            if not await self._client.hexists(_KEYS, key_id):
-                return False
-            await self._client.hsetnx(_REVOKED, key_id, repr(at))
-            return True
+    async def expire(self, key_id: str, at: float, by: str = "") -> bool:
+        why = key_expired(key_id, at, self._clock.now(), by)
+        return await self._update(key_field(key_id), Key, lambda key: merged_key(key, replace(key, expires=at)), why)
 
+    async def revoke(self, key_id: str, at: float, by: str = "") -> bool:
+        why = key_revoked(key_id, at, self._clock.now(), by)
+        return await self._update(
+            key_field(key_id), Key, lambda key: replace(key, revoked=at) if key.revoked is None else key, why
+        )
 
-def _record(key: Key) -> str:
-    """All but the time of revocation, as JSON."""
-    fields: dict[str, Any] = {
-        "id": key.id,
-        "tenant": key.tenant,
-        "digest": key.digest.hex(),
-        "limits": dump_limits(key.limits),
-        "created": key.created,
-        "expires": key.expires,
-    }
-    return json.dumps(fields)
+    async def changes(self, limit: int, subject: str | None = None) -> list[Change]:
+        await self._fresh()
+        return await self._copy.changes(limit, subject)
 
+    async def _fresh(self) -> None:
+        """What others changed, if Redis can tell; a list is worth having without."""
+        with suppress(StateUnavailable):
+            await self.refresh()
 
-def _as_key(fields: dict[str, Any], revoked: bytes | None) -> Key:
-    digest, limits = bytes.fromhex(fields["digest"]), load_limits(fields["limits"])
-    times = fields["created"], fields["expires"], float(revoked) if revoked else None
-    return Key(fields["id"], fields["tenant"], digest, limits, *times)
+    async def _add(self, name: str, record: Record, why: Change) -> bool:
+        return await self._directory.change(name, lambda known: record if known is None else None, why)
 
+    async def _update(self, name: str, kind: type[R], update: Callable[[R], R], why: Change) -> bool:
+        """Whether there is such a record; `update` makes another of it, or the same."""
+        exists = False
 
-def _as_tenant(record: bytes) -> Tenant:
-    fields = json.loads(record)
-    return Tenant(fields["name"], load_limits(fields["limits"]), fields["created"])
+        def updated(known: Record | None) -> Record | None:
+            nonlocal exists
+            exists = isinstance(known, kind)
+            return update(known) if isinstance(known, kind) else None
+
+        await self._directory.change(name, updated, why)
+        return exists
