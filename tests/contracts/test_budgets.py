@@ -1,45 +1,24 @@
 """Holds and settlements, the same over every store: nothing is overspent, nothing leaks."""
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from gateway.state import Amounts, Balance, Budgets, Hold, Limit, OverLimit, State
+from gateway.state import Balance, Limit, OverLimit, State
 from tests.contracts.conftest import Scenario
+from tests.contracts.holds import DAY, MIDNIGHT, NOON, REQUESTS, TOKENS, figures, hold, standing
 
 Play = Callable[[Scenario], None]
-
-MIDNIGHT = time.time() // 86_400 * 86_400 + 86_400  # the next one: `recover` forgets what is long past
-NOON = MIDNIGHT - 43_200
-TOKENS = Limit("tokens", "day", 50)
-REQUESTS = Limit("requests", "minute", 100)
-
-
-def hold(
-    request_id: str, amounts: Amounts, *limits: Limit, key_limits: tuple[Limit, ...] = (), at: float = NOON
-) -> Hold:
-    return Hold(request_id, "acme", "k1", "owner", amounts, limits, key_limits, at)
-
-
-async def standing(
-    budgets: Budgets, *limits: Limit, key_limits: Sequence[Limit] = (), at: float = NOON
-) -> list[Balance]:
-    return await budgets.balances("acme", "k1", limits, key_limits, at)
-
-
-def figures(balances: list[Balance]) -> list[tuple[int, int]]:
-    return [(balance.used, balance.held) for balance in balances]
 
 
 def test_a_hold_is_held_then_settled_and_the_rest_released(play: Play) -> None:
     async def scenario(state: State) -> None:
         held = await state.budgets.hold(hold("r", {"tokens": 40, "requests": 1}, TOKENS, key_limits=(REQUESTS,)))
         assert held == [
-            Balance("tenant", TOKENS, 0, 40, MIDNIGHT),
-            Balance("key", REQUESTS, 0, 1, NOON + 60),
+            Balance("tenant", TOKENS, 0, 40, MIDNIGHT + DAY),
+            Balance("key", REQUESTS, 0, 1, NOON + 61),
         ]
         assert [balance.remaining for balance in held] == [10, 99]
         assert await state.budgets.open_holds() == ["r"]
@@ -226,24 +205,61 @@ def test_amounts_are_exact_up_to_the_largest(play: Play) -> None:
     play(scenario)
 
 
-def test_a_settlement_goes_to_the_window_of_its_hold(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        late = MIDNIGHT - 1
-        await state.budgets.hold(hold("yesterday", {"tokens": 50}, TOKENS, at=late))
-        await state.budgets.hold(hold("today", {"tokens": 50}, TOKENS, at=MIDNIGHT))
-        settled = await state.budgets.settle("yesterday", {"tokens": 20})
-        assert settled == [Balance("tenant", TOKENS, 20, 0, MIDNIGHT)]
-        assert figures(await standing(state.budgets, TOKENS, at=late)) == [(20, 0)]
-        assert figures(await standing(state.budgets, TOKENS, at=MIDNIGHT)) == [(0, 50)]
-
-    play(scenario)
-
-
 def test_names_with_separators_count_apart(play: Play) -> None:
     async def scenario(state: State) -> None:
         tricky = ["a", "a}:count:{b", "a:b", "{a}", "ä b", "%61"]
         for name in tricky:
             await state.budgets.hold(replace(hold(f"{name}:1", {"tokens": 50}, TOKENS), tenant=name, key=name))
         assert sorted(await state.budgets.open_holds()) == sorted(f"{name}:1" for name in tricky)
+
+    play(scenario)
+
+
+def test_balances_come_tenants_first_each_in_their_order(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        month, single = Limit("tokens", "month", 70), Limit("tokens", "request", 60)
+        await state.budgets.hold(hold("r", {"tokens": 9}, month, TOKENS, key_limits=(single, TOKENS)))
+        found = await standing(state.budgets, single, month, TOKENS, key_limits=(TOKENS, REQUESTS))
+        assert [(balance.scope, balance.limit, balance.held) for balance in found] == [
+            ("tenant", single, 0),
+            ("tenant", month, 9),
+            ("tenant", TOKENS, 9),
+            ("key", TOKENS, 9),
+            ("key", REQUESTS, 0),
+        ]
+
+    play(scenario)
+
+
+def test_amounts_count_from_the_first_hold_under_a_limit(play: Play) -> None:
+    """A limit that is added later starts at 0; a limit that is raised forgets nothing."""
+
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(hold("before", {"tokens": 40, "requests": 1}, TOKENS))
+        added = Limit("requests", "day", 1)
+        assert figures(await state.budgets.hold(hold("after", {"requests": 1}, TOKENS, added))) == [(0, 40), (0, 1)]
+        raised = replace(TOKENS, amount=100)
+        assert figures(await state.budgets.hold(hold("more", {"tokens": 60}, raised))) == [(0, 100)]
+
+    play(scenario)
+
+
+def test_a_hold_without_limits_is_held_all_the_same(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        assert await state.budgets.hold(hold("r", {"tokens": 10**20})) == []
+        assert await state.budgets.open_holds() == ["r"]
+        assert await state.budgets.settle("r", {"tokens": 5}) == []
+        assert await state.budgets.open_holds() == []
+
+    play(scenario)
+
+
+def test_a_refusal_says_when_the_amount_fits(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(hold("r", {"tokens": 45}, TOKENS))
+        with pytest.raises(OverLimit) as refused:
+            await state.budgets.hold(hold("r2", {"tokens": 6}, TOKENS))
+        assert refused.value.balance == Balance("tenant", TOKENS, 0, 45, MIDNIGHT + DAY)
+        assert (refused.value.asked, refused.value.fits) == (6, MIDNIGHT + DAY)
 
     play(scenario)

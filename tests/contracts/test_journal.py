@@ -1,7 +1,9 @@
 """The journal, the same over every store."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ def row(number: int, **columns: Any) -> dict[str, Any]:
         "output_tokens": number,
         "cached_tokens": 1,
         "cost_nano": 10**12 + number if number % 3 == 0 else None,
+        "tags": '{"feature": "search"}',
         "duration_ms": 1.5,
         "detail": '{"stages": []}',
         **columns,
@@ -110,6 +113,106 @@ def test_usage_takes_since_and_leaves_until(play: Play) -> None:
         assert inside[0]["input_tokens"] == 2 + 4 + 8
         assert (await state.journal.usage([], 0.0, 1e9, "acme"))[0]["input_tokens"] == 2 + 8 + 32
         assert await state.journal.usage([], 0.0, 1.0) == []
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [
+        ("UTC", {"1970-01-01": 1, "1970-01-02": 2, "1970-01-03": 1}),
+        ("Asia/Tokyo", {"1970-01-01": 1, "1970-01-02": 2, "1970-01-03": 1}),
+        ("America/New_York", {"1970-01-01": 2, "1970-01-02": 2}),
+    ],
+)
+def test_a_day_of_usage_is_the_zones(play: Play, zone: str, days: dict[str, int]) -> None:
+    """Rows at noon and midnight, UTC: midnight is 9:00 of that day in Tokyo, 19:00 of the day before in New York."""
+
+    async def scenario(state: State) -> None:
+        for number in range(4):
+            await state.journal.write(row(number))
+        found = await state.journal.usage(["day"], 0.0, 1e9, zone=zone)
+        assert [(group["day"], group["requests"]) for group in found] == list(days.items())
+
+    play(scenario)
+
+
+def test_a_day_of_usage_follows_the_zones_clocks(play: Play) -> None:
+    """2026-03-29 in Berlin has 23 hours: 23:00 of the 28th to 22:00 of the 29th in UTC."""
+    begins = datetime(2026, 3, 28, 23, tzinfo=UTC).timestamp()
+
+    async def scenario(state: State) -> None:
+        for number, hours in enumerate((-0.001, 0, 22.999, 23)):
+            await state.journal.write(row(number, at=begins + hours * 3600))
+        found = await state.journal.usage(["day"], 0.0, 1e10, zone="Europe/Berlin")
+        days = {"2026-03-28": 1, "2026-03-29": 2, "2026-03-30": 1}
+        assert {group["day"]: group["requests"] for group in found} == days
+
+    play(scenario)
+
+
+TAGGED = (None, '{"feature": "search"}', '{"feature": "search", "team": "a"}', '{"feature": "chat"}', "{}")
+
+
+def test_usage_by_tag_counts_each_request_once(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        for number, tags in enumerate(TAGGED):
+            await state.journal.write(row(number, tags=tags))
+        by_all = await state.journal.usage(["tag"], 0.0, 1e9)
+        assert {group["tag"]: group["input_tokens"] for group in by_all} == {
+            None: 1 + 16,
+            '{"feature": "chat"}': 8,
+            '{"feature": "search"}': 2,
+            '{"feature": "search", "team": "a"}': 4,
+        }
+        by_one = await state.journal.usage(["tag:feature", "tag:team"], 0.0, 1e9)
+        assert [(group["tag:feature"], group["tag:team"], group["requests"]) for group in by_one] == [
+            (None, None, 2),
+            ("chat", None, 1),
+            ("search", None, 1),
+            ("search", "a", 1),
+        ]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.b", 'say "x"', "$[0]", "'; DROP TABLE journal; --", "back\\slash", "ü€😀", ":tag0", "x" * 64]
+)
+def test_a_tag_may_have_any_name(play: Play, name: str) -> None:
+    async def scenario(state: State) -> None:
+        await state.journal.write(row(1, tags=json.dumps({name: "yes"})))
+        await state.journal.write(row(2, tags=json.dumps({"other": "no"}, ensure_ascii=False)))
+        found = await state.journal.usage([f"tag:{name}", "tenant"], 0.0, 1e9)
+        assert [(group[f"tag:{name}"], group["tenant"]) for group in found] == [(None, "zeta"), ("yes", "acme")]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("group", ["tag:", "tag:" + "x" * 65, "tags", "Tag:x", "at"])
+def test_what_names_no_tag_is_no_group(play: Play, group: str) -> None:
+    async def scenario(state: State) -> None:
+        with pytest.raises(ValueError, match=r"cannot be grouped by .* with a name of 1 to 64 characters"):
+            await state.journal.usage([group], 0.0, 1.0)
+
+    play(scenario)
+
+
+def test_usage_names_an_unknown_zone_and_too_many_groups(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        with pytest.raises(ValueError, match="there is no time zone 'Mars/Olympus'"):
+            await state.journal.usage(["day"], 0.0, 1.0, zone="Mars/Olympus")
+        with pytest.raises(ValueError, match="by 16 things at once, 5000 were asked"):
+            await state.journal.usage([f"tag:{number}" for number in range(5000)], 0.0, 1.0)
+
+    play(scenario)
+
+
+def test_a_group_asked_twice_is_one(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.journal.write(row(1))
+        (group,) = await state.journal.usage(["tenant", "tenant"], 0.0, 1e9)
+        assert list(group)[:2] == ["tenant", "requests"]
 
     play(scenario)
 

@@ -1,33 +1,64 @@
-"""What becomes of holds whose process died or whose caller was cancelled, the same over every store."""
+"""Settlements with their row, and what becomes of holds whose process died or whose caller was cancelled."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from gateway.state import Amounts, Balance, Budgets, Hold, Limit, State
+from gateway.state import COLUMNS, RECOVERED, Amounts, State
 from tests.contracts.conftest import Scenario
+from tests.contracts.holds import NOON, REQUESTS, TOKENS, figures, hold, row, rows, standing
 
 Play = Callable[[Scenario], None]
 
-NOW = time.time()
-TOKENS = Limit("tokens", "day", 50)
-REQUESTS = Limit("requests", "minute", 100)
+
+def test_a_settlement_writes_its_row(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
+        assert await state.journal.read("r") is None
+        await state.budgets.settle("r", {"tokens": 4}, row("r", status=200, input_tokens=4))
+        assert await state.journal.read("r") == row("r", status=200, input_tokens=4)
+
+    play(scenario)
 
 
-def hold(request_id: str, amounts: Amounts, *limits: Limit) -> Hold:
-    return Hold(request_id, "acme", "k1", "owner", amounts, limits, (), NOW)
+def test_settled_again_nothing_changes(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        for request_id, first in (("with a row", row("with a row", status=200)), ("without", None)):
+            await state.budgets.hold(hold(request_id, {"tokens": 10}, TOKENS))
+            await state.budgets.settle(request_id, {"tokens": 4}, first)
+            before = await standing(state.budgets, TOKENS)
+            assert await state.budgets.settle(request_id, {"tokens": 9}, row(request_id, status=500)) == []
+            assert await standing(state.budgets, TOKENS) == before
+            assert await state.journal.read(request_id) == first
+
+    play(scenario)
 
 
-async def standing(budgets: Budgets, *limits: Limit) -> list[Balance]:
-    return await budgets.balances("acme", "k1", limits, (), NOW)
+def test_of_an_unknown_hold_only_the_row_is_written(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.budgets.checkpoint("r", {"tokens": 7}, {"input_tokens": 7})
+        assert await state.budgets.settle("r", {"tokens": 7}) == []
+        assert await rows(state) == 0
+        assert await state.budgets.settle("r2", {"tokens": 7}, row("r2")) == []
+        assert await state.journal.read("r2") == row("r2")
+        assert await state.budgets.open_holds() == []
+        assert await state.budgets.recover(lambda owner: False) == []
+
+    play(scenario)
 
 
-def figures(balances: list[Balance]) -> list[tuple[int, int]]:
-    return [(balance.used, balance.held) for balance in balances]
+def test_a_row_that_is_none_settles_nothing(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
+        with pytest.raises(ValueError, match=r"lacks .*'at'"):
+            await state.budgets.settle("r", {"tokens": 4}, {"request_id": "r"})
+        assert figures(await standing(state.budgets, TOKENS)) == [(0, 10)]
+        assert await state.budgets.open_holds() == ["r"]
+
+    play(scenario)
 
 
 def test_recovery_books_the_last_checkpoint_of_the_dead_and_leaves_the_living(play: Play) -> None:
@@ -37,11 +68,55 @@ def test_recovery_books_the_last_checkpoint_of_the_dead_and_leaves_the_living(pl
             await state.budgets.hold(replace(hold(f"r{number}", asked, TOKENS, REQUESTS), owner=owner))
         await state.budgets.checkpoint("r0", {"tokens": 3, "requests": 1})
         await state.budgets.checkpoint("r0", {"tokens": 6})
-        await state.budgets.settle("r3", {"tokens": 1})
+        await state.budgets.settle("r3", {"tokens": 1}, row("r3"))
         assert sorted(await state.budgets.recover("alive".__eq__)) == ["r0", "r1"]
         assert await state.budgets.open_holds() == ["r2"]
         assert figures(await standing(state.budgets, TOKENS, REQUESTS)) == [(7, 10), (1, 1)]
         assert await state.budgets.recover("alive".__eq__) == []
+        assert await rows(state) == 3
+
+    play(scenario)
+
+
+def test_the_row_of_the_dead_is_its_draft_its_checkpoint_and_how_it_ended(play: Play) -> None:
+    draft = {"request_id": "r", "at": NOON + 1, "tenant": "acme", "key": "k1", "model": "small", "tags": '{"a": "b"}'}
+    first = {"backend": "slow", "input_tokens": 20, "output_tokens": 1, "token_source": "engine"}
+    last = {"output_tokens": 5, "cost_nano": 2**53 - 1, "backend": None, "model": None}
+
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(replace(hold("r", {"tokens": 40}, TOKENS), draft=draft))
+        await state.budgets.checkpoint("r", {"tokens": 21}, first)
+        await state.budgets.checkpoint("r", {"tokens": 25}, last)
+        await state.budgets.checkpoint("r", {"tokens": 26})
+        assert await state.budgets.recover(lambda owner: False) == ["r"]
+        assert await state.journal.read("r") == dict.fromkeys(COLUMNS) | draft | first | last | dict(RECOVERED)
+        assert figures(await standing(state.budgets, TOKENS)) == [(26, 0)]
+        await state.budgets.settle("r", {"tokens": 40}, row("r", status=200))  # it was not dead after all: too late
+        assert figures(await standing(state.budgets, TOKENS)) == [(26, 0)]
+        found = await state.journal.read("r")
+        assert found is not None
+        assert found["error"] == "process_died"
+
+    play(scenario)
+
+
+def test_what_was_never_sent_is_released_and_its_row_has_no_tokens(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(hold("r", {"tokens": 40}, TOKENS))
+        await state.budgets.recover(lambda owner: False)
+        assert figures(await standing(state.budgets, TOKENS)) == [(0, 0)]
+        assert await state.journal.read("r") == row("r", key="k1") | dict(RECOVERED)
+
+    play(scenario)
+
+
+def test_the_owners_asked_about_are_those_that_hold(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        for number, owner in enumerate(("a/1", "ü b", "a/1")):
+            await state.budgets.hold(replace(hold(f"r{number}", {"tokens": 1}, TOKENS), owner=owner))
+        asked: list[str] = []
+        assert await state.budgets.recover(lambda owner: asked.append(owner) is None) == []
+        assert set(asked) == {"a/1", "ü b"}
 
     play(scenario)
 
@@ -49,10 +124,11 @@ def test_recovery_books_the_last_checkpoint_of_the_dead_and_leaves_the_living(pl
 def test_a_checkpoint_after_the_settlement_is_too_late(play: Play) -> None:
     async def scenario(state: State) -> None:
         await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
-        await state.budgets.settle("r", {"tokens": 2})
-        await state.budgets.checkpoint("r", {"tokens": 9})
+        await state.budgets.settle("r", {"tokens": 2}, row("r", status=200))
+        await state.budgets.checkpoint("r", {"tokens": 9}, {"input_tokens": 9})
         await state.budgets.recover(lambda owner: False)
         assert figures(await standing(state.budgets, TOKENS)) == [(2, 0)]
+        assert await state.journal.read("r") == row("r", status=200)
 
     play(scenario)
 
@@ -69,9 +145,10 @@ def test_a_cancelled_hold_is_whole_or_absent_and_settles_like_any_other(play: Pl
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            await state.budgets.settle(f"r{number}", {})
+            await state.budgets.settle(f"r{number}", {}, row(f"r{number}"))
         assert await state.budgets.open_holds() == []
         assert figures(await standing(state.budgets, TOKENS, REQUESTS)) == [(0, 0), (0, 0)]
+        assert await rows(state) == 20
 
     play(scenario)
 
@@ -79,22 +156,13 @@ def test_a_cancelled_hold_is_whole_or_absent_and_settles_like_any_other(play: Pl
 def test_a_cancelled_settlement_still_happens(play: Play) -> None:
     async def scenario(state: State) -> None:
         await state.budgets.hold(hold("r", {"tokens": 10}, TOKENS))
-        task = asyncio.create_task(state.budgets.settle("r", {"tokens": 4}))
+        task = asyncio.create_task(state.budgets.settle("r", {"tokens": 4}, row("r", status=200)))
         await asyncio.sleep(0)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await state.budgets.settle("r", {"tokens": 9})
+        await state.budgets.settle("r", {"tokens": 9}, row("r", status=500))
         assert figures(await standing(state.budgets, TOKENS)) == [(4, 0)]
-
-    play(scenario)
-
-
-def test_an_unknown_request_is_nobodys_business(play: Play) -> None:
-    async def scenario(state: State) -> None:
-        await state.budgets.checkpoint("r", {"tokens": 7})
-        assert await state.budgets.settle("r", {"tokens": 7}) == []
-        assert await state.budgets.open_holds() == []
-        assert await state.budgets.recover(lambda owner: False) == []
+        assert await state.journal.read("r") == row("r", status=200)
 
     play(scenario)
