@@ -21,6 +21,7 @@ class RecentKeys:
         self._keys, self._clock = keys, clock
         self._found: dict[str, tuple[float, tuple[Key, Tenant]]] = {}
         self._forgets = 0
+        self.latest = ""  # the id of the key that was read last, empty before the first
 
     async def find(self, key_id: str) -> tuple[Key, Tenant] | None:
         """As `Keys.find`. Unknown ids are not remembered, so that guessing fills no memory."""
@@ -46,3 +47,4 @@ class RecentKeys:
         if len(self._found) >= MOST:
             self._found.clear()
         self._found[key_id] = (now, found)
+        self.latest = key_id
