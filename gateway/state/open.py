@@ -1,10 +1,14 @@
 """From a URL to State: the one place that names the concrete stores.
 
-sqlite:///relative/state.db    a file, from the working directory
-sqlite:////var/lib/state.db    a file, absolute
-sqlite://:memory:              gone when closed; for tests
-redis://host:6379/0            and rediss:// over TLS; refused unless durable
-redis://host/0?durable=no      not asked whether it is durable, for providers that refuse CONFIG but promise it
+sqlite:///relative/state.db               a file, from the working directory
+sqlite:////var/lib/state.db               a file, absolute
+sqlite://:memory:                         gone when closed; for tests
+redis://host:6379/0                       and rediss:// over TLS; refused unless durable
+redis+sentinel://host,host/mymaster       the master that Sentinel names
+redis+cluster://host:6379,host:6379       a Cluster
+redis://host/0?durable=no                 not asked whether it is durable: for providers that refuse CONFIG
+
+Every Redis needs a file beside it, the `ledger`: the record of what this machine admitted.
 """
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -14,25 +18,40 @@ from gateway.state.redis import open_redis
 from gateway.state.sqlite import open_sqlite
 
 MEMORY = "sqlite://:memory:"
-KNOWN = "sqlite:///path, sqlite://:memory:, redis://host:port/db, rediss://host:port/db"
+LEDGER = "sqlite:///.tollgate/ledger.db"
+KNOWN = (
+    "sqlite:///path, sqlite://:memory:, redis://host:port/db, rediss://host:port/db, "
+    "redis+sentinel://host:port,host:port/name, redis+cluster://host:port,host:port"
+)
 
 
-async def open_state(url: str) -> State:
-    """Raises ValueError for a URL of no known form, StateUnavailable for a store that cannot be used, and says why."""
+async def open_state(url: str, ledger: str = LEDGER, trust_clock: bool = False) -> State:
+    """Raises ValueError for a URL of no known form, StateUnavailable for a store that cannot be used, and says why.
+
+    `ledger` (sqlite:///path) is used with Redis only. `trust_clock` takes the wall clock over, though it was set.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in ("redis", "rediss", "redis+sentinel", "redis+cluster"):
+        where, durable = _vouched(url)
+        return await open_redis(where, _path(ledger), durable, trust_clock)
+    return await open_sqlite(_path(url), trust_clock)
+
+
+def _path(url: str) -> str:
+    """The file of an sqlite URL."""
     scheme, _, rest = url.partition("://")
     if url == MEMORY:
-        return await open_sqlite(":memory:")
+        return ":memory:"
     if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-        return await open_sqlite(rest[1:])
-    if scheme in ("redis", "rediss"):
-        return await _open_redis(url)
+        return rest[1:]
     raise ValueError(f"a state URL of scheme {scheme!r} is not known in this form: write one of {KNOWN}")
 
 
-async def _open_redis(url: str) -> State:
+def _vouched(url: str) -> tuple[str, bool]:
+    """The URL without `durable`, and whether the servers are to be asked."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     durable = query.pop("durable", "yes")
     if durable not in ("yes", "no"):
         raise ValueError(f"durable={durable} is neither yes nor no")
-    return await open_redis(parts._replace(query=urlencode(query)).geturl(), durable == "yes")
+    return parts._replace(query=urlencode(query)).geturl(), durable == "yes"
