@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     """Build the runtime; what must close goes on the stack. Raises LibraryError, StateUnavailable or SettingsError."""
     library = Library.load(settings.build.prompts)
-    state = await open_state(settings.state.url)
+    state = await open_state(settings.state.url, settings.state.ledger)
     stack.push_async_callback(_closed, state)
     await _recover(state)
     _beside(stack, _keep_recovering(state))

@@ -48,7 +48,7 @@ def with_state(settings: Settings, work: Callable[[State], Awaitable[T]]) -> T:
     """What `work` returns, with the state open for as long as it runs. Raises StateUnavailable."""
 
     async def opened() -> T:
-        state = await open_state(settings.state.url)
+        state = await open_state(settings.state.url, settings.state.ledger)
         try:
             return await work(state)
         finally:

@@ -96,7 +96,7 @@ async def _up(home: Home, order: Order) -> None:
 
 
 async def _credentials(home: Home, settings: Settings) -> Credentials:
-    state = await open_state(settings.state.url)
+    state = await open_state(settings.state.url, settings.state.ledger)
     try:
         return await home.credentials(state)
     finally:
