@@ -7,6 +7,7 @@ redis://host:6379/0                       and rediss:// over TLS; refused unless
 redis+sentinel://host,host/mymaster       the master that Sentinel names
 redis+cluster://host:6379,host:6379       a Cluster
 redis://host/0?durable=no                 not asked whether it is durable: for providers that refuse CONFIG
+redis://host/0?timeout_ms=200             how long a call may take, 50 unless said: for a server that is far away
 
 Every Redis needs a file beside it, the `ledger`: the record of what this machine admitted.
 """
@@ -19,6 +20,7 @@ from gateway.state.sqlite import open_sqlite
 
 MEMORY = "sqlite://:memory:"
 LEDGER = "sqlite:///.tollgate/ledger.db"
+MOST_MS = 10_000  # a client waits for every call; one that takes longer is an outage
 KNOWN = (
     "sqlite:///path, sqlite://:memory:, redis://host:port/db, rediss://host:port/db, "
     "redis+sentinel://host:port,host:port/name, redis+cluster://host:port,host:port"
@@ -32,8 +34,8 @@ async def open_state(url: str, ledger: str = LEDGER, trust_clock: bool = False) 
     """
     scheme = url.partition("://")[0]
     if scheme in ("redis", "rediss", "redis+sentinel", "redis+cluster"):
-        where, durable = _vouched(url)
-        return await open_redis(where, _path(ledger), durable, trust_clock)
+        where, durable, call_s = _options(url)
+        return await open_redis(where, _path(ledger), durable, call_s, trust_clock)
     return await open_sqlite(_path(url), trust_clock)
 
 
@@ -47,11 +49,13 @@ def _path(url: str) -> str:
     raise ValueError(f"a state URL of scheme {scheme!r} is not known in this form: write one of {KNOWN}")
 
 
-def _vouched(url: str) -> tuple[str, bool]:
-    """The URL without `durable`, and whether the servers are to be asked."""
+def _options(url: str) -> tuple[str, bool, float]:
+    """The URL without our own options, whether the servers must be durable, and the seconds that a call may take."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
-    durable = query.pop("durable", "yes")
+    durable, timeout = query.pop("durable", "yes"), query.pop("timeout_ms", "50")
     if durable not in ("yes", "no"):
         raise ValueError(f"durable={durable} is neither yes nor no")
-    return parts._replace(query=urlencode(query)).geturl(), durable == "yes"
+    if not timeout.isdecimal() or not 1 <= int(timeout) <= MOST_MS:
+        raise ValueError(f"timeout_ms={timeout} is no whole number from 1 to {MOST_MS}")
+    return parts._replace(query=urlencode(query)).geturl(), durable == "yes", int(timeout) / 1000

@@ -13,6 +13,7 @@ from gateway.state import State
 from gateway.state.redis.answers import RedisAnswers
 from gateway.state.redis.background import every, stopped
 from gateway.state.redis.budgets import RedisBudgets
+from gateway.state.redis.deadline import CALL_S
 from gateway.state.redis.directory import Directory
 from gateway.state.redis.durable import check_durable, check_usable
 from gateway.state.redis.journal import RedisJournal
@@ -33,12 +34,14 @@ REFRESH_S = 0.25  # a key revoked elsewhere is refused within a second: this, an
 PUSH_S = 1.0  # the dashboard of another machine may be that far behind
 
 
-async def open_redis(url: str, ledger: str, durable: bool = True, trust_clock: bool = False) -> State:
+async def open_redis(
+    url: str, ledger: str, durable: bool = True, call_s: float = CALL_S, trust_clock: bool = False
+) -> State:
     """State in the Redis at `url` and the file `ledger`. Raises ValueError (URL) or StateUnavailable.
 
-    `durable` False asks no server whether it keeps what it is told.
+    `durable` False asks no server whether it keeps what it is told; `call_s` is how long a call may take.
     """
-    server = Server(url)
+    server = Server(url, call_s)
     try:
         database = await Database.open(ledger)
         try:

@@ -16,32 +16,32 @@ from redis.exceptions import RedisError
 T = TypeVar("T")
 
 CALL_S = 0.05  # a request that cannot have Redis's word in 50 ms goes on without it, or fails
-CONNECT_S = 0.25  # a connection takes several round trips (TCP, TLS, AUTH, SELECT) where a call takes one
-TICK_S = 0.01
+CONNECTING = 5  # times as long for a call that must connect: that takes several round trips (TCP, TLS, AUTH, SELECT)
+TICKS = 5  # that a call may take
 
 
 @dataclass(slots=True)
 class Call:
-    """One call as its connections see it; `spent` are the seconds that its deadline goes by."""
+    """One call as its connections see it; `ticks` is what its deadline goes by."""
 
     connecting: int = 0
-    spent: float = 0.0
+    ticks: int = 0
     complaint: RedisError | None = None
 
     @contextmanager
     def connects(self) -> Iterator[None]:
         """Connecting has its own time, and the call then its own again."""
         self.connecting += 1
-        self.spent = 0.0
+        self.ticks = 0
         try:
             yield
         finally:
             self.connecting -= 1
-            self.spent = 0.0
+            self.ticks = 0
 
     @property
     def expired(self) -> bool:
-        return self.spent >= (CONNECT_S if self.connecting else CALL_S)
+        return self.ticks >= (TICKS * CONNECTING if self.connecting else TICKS)
 
 
 _CALL: ContextVar[Call] = ContextVar("call")
@@ -52,8 +52,9 @@ def current() -> Call:
     return _CALL.get(None) or Call()
 
 
-async def in_time(call: Callable[[], Awaitable[T]]) -> T:
-    """What the call returns. Raises TimeoutError after CALL_S, CONNECT_S while it connects, or what was complained of.
+async def in_time(call: Callable[[], Awaitable[T]], seconds: float = CALL_S) -> T:
+    """What the call returns. Raises TimeoutError after `seconds` (CONNECTING times that while it connects), or what
+    the server complained of meanwhile.
 
     To be awaited in a task of its own: redis-py closes the connection of a task that is cancelled, which is how a call
     is cut short. Time is counted in ticks of the event loop: one that stood still for a second has counted one, for it
@@ -64,14 +65,14 @@ async def in_time(call: Callable[[], Awaitable[T]]) -> T:
 
     def tick() -> None:
         nonlocal timer
-        report.spent += TICK_S
+        report.ticks += 1
         if report.expired and task:
             task.cancel()
         else:
-            timer = loop.call_later(TICK_S, tick)
+            timer = loop.call_later(seconds / TICKS, tick)
 
     _CALL.set(report)
-    timer = loop.call_later(TICK_S, tick)
+    timer = loop.call_later(seconds / TICKS, tick)
     try:
         return await call()
     except asyncio.CancelledError:

@@ -23,8 +23,8 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 from gateway.state import StateUnavailable
 from gateway.state.redis.breaker import Breaker
 from gateway.state.redis.connect import connect
+from gateway.state.redis.deadline import CALL_S, in_time
 from gateway.state.redis.deadline import finished as finished
-from gateway.state.redis.deadline import in_time
 from gateway.state.redis.failures import NOBODY
 from gateway.state.redis.failures import translated as translated
 
@@ -41,10 +41,14 @@ _Commands: Any = AsyncCoreCommands
 
 
 class Server(_Commands):  # type: ignore[misc]
-    """One Redis in whatever form. Its commands are redis-py's; raises ValueError for a malformed URL."""
+    """One Redis in whatever form, which answers within `call_s` or not at all. Its commands are redis-py's.
 
-    def __init__(self, url: str) -> None:
+    Raises ValueError for a malformed URL.
+    """
+
+    def __init__(self, url: str, call_s: float = CALL_S) -> None:
         self._redis: Any = connect(url)
+        self._call_s = call_s
         self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)  # a cluster's by node: the others go on
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._follow_at = 0.0
@@ -129,7 +133,7 @@ class Server(_Commands):  # type: ignore[misc]
     async def _judged(self, breaker: Breaker, call: Callable[[], Awaitable[T]]) -> T:
         """Its result, or StateUnavailable; the breaker hears of both."""
         with translated(partial(self._failed, breaker)):
-            result = await in_time(call)
+            result = await in_time(call, self._call_s)
         breaker.succeeded()
         return result
 
