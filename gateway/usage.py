@@ -72,7 +72,7 @@ def to_csv(by: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """What `spent` returned, as CSV (RFC 4180) with one line of names."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [*by, *SUMS])
-    writer.writerow({name: _cell(name) for name in writer.fieldnames})
+    writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 

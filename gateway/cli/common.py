@@ -73,12 +73,17 @@ async def tenant_of(state: State, name: str) -> Tenant:
     return tenant
 
 
-def limits_of(texts: Sequence[str] | None) -> tuple[Limit, ...]:
-    """The `--limit` options as limits; a wrong one is wrong usage (exit code 2)."""
+def usable(option: str, check: Callable[[Any], T], value: Any) -> T:
+    """What `check` makes of an option's value; what it refuses with a ValueError is wrong usage (exit code 2)."""
     try:
-        return tuple(parse_limit(text) for text in texts or ())
+        return check(value)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--limit") from error
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def limits_of(texts: Sequence[str] | None) -> tuple[Limit, ...]:
+    """The `--limit` options as limits; a wrong one is wrong usage."""
+    return usable("--limit", lambda given: tuple(map(parse_limit, given)), texts or ())
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
@@ -103,7 +108,7 @@ def when(seconds: float | None) -> str | None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        value = ", ".join(map(str, value))
     if isinstance(value, Mapping):
         return json.dumps(value, ensure_ascii=False)
-    return "-" if value is None else str(value)
+    return "-" if value in (None, "") else str(value)

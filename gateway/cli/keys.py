@@ -1,7 +1,7 @@
 """`tollgate keys`: a tenant's keys. A key is shown once, when it is made; only its digest is kept."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from gateway.cli.common import (
     settings_of,
     show,
     tenant_of,
+    usable,
     when,
     with_state,
 )
@@ -27,7 +28,6 @@ from gateway.state import Key, Scopes, State
 from gateway.state.limits import format_limit
 
 app = typer.Typer(name="keys", help="A tenant's keys; each is shown once.", no_args_is_help=True)
-T = TypeVar("T")
 
 TenantName = Annotated[str, typer.Option("--tenant", help="The tenant's name.")]
 KeyId = Annotated[str, typer.Argument(help="The key's id: the part between tg_ and the next underscore.")]
@@ -55,17 +55,17 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key; its limits bind it beside the tenant's. Without --model, --prompt, --collection it may use all."""
-    limits, label = limits_of(limit), _usable("--label", checked_label, label)
+    limits, label = limits_of(limit), usable("--label", checked_label, label)
     scopes = Scopes(
         _entries("--model", model),
         _entries("--prompt", prompt),
         _entries("--collection", collection),
-        _usable("--tag", _tags, tag or ()),
+        usable("--tag", _tags, tag or ()),
     )
 
     async def made(opened: State) -> Issued:
         zone, now = (await tenant_of(opened, tenant)).zone, opened.clock.now()
-        ends = None if expires is None else _usable("--expires", lambda text: end_of(text, now, zone), expires)
+        ends = None if expires is None else usable("--expires", lambda text: end_of(text, now, zone), expires)
         return await issue(opened.keys, by(), tenant, now, limits, ends, label, scopes)
 
     _show_once(with_state(settings_of(config, state), made), as_json)
@@ -98,7 +98,7 @@ def rotate_(
     key_id: KeyId, overlap: Overlap = "0", config: Config = SETTINGS, state: StateDir = None, as_json: Json = False
 ) -> None:
     """Make a key of the same limits, scopes, label and expiry; the old one ends at once, or after --overlap."""
-    seconds = _usable("--overlap", seconds_of, overlap)
+    seconds = usable("--overlap", seconds_of, overlap)
 
     async def rotated(opened: State) -> Issued:
         found = await opened.keys.find(key_id)
@@ -112,16 +112,8 @@ def rotate_(
     _show_once(with_state(settings_of(config, state), rotated), as_json)
 
 
-def _usable(option: str, check: Callable[[Any], T], value: Any) -> T:
-    """What `check` makes of an option's value; what it refuses is wrong usage (exit code 2)."""
-    try:
-        return check(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-
-
 def _entries(option: str, entries: Sequence[str] | None) -> tuple[str, ...] | None:
-    return _usable(option, checked_entries, entries) if entries else None
+    return usable(option, checked_entries, entries) if entries else None
 
 
 def _tags(texts: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from gateway.cli.common import (
     settings_of,
     show,
     tenant_of,
+    usable,
     when,
     with_state,
 )
@@ -41,7 +42,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Add a tenant; its limits bind all of its keys together."""
-    valid, limits = _valid(name, zone), limits_of(limit)
+    valid, limits = _valid(name), limits_of(limit)
+    usable("--zone", known_zone, zone)
 
     async def added(opened: State) -> Tenant:
         tenant = Tenant(valid, limits, opened.clock.now(), zone)
@@ -93,11 +95,7 @@ def show_(name: Name, config: Config = SETTINGS, state: StateDir = None, as_json
     show(with_state(settings_of(config, state), standings), as_json)
 
 
-def _valid(name: str, zone: str) -> str:
-    try:
-        known_zone(zone)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--zone") from error
+def _valid(name: str) -> str:
     try:
         return str(TypeAdapter(ValidName).validate_python(name))
     except ValidationError as error:

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.common import SETTINGS, Config, Json, StateDir, settings_of, show, tenant_of, with_state
-from gateway.state import State
+from gateway.cli.common import SETTINGS, Config, Json, StateDir, settings_of, show, tenant_of, usable, with_state
+from gateway.state import State, known_zone
 from gateway.usage import day_of, groups, period, spent, to_csv
 
 Tenant = Annotated[str | None, typer.Option(help="One tenant; default: all.")]
@@ -29,15 +29,17 @@ def usage(
 ) -> None:
     """What was spent: requests, tokens and dollars, summed by day, model, prompt and more."""
     by_groups = groups(by)
+    first = usable("--since", day_of, since) if since is not None else None
+    last = usable("--until", day_of, until) if until is not None else None
 
     async def rows(opened: State) -> list[dict[str, Any]]:
         own = (await tenant_of(opened, tenant)).zone if tenant is not None else "UTC"
+        days = usable("--zone", known_zone, zone or own).key
+        over = usable("--since", lambda start: period(start, last, days, opened.clock.now()), first)
         try:
-            first, last = (day_of(text) if text is not None else None for text in (since, until))
-            over = period(first, last, zone or own, opened.clock.now())
             return await spent(opened.journal, by_groups, over, tenant)
         except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+            raise typer.BadParameter(str(error), param_hint="--by") from error
 
     found = with_state(settings_of(config, state), rows)
     if as_csv:

@@ -36,8 +36,8 @@ async def ask(headers: dict[str, str], *keys: Key, now: float = NOW) -> Caller:
         await state.close()
 
 
-def key(key_id: str, secret: str, **times: float) -> Key:
-    return Key(key_id, "acme", digest(secret), (), 0.0, **times, scopes=SCOPES)
+def key(key_id: str, secret: str, expires: float | None = None, revoked: float | None = None) -> Key:
+    return Key(key_id, "acme", digest(secret), (), 0.0, expires, revoked, scopes=SCOPES)
 
 
 STEPS = {"compare_digest", "SqliteKeys.find", "_as_key", "_as_tenant"}

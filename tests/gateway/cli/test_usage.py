@@ -60,7 +60,7 @@ def test_csv(tollgate: Tollgate, config: Path) -> None:
         ("--since", "2026-02-02", "--until", "2026-01-01"),
     ],
 )
-def test_wrong_usage_says_what_is_wrong(tollgate: Tollgate, config: Path, options: tuple[str, ...]) -> None:
+def test_wrong_usage_names_the_option(tollgate: Tollgate, config: Path, options: tuple[str, ...]) -> None:
     ran = tollgate("usage", *options, "--config", config)
     assert ran.code == 2
-    assert options[-1] in ran.err or "ISO date" in ran.err
+    assert f"Invalid value for {options[0]}" in ran.err

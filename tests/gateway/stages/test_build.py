@@ -38,7 +38,7 @@ def test_what_is_not_there_is_named(core: Assembled, changes: dict[str, Any], co
     assert (error.code, error.param) == (code, param)
 
 
-def scoped(**scopes: tuple[str, ...]) -> Caller:
+def scoped(**scopes: Any) -> Caller:
     return replace(caller(), scopes=Scopes(**scopes))
 
 

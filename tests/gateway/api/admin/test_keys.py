@@ -9,7 +9,7 @@ from tests.gateway.api.conftest import Gateway
 from tests.gateway.waiting import WAIT_S
 
 BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}]}
-ALL = {"models": None, "prompts": None, "collections": None, "tags": {}}
+ALL: dict[str, Any] = {"models": None, "prompts": None, "collections": None, "tags": {}}
 
 
 def made(gateway: Gateway, **wanted: Any) -> dict[str, Any]:
