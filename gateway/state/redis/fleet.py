@@ -5,9 +5,10 @@ new beat of it, and only while we could look. Invariant: who was seen is not for
 our own entry too, which shows it, and then everybody seen before is still expected.
 """
 
+import asyncio
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.state.redis import scripts
 from gateway.state.redis.counts import Member
@@ -34,10 +35,13 @@ class Seen:
     wanted: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Peer:
+    """Its newest beat, when we saw it, and in which era: how often Redis had forgotten everybody by then."""
+
     beat: bytes
-    seen: float = field(default_factory=time.monotonic)
+    seen: float
+    era: int
 
 
 class Fleet:
@@ -49,15 +53,19 @@ class Fleet:
         self._id = f"{member.node}:{member.process}"
         self._peers: dict[str, _Peer] = {}
         self._nodes: dict[str, float] = {}  # when each was seen last
-        self._started = time.monotonic()
+        self._era, self._era_began = 0, 0.0
         self._watching: float | None = None  # since when we have looked without a gap
         self.seen = Seen()
 
     async def start(self) -> None:
-        """Raises StateUnavailable."""
+        """Returns when those who live have noticed us: from now on they wait for us. Raises StateUnavailable."""
         known = json.loads(await meta.get(self._database, _PEERS) or "[]")
-        self._peers = {peer: _Peer(b"") for peer in known}
+        self._peers = {peer: _Peer(b"", time.monotonic(), self._era) for peer in known}
         await self.beat()
+        before, deadline = dict(self._peers), time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and not self._noticed(before):
+            await asyncio.sleep(BEAT_S / 5)
+            await self.beat()
 
     async def stop(self) -> None:
         """Leave in order: nobody waits for this process any more."""
@@ -71,10 +79,12 @@ class Fleet:
             self._watching = None  # nobody can be called silent while we could not look
             raise
         now = time.monotonic()
-        if self._watching is None or fresh:
+        if fresh:
+            self._era, self._era_began = self._era + 1, now
+        if fresh or self._watching is None:
             self._watching = now
         known = set(self._peers)
-        self._look(dict(zip((name.decode() for name in beats[::2]), beats[1::2], strict=True)), bool(fresh), now)
+        self._look(dict(zip((name.decode() for name in beats[::2]), beats[1::2], strict=True)), now)
         self.seen = Seen(tuple(t.decode() for t in lost), tuple(t.decode() for t in wanted))
         if set(self._peers) != known:
             await meta.put(self._database, _PEERS, json.dumps(sorted(self._peers)))
@@ -106,10 +116,17 @@ class Fleet:
     async def _tell(self, key: str, tenant: str) -> None:
         await self._name(keys=[key], args=[tenant])
 
-    def _look(self, beats: dict[str, bytes], fresh: bool, now: float) -> None:
+    def _noticed(self, before: dict[str, _Peer]) -> bool:
+        """Whether everybody who is there has looked since."""
+        return all(self._peers[peer].beat != known.beat for peer, known in before.items() if peer in self._peers)
+
+    def _look(self, beats: dict[str, bytes], now: float) -> None:
         for peer, beat in beats.items():
             if peer != self._id and (peer not in self._peers or self._peers[peer].beat != beat):
-                self._peers[peer] = _Peer(beat, now)
+                self._peers[peer] = _Peer(beat, now, self._era)
                 self._nodes[peer.partition(":")[0]] = now
-        if not fresh and now - self._started > PATIENCE_S:  # gone in order, or silent for KEEP_S
-            self._peers = {peer: known for peer, known in self._peers.items() if peer in beats}
+        self._peers = {peer: known for peer, known in self._peers.items() if peer in beats or self._missed(known, now)}
+
+    def _missed(self, peer: _Peer, now: float) -> bool:
+        """Whether one that is not there did not leave in order: Redis forgot it, and it may come back."""
+        return peer.era < self._era and now - self._era_began < PATIENCE_S

@@ -20,7 +20,7 @@ from typing import TypeVar
 from gateway.state import Clock, StateUnavailable
 from gateway.state.redis import scripts
 from gateway.state.redis.counts import Counts, epoch_keys, meter_key, open_key, what_is_used
-from gateway.state.redis.fleet import Fleet
+from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases
 from gateway.state.redis.server import PREFIX, Client
 from gateway.state.sqlite.budgets import SqliteBudgets
@@ -28,7 +28,7 @@ from gateway.state.sqlite.counters import Total
 
 T = TypeVar("T")
 
-WAIT_S = 2.0  # a call waits so long for its tenant's counters, then it is refused
+WAIT_S = PATIENCE_S + 1.0  # a call waits so long for its tenant's counters, then it is refused
 POLL_S = 0.02
 CHUNK = 500  # meters or holds a call: some milliseconds of the server's time
 TENANTS = PREFIX + "holders"  # every tenant that was ever joined, for sweeps

@@ -152,13 +152,14 @@ return reply
 """
 )
 
-# KEYS: the hold, the open holds. ARGV: request id, node, seconds to keep the mark. Settles at the last checkpoint, in
-# place of a node that seems dead. Returns whether the hold was open.
+# KEYS: the hold, the open holds (or leases), joined. ARGV: request id, node, its process, seconds to keep the mark.
+# Settles at the last checkpoint, in place of a node that seems dead; should the process live, it has to join again.
 PRESUME = (
     _COMMON
     + """
-if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return end
 redis.call('SREM', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[3])
 for _, charge in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'charges'))) do
   local meter, start, held = charge[1], string.sub(charge[2], 3), tonumber(charge[4])
   local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. charge[3]) or 0)
@@ -168,8 +169,7 @@ for _, charge in ipairs(cjson.decode(redis.call('HGET', KEYS[1], 'charges'))) do
   end
 end
 release(KEYS[1])
-mark(KEYS[1], 'presumed', ARGV[3])
-return 1
+mark(KEYS[1], 'presumed', ARGV[4])
 """
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.state.redis import scripts
-from gateway.state.redis.counts import Counts, hold_key, open_key
+from gateway.state.redis.counts import Counts, epoch_keys, hold_key, open_key
 from gateway.state.redis.fleet import Fleet
 from gateway.state.redis.rebuild import TENANTS
 from gateway.state.redis.server import Client
@@ -102,8 +102,9 @@ class Sweep:
         """The row first: a crash in between repeats it, and a second one is ignored."""
         if not held.lease:
             await self._push([held.row])
-        keys = [hold_key(held.tenant, held.request_id), open_key(held.tenant, held.lease)]
-        await self._presume(keys=keys, args=[held.request_id, held.fields["node"], scripts.MARK_S])
+        keys = [hold_key(held.tenant, held.request_id), open_key(held.tenant, held.lease), epoch_keys(held.tenant)[1]]
+        args = [held.request_id, held.fields["node"], held.fields["process"], scripts.MARK_S]
+        await self._presume(keys=keys, args=args)
 
 
 def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:

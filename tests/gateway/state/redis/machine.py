@@ -1,19 +1,23 @@
 """Machines for tests: each has a file of its own and shares one Redis. Several run in one process, as in one fleet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.state import Balance, Clock, Hold, Limit, OverLimit, StateUnavailable
+from gateway.state import Amounts, Clock, Hold, Limit, OverLimit, StateUnavailable
 from gateway.state.redis.budgets import RedisBudgets
 from gateway.state.redis.fleet import DEAD_S
 from gateway.state.redis.server import Server
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.database import Database
 
+ROOT = Path(__file__).parents[4]
 TOKENS = Limit("tokens", "day", 50)
 LONG_S = 30.0  # to wait for what takes moments: a busy machine stretches them
 
@@ -40,12 +44,9 @@ class Machine:
         return [(balance.used, balance.held) for balance in found]
 
     def asked(self, request_id: str, tokens: int = 1, *limits: Limit, **more: Any) -> Hold:
-        about = {"owner": "alive", "at": self.clock.now(), **more}
-        amounts = {"tokens": tokens, "requests": 1}
-        return Hold(
-            request_id=request_id, tenant="acme", key="k1", amounts=amounts, tenant_limits=limits or (TOKENS,),
-            key_limits=(), **about,
-        )  # fmt: skip
+        amounts: Amounts = {"tokens": tokens, "requests": 1}
+        hold = Hold(request_id, "acme", "k1", "alive", amounts, limits or (TOKENS,), (), self.clock.now())
+        return replace(hold, **more)
 
     async def admitted(self, hold: Hold) -> bool:
         """Whether it is; what nobody can tell is released and asked again."""
@@ -58,26 +59,26 @@ class Machine:
             except StateUnavailable:
                 await self.budgets.settle(hold.request_id, {})
                 await asyncio.sleep(0.05)
-                hold = Hold(**{**_fields(hold), "request_id": hold.request_id + "+", "at": self.clock.now()})
-
-
-def _fields(hold: Hold) -> dict[str, Any]:
-    return {name: getattr(hold, name) for name in Hold.__slots__}
+                hold = replace(hold, request_id=hold.request_id + "+", at=self.clock.now())
 
 
 @asynccontextmanager
-async def machine(url: str, path: Path, *, node: str | None = None, dead_s: float = DEAD_S) -> AsyncIterator[Machine]:
-    """One process on the file `path`; leaving it is an orderly end."""
-    database, clock, server = await Database.open(str(path)), Clock(), Server(url)
-    local, pushed = SqliteBudgets(database, clock), []
+async def machine(
+    url: str, path: Path, *, dead_s: float = DEAD_S, ahead_s: float = 0.0, kind: type[SqliteBudgets] = SqliteBudgets
+) -> AsyncIterator[Machine]:
+    """One process on the file `path`, its clock `ahead_s`; leaving it is an orderly end."""
+    database, server = await Database.open(str(path)), Server(url)
+    clock = Clock(Clock().anchor + ahead_s)
+    local = kind(database, clock)
+    pushed: list[Mapping[str, Any]] = []
 
     async def push(rows: Sequence[Mapping[str, Any]]) -> None:
         pushed.extend(rows)
 
-    budgets = RedisBudgets(server, local, database, node or path.stem, clock, push, dead_s)
+    budgets = RedisBudgets(server, local, database, path.stem, clock, push, dead_s)
     await budgets.start()
     try:
-        yield Machine(node or path.stem, local, budgets, server, clock, pushed)
+        yield Machine(path.stem, local, budgets, server, clock, pushed)
     finally:
         await budgets.stop()
         await server.aclose()
@@ -102,3 +103,45 @@ async def until(true: Callable[[], Awaitable[Any]], message: str) -> None:
                 return
         assert asyncio.get_running_loop().time() < deadline, f"{message} within {LONG_S:.0f} s"
         await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of `process.py`: what it says, and its end."""
+
+    running: "subprocess.Popen[str]"
+
+    def said(self) -> str:
+        assert self.running.stdout
+        return self.running.stdout.readline().strip()
+
+    def tell(self) -> None:
+        assert self.running.stdin
+        self.running.stdin.write("\n")
+        self.running.stdin.flush()
+
+    def freeze(self) -> None:
+        self.running.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.running.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.running.kill()
+        self.running.wait()
+
+    async def stopped(self) -> bool:
+        """Whether it is frozen; see proc(5)."""
+        stat = Path(f"/proc/{self.running.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[Process]:
+    """Killed at the end."""
+    command = [sys.executable, "-m", "tests.gateway.state.redis.process", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            yield Process(running)
+        finally:
+            running.kill()

@@ -1,0 +1,122 @@
+"""Redis is away: what was leased beforehand is spent, then nothing; back, everything is told and the lease is gone."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.state import Hold, Limit, OverLimit, StateUnavailable
+from gateway.state.redis.counts import open_key
+from tests.fakes.redis import RedisServer
+from tests.gateway.state.redis.machine import Machine, machine, machines, until
+
+DAY, MINUTE = Limit("tokens", "day", 10_000), Limit("tokens", "minute", 10_000)  # a lease has 100 of them
+REQUESTS = Limit("requests", "day", 20)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as running:
+        yield running
+
+
+async def leased(server: RedisServer, count: int = 1) -> None:
+    """Wait until so many processes have a lease."""
+
+    async def all_have() -> bool:
+        return bool(server.admin.scard(open_key("acme", lease=True)) == count)
+
+    await until(all_have, f"{count} leases are there")
+
+
+async def whether(one: Machine, hold: Hold) -> str:
+    try:
+        await one.budgets.hold(hold)
+    except (OverLimit, StateUnavailable) as error:
+        return type(error).__name__
+    return "admitted"
+
+
+@pytest.mark.parametrize("limits", [(DAY,), (DAY, MINUTE)], ids=["day", "minute"])
+def test_the_lease_is_spent_then_nothing_and_told_when_redis_is_back(
+    server: RedisServer, tmp_path: Path, limits: tuple[Limit, ...]
+) -> None:
+    async def scenario() -> None:
+        async with machines(server.url, tmp_path, 2) as fleet:
+            one, other = fleet
+            await one.budgets.hold(one.asked("before", 40, *limits))
+            await leased(server)
+            server.kill()
+            asked = [await whether(one, one.asked(f"r{number}", 30, *limits)) for number in range(5)]
+            assert asked == ["admitted"] * 3 + ["StateUnavailable"] * 2
+            assert await one.budgets.settle("r0", {"tokens": 10}) == []  # nobody knows the balances
+            assert await whether(one, one.asked("r5", 30, *limits)) == "admitted"  # from what was given back
+            assert await whether(other, other.asked("no lease", 1, *limits)) == "StateUnavailable"
+            server.start()
+            await until(lambda: told(other, limits), "everything is told, and no lease held")
+            for name in ("r1", "r2", "r5", "before"):
+                await one.budgets.settle(name, {"tokens": 5})
+            assert await other.standing(*limits) == await one.spent(*limits) == [(30, 0)] * len(limits)
+
+    async def told(other: Machine, limits: tuple[Limit, ...]) -> bool:
+        return await other.standing(*limits) == [(10, 40 + 3 * 30)] * len(limits)
+
+    asyncio.run(scenario())
+
+
+def test_no_lease_makes_a_living_gateway_refuse(server: RedisServer, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with machines(server.url, tmp_path, 3) as fleet:
+            for number, one in enumerate(fleet):
+                await one.budgets.hold(one.asked(f"first {number}", 1, REQUESTS))
+            await leased(server, len(fleet))
+            asked = [(one, one.asked(f"{one.node} {number}", 1, REQUESTS)) for one in fleet for number in range(20)]
+            assert sum(await asyncio.gather(*(one.admitted(hold) for one, hold in asked))) == REQUESTS.amount - 3
+            assert await fleet[0].standing(REQUESTS) == [(0, REQUESTS.amount)]
+
+    asyncio.run(scenario())
+
+
+def test_a_lease_that_is_not_given_back_stays_set_aside(server: RedisServer, tmp_path: Path) -> None:
+    """Its process may be spending it where nobody can see."""
+
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db") as one, machine(server.url, tmp_path / "b.db") as other:
+            await one.budgets.hold(one.asked("first", 1, REQUESTS))
+            await leased(server)
+            await one.cut_off()
+            assert await whether(one, one.asked("from the lease", 1, REQUESTS)) == "admitted"
+            asked = [other.admitted(other.asked(f"{number}", 1, REQUESTS)) for number in range(20)]
+            assert sum(await asyncio.gather(*asked)) == REQUESTS.amount - 2
+
+    asyncio.run(scenario())
+
+
+def test_an_orderly_end_gives_the_leases_back(server: RedisServer, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "b.db") as other:
+            async with machine(server.url, tmp_path / "a.db") as one:
+                await one.budgets.hold(one.asked("first", 1, DAY))
+                await leased(server)
+            assert await other.standing(DAY) == [(0, 1)]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("asked", [(101, 1), (1, 2)], ids=["tokens", "requests"])
+def test_what_does_not_fit_the_lease_is_not_admitted(
+    server: RedisServer, tmp_path: Path, asked: tuple[int, int]
+) -> None:
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db") as one:
+            await one.budgets.hold(one.asked("first", 1, DAY, REQUESTS))
+            await leased(server)
+            server.kill()
+            for number in range(asked[1]):
+                found = await whether(one, one.asked(f"r{number}", asked[0], DAY, REQUESTS))
+            assert found == "StateUnavailable"
+            lowered = one.asked("other limits", 1, Limit("tokens", "day", 9_999), REQUESTS)
+            assert await whether(one, lowered) == "StateUnavailable"
+
+    asyncio.run(scenario())
