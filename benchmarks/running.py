@@ -104,9 +104,9 @@ def set_up(folder: Path, backend: int) -> str:
     places = {"prompts": ROOT / "prompts", "documents": ROOT / "documents", "tokenizer": ROOT / "serving/tiny/model"}
     quoted = {name: json.dumps(str(path)) for name, path in places.items()}
     (folder / "gateway.toml").write_text(SETTINGS.format(stub=backend, **quoted))
-    _tollgate(folder, "tenants", "create", "bench", *(option for limit in LIMITS for option in ("--limit", limit)))
-    _tollgate(folder, "index", "build")
-    return str(json.loads(_tollgate(folder, "keys", "create", "--tenant", "bench", "--json"))[0]["key"])
+    tollgate(folder, "tenants", "create", "bench", *(option for limit in LIMITS for option in ("--limit", limit)))
+    tollgate(folder, "index", "build")
+    return str(json.loads(tollgate(folder, "keys", "create", "--tenant", "bench", "--json"))[0]["key"])
 
 
 def environment() -> dict[str, str]:
@@ -119,7 +119,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _tollgate(folder: Path, *arguments: str) -> str:
+def tollgate(folder: Path, *arguments: str) -> str:
+    """Run a command on the settings in `folder`; what it prints. Exits with its errors when it fails."""
     command = [str(TOLLGATE), *arguments, "--config", str(folder / "gateway.toml")]
     done = subprocess.run(command, env=environment(), text=True, capture_output=True)
     if done.returncode:

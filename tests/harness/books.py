@@ -1,7 +1,7 @@
 """What a store says, read as plain tables by nobody's code but SQL's: the auditor trusts no part that it judges.
 
-Knows the tables of a state file (gateway/state/sqlite/tables.py) and judges nothing. With Redis each gateway keeps such
-a file of its own, its ledger, while tenants, keys and live counters are in Redis.
+Knows the tables of a state file (gateway/state/sqlite/tables.py) and judges nothing. With Redis each machine keeps such
+a file of its own, its ledger, with what was counted there; what Redis counts is read by `shared`.
 """
 
 import json
@@ -68,17 +68,6 @@ def _limits(db: sqlite3.Connection) -> Iterable[tuple[Scope, tuple[Limit, ...]]]
     for scope, query in (("tenant", "SELECT name, limits FROM tenants"), ("key", "SELECT id, limits FROM keys")):
         for name, limits in db.execute(query):
             yield (scope, name), load_limits(limits)
-
-
-def merged(parts: Iterable[Books], accounts: Sequence[Account], limits: Mapping[Scope, tuple[Limit, ...]]) -> Books:
-    """Several ledgers, and what they share."""
-    parts = list(parts)
-    return Books(
-        [row for part in parts for row in part.rows],
-        frozenset().union(*(part.open for part in parts)),
-        accounts,
-        limits,
-    )
 
 
 def admitted(row: Mapping[str, Any]) -> bool:

@@ -32,6 +32,7 @@ max_requests = {clients}
 grace_s = 5
 [state]
 url = {state}
+ledger = {ledger}
 [build]
 prompts = {prompts}
 [cache]
@@ -59,7 +60,7 @@ class Gateway:
         self,
         folder: Path,
         backend: str,
-        state: str = "",
+        state: str,
         workers: int = 1,
         patience: float = 120.0,
         environment: Mapping[str, str] | None = None,
@@ -70,7 +71,8 @@ class Gateway:
         self.url, self.log = f"http://127.0.0.1:{self.port}", folder / "gateway.log"
         places = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving" / "tiny" / "model", "backend": backend}
         texts = {name: json.dumps(str(value)) for name, value in places.items()}
-        texts["state"] = json.dumps(state or f"sqlite:///{folder}/state.db")
+        self.database = database(folder, state)
+        texts |= {"state": json.dumps(state), "ledger": json.dumps(f"sqlite:///{self.database}")}
         self.config = folder / "gateway.toml"
         self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts))
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,11 +109,6 @@ class Gateway:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_S)
 
-    @property
-    def database(self) -> Path:
-        """The state file, when the state is one."""
-        return self.folder / "state.db"
-
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
 
@@ -138,10 +135,15 @@ class Gateway:
             return json.load(answer)
 
 
+def database(folder: Path, state: str) -> Path:
+    """The file that has the journal: the state itself, or with Redis the ledger beside it."""
+    return Path(state.removeprefix("sqlite:///")) if state.startswith("sqlite") else folder / "ledger.db"
+
+
 @contextmanager
-def serving(folder: Path, backend: str, **options: Any) -> Iterator[Gateway]:
+def serving(folder: Path, backend: str, state: str, **options: Any) -> Iterator[Gateway]:
     """One that is ready; whatever is left of it at the end of the block is killed."""
-    gateway = Gateway(folder, backend, **options)
+    gateway = Gateway(folder, backend, state, **options)
     try:
         gateway.start()
         yield gateway

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,13 @@ from gateway.state.open import open_state
 
 STEPPED = Path(__file__).parent / "stepped"
 NOON = 1_798_632_000.0  # of 30 December 2026, UTC: no window ends within a proof that begins here
+MAX_OFFSET = 11  # hours: `Etc/GMT-11` to `Etc/GMT+11` are a day of zones
+
+
+def calm_zone() -> str:
+    """A time zone in which it is about noon, so that no day ends within a proof that begins now."""
+    behind = time.gmtime().tm_hour - 12
+    return f"Etc/GMT{max(-MAX_OFFSET, min(MAX_OFFSET, behind)):+d}"  # POSIX: + is west of Greenwich
 
 
 def set_state(file: Path, now: float) -> Clock:

@@ -31,7 +31,7 @@ def test_steps_of_the_wall_clock(tmp_path: Path, fake: FakeBackend, audited: Aud
     set_state(tmp_path / "state.db", NOON)
     wall, replies = Wall(tmp_path), list[Reply]()
     audited(lambda: read(tmp_path / "state.db"), lambda: Evidence(fake.chats(), replies))
-    with serving(tmp_path, fake.url, environment=wall.environment) as gateway:
+    with serving(tmp_path, fake.url, f"sqlite:///{tmp_path}/state.db", environment=wall.environment) as gateway:
         spent = gateway.key("spent", "requests/day=1", "requests/month=1")
         left = gateway.key("left", f"requests/day={len(STEPS)}", f"requests/month={len(STEPS)}")
         assert asked(gateway, spent, replies) == (200, None)
@@ -52,7 +52,7 @@ def test_a_change_to_and_from_summer_time(tmp_path: Path, fake: FakeBackend, aud
     clock = set_state(tmp_path / "state.db", change - ahead_s)
     replies: list[Reply] = []
     audited(lambda: read(tmp_path / "state.db"), lambda: Evidence(fake.chats(), replies))
-    with serving(tmp_path, fake.url) as gateway:
+    with serving(tmp_path, fake.url, f"sqlite:///{tmp_path}/state.db") as gateway:
         key = gateway.key("berlin", "requests/day=2", zone="Europe/Berlin")
         assert asked(gateway, key, replies) == (200, None)
         assert clock.now() < change, "it started too slowly for this proof"

@@ -21,9 +21,9 @@ def evidence(fake: FakeBackend, replies: list[Reply]) -> Evidence:
     return Evidence(fake.chats(), replies, checkpoint=CHECKPOINT)
 
 
-def killed_often(folder: Path, fake: FakeBackend, times: int, streams: int, seed: int) -> None:
+def killed_often(folder: Path, state: str, fake: FakeBackend, times: int, streams: int, seed: int) -> None:
     replies: list[Reply] = []
-    with serving(folder, fake.url) as gateway:
+    with serving(folder, fake.url, state) as gateway:
         key = gateway.key("acme", *LIMITS)
         for number in range(times):
             replies += Crash(seed + number, streams).run(gateway, fake, key)
@@ -33,26 +33,26 @@ def killed_often(folder: Path, fake: FakeBackend, times: int, streams: int, seed
     assert any(reply.broken and reply.said for reply in replies)
 
 
-def test_a_few_kills(tmp_path: Path, fake: FakeBackend) -> None:
-    killed_often(tmp_path, fake, times=2, streams=12, seed=random.randrange(10**6))
+def test_a_few_kills(tmp_path: Path, state: str, fake: FakeBackend) -> None:
+    killed_often(tmp_path, state, fake, times=2, streams=12, seed=random.randrange(10**6))
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
-def test_a_hundred_kills(tmp_path: Path, fake: FakeBackend) -> None:
-    killed_often(tmp_path, fake, times=100, streams=50, seed=1000)
+def test_a_hundred_kills(tmp_path: Path, state: str, fake: FakeBackend) -> None:
+    killed_often(tmp_path, state, fake, times=100, streams=50, seed=1000)
 
 
-def test_told_to_stop_it_settles_by_itself(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url) as gateway:
+def test_told_to_stop_it_settles_by_itself(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
+    with serving(tmp_path, fake.url, state) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(7, 12, terminate).run(gateway, fake, key)
         audited(lambda: read(gateway.database), lambda: evidence(fake, replies))
     assert all(reply.status == 200 and not reply.done for reply in replies)
 
 
-def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url, workers=2) as gateway:
+def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
+    with serving(tmp_path, fake.url, state, workers=2) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(11, 12, kill_one).run(gateway, fake, key)
         waited(lambda: not read(gateway.database).open)

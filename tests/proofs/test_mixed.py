@@ -22,13 +22,15 @@ TENANTS = {
 PATIENCE_S = 3.0  # a backend that hangs is given up after this
 
 
-def mixture(folder: Path, fake: FakeBackend, audited: Audited, count: int, first: int, workers: int = 1) -> None:
+def mixture(
+    folder: Path, state: str, fake: FakeBackend, audited: Audited, count: int, first: int, workers: int = 1
+) -> None:
     fake.usual = mixed.script
-    with serving(folder, fake.url, patience=PATIENCE_S, workers=workers) as gateway:
+    with serving(folder, fake.url, state, patience=PATIENCE_S, workers=workers) as gateway:
         keys = [gateway.key(tenant, *limits) for tenant, limits in TENANTS.items()]
         seeds = iter(range(first, first + count))
         replies = asyncio.run(mixed.crowd(gateway.url, keys, seeds, at_once=64))
-        audited(lambda: read(folder / "state.db"), lambda: Evidence(fake.chats(), replies))
+        audited(lambda: read(gateway.database), lambda: Evidence(fake.chats(), replies))
         outcomes = Counter((reply.status, reply.code, reply.done) for reply in replies)
         assert len(replies) == count
         assert outcomes[200, None, True] > count / 4, outcomes
@@ -37,11 +39,11 @@ def mixture(folder: Path, fake: FakeBackend, audited: Audited, count: int, first
         assert not any(status == 500 for status, *_ in outcomes), outcomes
 
 
-def test_five_hundred(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    mixture(tmp_path, fake, audited, count=500, first=1)
+def test_five_hundred(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
+    mixture(tmp_path, state, fake, audited, count=500, first=1)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(7200)
-def test_a_hundred_thousand(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    mixture(tmp_path, fake, audited, count=100_000, first=1_000_000, workers=2)
+def test_a_hundred_thousand(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
+    mixture(tmp_path, state, fake, audited, count=100_000, first=1_000_000, workers=2)
