@@ -13,6 +13,7 @@ from gateway.state import Key, Keys, Limit, Scopes
 PREFIX = "tg"
 ID_BYTES, SECRET_BYTES = 8, 32
 LONGEST_LABEL = 128  # characters
+LONGEST_OVERLAP = 90 * 86_400  # seconds; two keys for longer than a quarter are two keys, not a rotation
 EVERYTHING = Scopes()
 
 
@@ -81,3 +82,10 @@ def checked_label(label: str) -> str:
     if len(label) > LONGEST_LABEL or not label.isprintable():
         raise ValueError(f"a label has at most {LONGEST_LABEL} characters, all of them printable")
     return label
+
+
+def checked_overlap(seconds: float) -> float:
+    """The same time. Raises ValueError."""
+    if not 0 <= seconds <= LONGEST_OVERLAP:
+        raise ValueError(f"an overlap lasts 0 to {LONGEST_OVERLAP} s (90 days)")
+    return seconds

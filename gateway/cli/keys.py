@@ -22,7 +22,7 @@ from gateway.cli.common import (
     with_state,
 )
 from gateway.cli.times import end_of, seconds_of
-from gateway.keyring import Issued, KeyEnded, checked_label, issue, rotate
+from gateway.keyring import Issued, KeyEnded, checked_label, checked_overlap, issue, rotate
 from gateway.scopes import checked_entries, checked_tags, named
 from gateway.state import Key, Scopes, State
 from gateway.state.limits import format_limit
@@ -98,7 +98,7 @@ def rotate_(
     key_id: KeyId, overlap: Overlap = "0", config: Config = SETTINGS, state: StateDir = None, as_json: Json = False
 ) -> None:
     """Make a key of the same limits, scopes, label and expiry; the old one ends at once, or after --overlap."""
-    seconds = usable("--overlap", seconds_of, overlap)
+    seconds = usable("--overlap", lambda text: checked_overlap(seconds_of(text)), overlap)
 
     async def rotated(opened: State) -> Issued:
         found = await opened.keys.find(key_id)

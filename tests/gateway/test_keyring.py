@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway.keyring import KeyEnded, alive, checked_label, digest, issue, mint, rotate
+from gateway.keyring import (
+    LONGEST_OVERLAP,
+    KeyEnded,
+    alive,
+    checked_label,
+    checked_overlap,
+    digest,
+    issue,
+    mint,
+    rotate,
+)
 from gateway.state import Key, Limit, Scopes, State, Tenant
 from gateway.state.open import open_state
 
@@ -118,3 +128,11 @@ def test_labels_have_bounds() -> None:
     for label in ("x" * 129, "a\nb", "\x1b[2J"):
         with pytest.raises(ValueError, match="128"):
             checked_label(label)
+
+
+def test_overlaps_have_bounds() -> None:
+    for seconds in (0, 0.5, LONGEST_OVERLAP):
+        assert checked_overlap(seconds) == seconds
+    for wrong in (-1, LONGEST_OVERLAP + 1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="90 days"):
+            checked_overlap(wrong)

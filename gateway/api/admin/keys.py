@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from gateway.api.admin.common import BY, Limits, body_of, limits_of, runtime_of, state_of, tenant_of
 from gateway.api.body import Strict, checked
 from gateway.errors import InvalidValue, NotFound
-from gateway.keyring import Issued, KeyEnded, checked_label, issue, rotate
+from gateway.keyring import Issued, KeyEnded, checked_label, checked_overlap, issue, rotate
 from gateway.scopes import checked_entries, checked_tags
 from gateway.settings import Name
 from gateway.state import Key, Scopes
@@ -16,7 +16,6 @@ from gateway.state.limits import format_limit
 
 router = APIRouter(prefix="/keys")
 
-LONGEST_OVERLAP = 90 * 86_400  # seconds; two keys for a quarter are two keys, not a rotation
 LAST_SECOND = 253_402_300_799  # of the year 9999: datetime's last
 Entries = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(checked_entries)]
 
@@ -46,7 +45,7 @@ class NewKey(Strict):
 class Rotation(Strict):
     """`overlap_s`: how many seconds the old key goes on."""
 
-    overlap_s: float = Field(default=0.0, ge=0, le=LONGEST_OVERLAP)
+    overlap_s: Annotated[float, AfterValidator(checked_overlap)] = 0.0
 
 
 class Listing(Strict):
