@@ -1,9 +1,9 @@
 """`tollgate worker`: one of the processes of `tollgate serve --workers N`, a whole gateway on its starter's socket.
 
 Standard input is a leash (see workers.py): its first line has the settings, and it ends when the starter does, however
-that died; the worker then stops as if told to. SIGTERM stops it with grace, however often it comes: a service manager
-may send it to every process, beside the starter. SIGINT after it cuts what still runs. On standard output it says once
-that it serves; whatever else is printed goes to the log.
+that died; the worker then stops as if told to. SIGTERM stops it with grace, however often it comes, for a service
+manager may send it to every process; SIGQUIT after it cuts what still runs. What a terminal sends to every process is
+the starter's to judge. On standard output it says once that it serves; whatever else is printed goes to the log.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ from gateway.settings import Settings
 
 def worker(listener: int, number: int, folder: Path) -> None:
     """Serve on the open socket `listener`; not for people: `serve --workers` starts it."""
+    for from_terminal in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(from_terminal, signal.SIG_IGN)
     settings = Settings.model_validate_json(sys.stdin.buffer.readline())
     leash = Leash(settings.server.grace_s + SETTLE_S)
     share(folder, number)
@@ -47,7 +49,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """The first SIGTERM cancels the task that runs the block, and so does each SIGINT."""
+    """The first SIGTERM cancels the task that runs the block, and so does each SIGQUIT."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task
 
@@ -56,7 +58,7 @@ def _stopped_by_signals() -> Iterator[None]:
         task.cancel()
 
     loop.add_signal_handler(signal.SIGTERM, once)
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    loop.add_signal_handler(signal.SIGQUIT, task.cancel)
     yield
 
 

@@ -75,7 +75,7 @@ class Workers:
         try:
             await self._ended(signal.SIGTERM, self._settings.server.grace_s + SETTLE_S)
         except asyncio.CancelledError:
-            await self._ended(signal.SIGINT, AT_ONCE_S)
+            await self._ended(signal.SIGQUIT, AT_ONCE_S)
             raise
         finally:
             self._signal(signal.SIGKILL)
@@ -95,12 +95,15 @@ class Workers:
         pause = 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            status = await self._run_one(number)
+            try:
+                how = described(await self._run_one(number))
+            except OSError as error:  # no memory or no process left for it
+                how = str(error)
             if self._stopping.is_set():
                 return
             self._give_up_if_none_starts()
             pause = next_pause(pause, time.monotonic() - began)
-            log.warning("worker %d ended (%s); it is started again in %g s", number, described(status), pause)
+            log.warning("worker %d ended (%s); it is started again in %g s", number, how, pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -118,7 +121,7 @@ class Workers:
         return status
 
     async def _started(self, number: int) -> Process:
-        """Its order is the first line of its standard input. A session of its own: Ctrl-C is for this process alone."""
+        """Its settings are the first line of its standard input."""
         arguments = (sys.executable, "-m", "gateway", "worker", self._listener.fileno(), number, self._folder)
         process = await asyncio.create_subprocess_exec(
             *map(str, arguments),
@@ -126,7 +129,6 @@ class Workers:
             stdout=PIPE,
             pass_fds=(self._listener.fileno(),),
             env=self._environment,
-            start_new_session=True,
         )
         assert process.stdin
         process.stdin.write(self._settings.model_dump_json().encode() + b"\n")

@@ -74,3 +74,17 @@ def processes_with(word: str) -> list[int]:
             if word.encode() in line:
                 found.append(int(entry.name))
     return found
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the processes that a process started and that still run."""
+    found = [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+    return [child for child in found if exists(child)]
+
+
+def exists(pid: int) -> bool:
+    """Whether it runs: one that waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

@@ -1,72 +1,24 @@
 """serve: the gateway in a process of its own, reached by the command line and ended by a signal."""
 
-import json
+import asyncio
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from gateway.cli.server import MAX_HEAD_BYTES
-from tests.fakes.backend import DONE, FakeBackend, Script, said
-from tests.fakes.background import running as in_background
-from tests.gateway.cli.conftest import ROOT, Tollgate
-from tests.gateway.cli.processes import Running, running
+from gateway.state.clock import DRIFT_S
+from gateway.state.open import open_state
+from tests.fakes.backend import DONE, Script, said
+from tests.gateway.cli.conftest import Tollgate
+from tests.gateway.cli.served import Gateway, served
+from tests.harness.wall import set_state
 
-CHAT = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """A gateway that is ready, its settings, and the backend behind it."""
-
-    url: str
-    config: Path
-    running: Running
-    fake: FakeBackend
-
-    def key(self) -> str:
-        """A new tenant's key, made by the command line beside the running gateway."""
-        tenant = f"tenant-{time.monotonic_ns()}"
-        command = [sys.executable, "-m", "gateway"]
-        for group in (("tenants", "create", tenant), ("keys", "create", "--tenant", tenant, "--json")):
-            ran = subprocess.run([*command, *group, "--config", self.config], capture_output=True, check=True, cwd=ROOT)
-        return str(json.loads(ran.stdout)[0]["key"])
-
-    def ask(self, key: str) -> AbstractContextManager[httpx2.Response]:
-        headers = {"authorization": f"Bearer {key}"}
-        return httpx2.stream("POST", f"{self.url}/v1/chat/completions", json=CHAT, headers=headers, timeout=60)
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[Gateway]:
-    config = folder / "gateway.toml"
-    with in_background(FakeBackend()) as fake:
-        config.write_text(
-            f"""
-            [build]
-            prompts = "{ROOT}/prompts"
-            [backends.fake]
-            url = "{fake.url}"
-            [models.small]
-            backends = ["fake"]
-            """
-        )
-        with running("serve", "--config", config, "--port", 0, log=folder / "log") as process:
-            while "listens on " not in process.log.read_text():
-                assert process.process.poll() is None, process.log.read_text()
-            url = process.log.read_text().split("listens on ")[1].split()[0]
-            with httpx2.Client(timeout=60) as client:
-                while not client.get(f"{url}/health/ready").is_success:
-                    assert process.process.poll() is None, process.log.read_text()
-            yield Gateway(url, config, process, fake)
+DAY_S = 86_400.0
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +76,7 @@ def test_what_keeps_it_from_starting_is_said(tollgate: Tollgate, config: Path, t
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = tollgate("serve", "--config", config, "--port", taken.getsockname()[1])
     assert (busy.code, "Address already in use" in busy.err, "--port" in busy.err) == (1, True, True)
-    assert tollgate("serve", "--config", config, "--workers", 2).code == 2
+    assert tollgate("serve", "--config", config, "--workers", 0).code == 2
     text = config.read_text()
     config.write_text(text.replace("sqlite:///state.db", "mongodb://x"))
     unknown = tollgate("serve", "--config", config, "--port", 0)
@@ -132,3 +84,22 @@ def test_what_keeps_it_from_starting_is_said(tollgate: Tollgate, config: Path, t
     config.write_text(text.replace("/prompts", "/absent"))
     missing = tollgate("serve", "--config", config, "--port", 0)
     assert (missing.code, "absent" in missing.err) == (1, True)
+
+
+def test_a_clock_that_was_set_is_taken_over_when_told_to(tollgate: Tollgate, config: Path, tmp_path: Path) -> None:
+    """It is done before the port is asked for, which here is taken, so that nothing is served."""
+    file = tmp_path / "state.db"
+    set_state(file, time.time() - DAY_S)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = ("serve", "--config", config, "--port", taken.getsockname()[1])
+        assert tollgate(*command).code == 1
+        assert asyncio.run(off_s(file)) > DAY_S - DRIFT_S
+        assert tollgate(*command, "--trust-clock").code == 1
+        assert abs(asyncio.run(off_s(file))) < DRIFT_S
+
+
+async def off_s(file: Path) -> float:
+    """How far the system's clock is ahead of the one that a state's limits go by."""
+    state = await open_state(f"sqlite:///{file}")
+    await state.close()
+    return state.clock.off_s()
