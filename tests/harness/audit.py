@@ -53,6 +53,7 @@ def faults(books: Books, evidence: Evidence) -> Iterator[str]:
         "I1 overspent": overspent(books),
         "I2 not settled": unsettled(books),
         "I2 counters are not the rows' sums": uncounted(books),
+        "I2 Redis is not the ledger": unshared(books),
         "I3 not one row": rowless(books, evidence, sent),
         "I4 free tokens": free(books.rows, evidence.priced),
         "I5 tokens differ": miscounted(books.rows, evidence, sent),
@@ -94,6 +95,23 @@ def uncounted(books: Books) -> Iterator[str]:
         for meter, counted in used.items():
             if meter[0] == scope and meter[3] != "minute" and counted != sums[meter[1]][meter[2]]:
                 yield f"{meter} stands at {counted}, its rows say {sums[meter[1]][meter[2]]}"
+
+
+def unshared(books: Books) -> Iterator[str]:
+    """Redis has no more and no less than the ledger, window by window; minutes slide out of both at their own pace."""
+    if books.shared is None:
+        return
+    ledger = {account[:5]: account.used for account in books.accounts}
+    for account in books.shared:
+        if account.held:
+            yield f"{account} in Redis"
+        if account.window != "minute" and account.used != ledger.get(account[:5], 0):
+            yield f"{account[:5]} stands at {account.used} in Redis, the ledger says {ledger.get(account[:5], 0)}"
+
+
+def quiet(books: Books) -> bool:
+    """Whether everything has been settled, everywhere."""
+    return not any(unsettled(books)) and not any(unshared(books))
 
 
 def _sums(books: Books, scope: str) -> Mapping[str, Counter[str]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.ports import free_port
+from tests.harness.books import Books, read
 
 ROOT = Path(__file__).parents[2]
 ADMIN_KEY = "admin-key-of-the-harness"
@@ -71,7 +72,7 @@ class Gateway:
         self.url, self.log = f"http://127.0.0.1:{self.port}", folder / "gateway.log"
         places = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving" / "tiny" / "model", "backend": backend}
         texts = {name: json.dumps(str(value)) for name, value in places.items()}
-        self.database = database(folder, state)
+        self._state, self.database = state, database(folder, state)
         texts |= {"state": json.dumps(state), "ledger": json.dumps(f"sqlite:///{self.database}")}
         self.config = folder / "gateway.toml"
         self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts))
@@ -108,6 +109,10 @@ class Gateway:
         if self._process and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_S)
+
+    def books(self) -> Books:
+        """What its store says now; of several Redis servers, what its ledger says."""
+        return read(self.database, self._state if self._state.startswith("redis://") else None)
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

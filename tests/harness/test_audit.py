@@ -59,6 +59,7 @@ def minutes(*amounts: tuple[int, int]) -> Books:
 
 def test_right_books_have_no_faults() -> None:
     assert list(faults(BOOKS, EVIDENCE)) == []
+    assert list(faults(replace(BOOKS, shared=[DAY._replace(end=0)]), EVIDENCE)) == []
     assert list(faults(minutes((0, 6), (30, 4), (62, 6)), EVIDENCE)) == []
 
 
@@ -71,6 +72,8 @@ def test_right_books_have_no_faults() -> None:
         ("I2 not settled", replace(BOOKS, accounts=[DAY._replace(held=1)])),
         ("I2 counters", replace(BOOKS, accounts=[DAY._replace(used=14)])),
         ("I2 counters", replace(BOOKS, accounts=[DAY._replace(unit="requests", used=2)])),
+        ("I2 Redis", replace(BOOKS, shared=[DAY._replace(used=14, end=0)])),
+        ("I2 Redis", replace(BOOKS, shared=[DAY._replace(held=1, end=0)])),
         ("I3", replace(BOOKS, rows=[])),
         ("I3", replace(BOOKS, rows=[ROW, ROW])),
         ("I4", row(cost_nano=0)),

@@ -8,7 +8,6 @@ import pytest
 from tests.fakes.backend import FakeBackend
 from tests.gateway.waiting import waited
 from tests.harness.audit import Evidence, assert_clean
-from tests.harness.books import read
 from tests.harness.client import Reply
 from tests.harness.crash import CHECKPOINT, Crash, kill_one, terminate
 from tests.harness.gateway import serving
@@ -27,9 +26,9 @@ def killed_often(folder: Path, state: str, fake: FakeBackend, times: int, stream
         key = gateway.key("acme", *LIMITS)
         for number in range(times):
             replies += Crash(seed + number, streams).run(gateway, fake, key)
-            assert read(gateway.database).open, "it was killed when nothing was held"
+            assert gateway.books().open, "it was killed when nothing was held"
             gateway.start()
-            assert_clean(read(gateway.database), evidence(fake, replies))  # settled before anything is admitted
+            assert_clean(gateway.books(), evidence(fake, replies))  # settled before anything is admitted
     assert any(reply.broken and reply.said for reply in replies)
 
 
@@ -47,7 +46,7 @@ def test_told_to_stop_it_settles_by_itself(tmp_path: Path, state: str, fake: Fak
     with serving(tmp_path, fake.url, state) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(7, 12, terminate).run(gateway, fake, key)
-        audited(lambda: read(gateway.database), lambda: evidence(fake, replies))
+        audited(gateway.books, lambda: evidence(fake, replies))
     assert all(reply.status == 200 and not reply.done for reply in replies)
 
 
@@ -55,7 +54,7 @@ def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, state: str, fake: 
     with serving(tmp_path, fake.url, state, workers=2) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(11, 12, kill_one).run(gateway, fake, key)
-        waited(lambda: not read(gateway.database).open)
-        audited(lambda: read(gateway.database), lambda: evidence(fake, replies))
+        waited(lambda: not gateway.books().open)
+        audited(gateway.books, lambda: evidence(fake, replies))
     assert any(reply.done for reply in replies)
     assert any(reply.broken for reply in replies)

@@ -9,7 +9,6 @@ import pytest
 from tests.fakes.backend import FakeBackend
 from tests.harness import mixed
 from tests.harness.audit import Evidence
-from tests.harness.books import read
 from tests.harness.gateway import serving
 from tests.harness.plugin import Audited
 
@@ -30,7 +29,7 @@ def mixture(
         keys = [gateway.key(tenant, *limits) for tenant, limits in TENANTS.items()]
         seeds = iter(range(first, first + count))
         replies = asyncio.run(mixed.crowd(gateway.url, keys, seeds, at_once=64))
-        audited(lambda: read(gateway.database), lambda: Evidence(fake.chats(), replies))
+        audited(gateway.books, lambda: Evidence(fake.chats(), replies))
         outcomes = Counter((reply.status, reply.code, reply.done) for reply in replies)
         assert len(replies) == count
         assert outcomes[200, None, True] > count / 4, outcomes

@@ -50,8 +50,8 @@ def raced(
     folder: Path, state: str, fake: FakeBackend, audited: Audited, seeds: Sequence[int], workers: int, **sizes: int
 ) -> None:
     replies: list[Reply] = []
-    audited(lambda: read(database(folder, state)), lambda: Evidence(fake.chats(), replies))
     with serving(folder, fake.url, state, workers=workers) as gateway:
+        audited(gateway.books, lambda: Evidence(fake.chats(), replies))
         for seed in seeds:
             replies += race(gateway, seed, **sizes)
 
@@ -77,7 +77,7 @@ async def waves(url: str, key: str, size: int, seconds: float) -> list[Reply]:
 
 
 def across_midnight(folder: Path, fake: FakeBackend, audited: Audited, workers: int, size: int, budget: int) -> None:
-    """Answers take a second, so that some held before midnight are settled after it. On SQLite: its clock can be set."""
+    """Answers take a second, so that some held before midnight settle after it. On SQLite: its clock can be set."""
     fake.usual = lambda seen: SECOND
     state = f"sqlite:///{folder}/state.db"
     books = database(folder, state)
@@ -110,8 +110,8 @@ def across_a_minute(
     """The first wave spends the minute; when it has slid out, a minute later, it is spent once more and no more."""
     fake.usual = lambda seen: SECOND
     replies: list[Reply] = []
-    audited(lambda: read(database(folder, state)), lambda: Evidence(fake.chats(), replies))
     with serving(folder, fake.url, state, workers=workers) as gateway:
+        audited(gateway.books, lambda: Evidence(fake.chats(), replies))
         key = gateway.key("minute", f"requests/minute={budget}")
         replies += asyncio.run(waves(gateway.url, key, size, MINUTE + 5))
     assert sum(reply.done for reply in replies) == 2 * budget
