@@ -19,6 +19,7 @@ from gateway.state.sqlite.database import Database
 
 ROOT = Path(__file__).parents[4]
 TOKENS = Limit("tokens", "day", 50)
+CALL_S = 0.5  # a call may take so long here: these tests are not about busy machines
 LONG_S = 30.0  # to wait for what takes moments: a busy machine stretches them
 
 
@@ -67,7 +68,7 @@ async def machine(
     url: str, path: Path, *, dead_s: float = DEAD_S, ahead_s: float = 0.0, kind: type[SqliteBudgets] = SqliteBudgets
 ) -> AsyncIterator[Machine]:
     """One process on the file `path`, its clock `ahead_s`; leaving it is an orderly end."""
-    database, server = await Database.open(str(path)), Server(url)
+    database, server = await Database.open(str(path)), Server(url, CALL_S)
     clock = Clock(Clock().anchor + ahead_s)
     local = kind(database, clock)
     pushed: list[Mapping[str, Any]] = []
@@ -130,9 +131,9 @@ class Process:
         self.running.kill()
         self.running.wait()
 
-    async def stopped(self) -> bool:
-        """Whether it is frozen; see proc(5)."""
-        stat = Path(f"/proc/{self.running.pid}/stat").read_text()
+    async def frozen(self) -> bool:
+        """Whether it is; see proc(5)."""
+        stat = await asyncio.to_thread(Path(f"/proc/{self.running.pid}/stat").read_text)
         return stat.rpartition(")")[2].split()[0] == "T"
 
 

@@ -16,7 +16,7 @@ from gateway.state import Hold, Limit, StateUnavailable
 from gateway.state.counters import Counter
 from gateway.state.owners import owner
 from gateway.state.sqlite.budgets import SqliteBudgets
-from tests.gateway.state.redis.machine import TOKENS, Machine, machine
+from tests.gateway.state.redis.machine import Machine, machine
 
 RACED = Limit("tokens", "day", 500)
 

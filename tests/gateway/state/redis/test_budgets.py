@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import Limit, OverLimit
-from gateway.state.windows import MINUTE
+from gateway.state import Limit
 from tests.fakes.redis import RedisServer
-from tests.gateway.state.redis.machine import TOKENS, Machine, machine, machines, until
+from tests.gateway.state.redis.machine import TOKENS, Machine, machine, machines
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,9 @@ def server(running: RedisServer) -> RedisServer:
 
 async def race(fleet: list[Machine], count: int, *limits: Limit) -> int:
     """How many of `count` holds of one token each are admitted, asked by all machines at once."""
-    asked = [(one, one.asked(f"r{number}", 1, *limits)) for number in range(count) for one in [fleet[number % len(fleet)]]]
+    asked = [
+        (one, one.asked(f"r{number}", 1, *limits)) for number in range(count) for one in [fleet[number % len(fleet)]]
+    ]
     return sum(await asyncio.gather(*(one.admitted(hold) for one, hold in asked)))
 
 

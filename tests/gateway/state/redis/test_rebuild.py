@@ -1,4 +1,4 @@
-"""Redis loses its counters in the middle of everything: nothing is overspent, and afterwards they are the files' sums."""
+"""Redis loses its counters in the middle of everything: nothing is overspent; afterwards they are the files' sums."""
 
 import asyncio
 import random
@@ -191,14 +191,16 @@ def test_the_files_say_again_which_window_is_the_newest(server: RedisServer, tmp
     """One clock is a day ahead. What it opened stays the newest window, also when Redis has forgotten it."""
 
     async def scenario() -> None:
-        async with machine(server.url, tmp_path / "a.db", ahead_s=86_400) as ahead:
-            async with machine(server.url, tmp_path / "b.db") as behind:
-                await spend(ahead, 40)
-                await refused(behind, 11)
-                server.admin.flushall()
-                await refused(behind, 11)
-                await spend(behind, 10)
-                assert await ahead.standing() == await behind.standing() == [(50, 0)]
+        async with (
+            machine(server.url, tmp_path / "a.db", ahead_s=86_400) as ahead,
+            machine(server.url, tmp_path / "b.db") as behind,
+        ):
+            await spend(ahead, 40)
+            await refused(behind, 11)
+            server.admin.flushall()
+            await refused(behind, 11)
+            await spend(behind, 10)
+            assert await ahead.standing() == await behind.standing() == [(50, 0)]
 
     asyncio.run(scenario())
 
@@ -231,7 +233,7 @@ def test_a_process_frozen_between_redis_and_its_file_does_not_send_what_others_d
 
     async def scenario(running: Process) -> None:
         async with machine(server.url, tmp_path / "b.db") as other:
-            await until(running.stopped, "the process freezes")
+            await until(running.frozen, "the process freezes")
             server.admin.flushall()
             await until(lambda: other.admitted(other.asked("all", 50)), "the other is admitted")
             running.resume()

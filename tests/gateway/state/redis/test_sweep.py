@@ -38,7 +38,9 @@ def test_a_machine_that_died_for_good_is_settled_by_another_at_its_checkpoint(
             assert await other.standing() == [(4, 0)]
             assert await other.budgets.open_holds() == []
             (row,) = other.pushed
-            assert row.items() >= {"request_id": "mid-stream", "model": "small", "output_tokens": 4, **RECOVERED}.items()
+            assert (
+                row.items() >= {"request_id": "mid-stream", "model": "small", "output_tokens": 4, **RECOVERED}.items()
+            )
             async with machine(server.url, tmp_path / "a.db") as returned:
                 assert await returned.budgets.recover(alive) == ["mid-stream"]
                 assert await returned.standing() == await other.standing() == [(4, 0)]
@@ -81,7 +83,7 @@ def test_a_killed_process_is_settled_by_its_machine_at_once(server: RedisServer,
 def test_what_a_process_held_in_redis_and_never_wrote_down_is_released(server: RedisServer, tmp_path: Path) -> None:
     async def scenario(dying: Process) -> None:
         async with machine(server.url, tmp_path / "a.db") as beside:
-            await until(dying.stopped, "the process freezes")
+            await until(dying.frozen, "the process freezes")
             assert await beside.standing() == [(0, 10)]
             assert await beside.budgets.recover(alive) == []
             assert await beside.standing() == [(0, 10)]  # it lives: it may go on
