@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.connection import kept_alive, while_connected
+from gateway.api.connection import kept_alive, patient, while_connected
 from gateway.api.sse import KEEP_ALIVE
 from tests.gateway.api.server import served
 
@@ -129,6 +129,42 @@ def test_who_is_cancelled_from_outside_waits_for_the_clean_up_too() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert cleaned.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_takes_nothing_is_taken_to_have_left() -> None:
+    async def flooding(send: Send) -> None:
+        send = patient(send, seconds=0.2)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:  # until the buffers on the way are full
+            await send({"type": "http.response.body", "body": b"x" * 2**20, "more_body": True})
+
+    async def scenario() -> None:
+        app = App(flooding)
+        async with served(app) as url, asyncio.timeout(SOON):
+            _, writer = await connect(url)
+            await app.over.wait()
+            writer.transport.abort()
+        assert app.cleaned.is_set()
+        assert isinstance(app.raised, ClientDisconnect)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_takes_nothing_silences_the_speaker_too() -> None:
+    async def scenario() -> None:
+        asked = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            asked.set()
+            raise ClientDisconnect
+
+        async with asyncio.timeout(SOON), kept_alive(send, every=0.02) as say:
+            await asked.wait()
+            await asyncio.sleep(0.1)
+            with pytest.raises(ClientDisconnect):  # whoever sends next is told
+                await say({"type": "http.response.body", "body": b"data", "more_body": True})
 
     asyncio.run(scenario())
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import openai
@@ -11,10 +12,13 @@ import pytest
 from openai.types.chat import ChatCompletionUserMessageParam as User
 
 from gateway.api.failure import wire_of
-from gateway.state import StateUnavailable
+from gateway.state import Hold, Limit, StateUnavailable
+from gateway.state.open import open_state
+from gateway.state.owners import owner
 from tests.fakes.backend import FIN, HANG, JSON, RST, Script, said, words
 from tests.gateway.api.conftest import Gateway
 from tests.gateway.api.hostile import BODIES, CANARY
+from tests.gateway.waiting import waited
 
 HI: list[User] = [{"role": "user", "content": "Hi"}]
 RETRIEVE = {"retrieve": {"collection": "nope"}}
@@ -105,19 +109,16 @@ def test_a_used_up_limit_says_which_and_when_it_resets(
     gateway: Gateway, limit: str, kind: str, code: str, retry: str
 ) -> None:
     key, body = gateway.key(limit), {"model": "small", "messages": HI, "gateway": {"cache": "skip"}}
-    for _ in range(2):  # should a minute end between the two, the third still meets a used one
-        answers = [gateway.chat(body, key) for _ in range(2)]
-        if answers[-1].status_code == 429:
-            break
-    error = answers[-1].json()["error"]
-    assert (answers[-1].status_code, error["type"], error["code"]) == (429, kind, code)
-    assert "resets at" in error["message"]
-    assert answers[-1].headers["x-should-retry"] == retry
-    assert int(answers[-1].headers["retry-after"]) >= 1
-    assert int(answers[-1].headers["retry-after-ms"]) >= 1
+    answer = [gateway.chat(body, key) for _ in range(2)][-1]
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (429, kind, code)
+    assert ("resets at" if retry == "false" else "room for it in") in error["message"]
+    assert answer.headers["x-should-retry"] == retry
+    assert int(answer.headers["retry-after"]) >= 1
+    assert int(answer.headers["retry-after-ms"]) <= 1000 * int(answer.headers["retry-after"])
     unit, amount = limit.partition("/")[0], limit.partition("=")[2]
-    assert answers[-1].headers[f"x-ratelimit-limit-{unit}"] == amount
-    assert int(answers[-1].headers[f"x-ratelimit-remaining-{unit}"]) < int(amount)
+    assert answer.headers[f"x-ratelimit-limit-{unit}"] == amount
+    assert int(answer.headers[f"x-ratelimit-remaining-{unit}"]) < int(amount)
 
 
 def test_a_prompt_beyond_the_window(gateway: Gateway) -> None:
@@ -213,6 +214,72 @@ def test_openais_client_sees_a_wrong_key_and_a_broken_stream(gateway: Gateway) -
     with pytest.raises(openai.APIError) as raised:
         next(stream)
     assert raised.value.code == "backend_unavailable"
+
+
+# What OpenAI's own client makes of an answer, allowed two retries: limits, request, the backend's scripts, statuses.
+CUT = Script(said("Hel", finish="length"))
+Obeyed = tuple[tuple[str, ...], dict[str, Any], tuple[Script, ...], list[int]]
+OBEYED: dict[str, Obeyed] = {
+    "a full backend is asked again": ((), {}, (FULL,), [503, 200]),
+    "one that stays full is given up": ((), {}, (FULL, FULL, FULL), [503, 503, 503]),
+    "a cut answer is not paid for again": ((), {"gateway": {"on_length": "error"}}, (CUT,), [502]),
+    "a budget that is too small stays so": (("tokens/day=10",), {}, (), [413]),
+}
+
+
+@pytest.mark.parametrize("obeyed", OBEYED.values(), ids=OBEYED)
+def test_openais_client_tries_as_often_as_it_is_told(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture, obeyed: Obeyed
+) -> None:
+    limits, extra, scripts, statuses = obeyed
+    gateway.fake.plan(*scripts)
+    client = gateway.openai(*limits).with_options(max_retries=2)
+    with attempts(caplog, len(statuses)) as seen, suppress(openai.APIStatusError):
+        client.chat.completions.create(model="small", messages=HI, extra_body=extra)
+    assert seen == statuses
+
+
+def test_openais_client_gives_up_on_a_days_budget(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    client = gateway.openai("requests/day=1").with_options(max_retries=2)
+    with attempts(caplog, 2) as seen:
+        client.chat.completions.create(model="small", messages=HI)
+        with pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(model="small", messages=HI)
+    assert seen == [200, 429]
+
+
+def test_openais_client_waits_until_a_minute_has_room(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    tenant, limit = gateway.tenant("requests/minute=1"), Limit("requests", "minute", 1)
+    key = gateway.admin("POST", "/keys", json={"tenant": tenant}).json()["key"]
+    client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=1, http_client=gateway.http)
+
+    async def spend(ago: float) -> None:
+        """As a neighbour on the same state would have."""
+        state = await open_state(gateway.runtime.settings.state.url)
+        at = state.clock.now() - ago
+        await state.budgets.hold(Hold("before", tenant, "k", owner(), {"requests": 1}, (limit,), (), at))
+        await state.close()
+
+    asyncio.run(spend(ago=55.0))
+    with attempts(caplog, 2) as seen:
+        client.chat.completions.create(model="small", messages=HI)
+    assert seen == [429, 200]
+
+
+@contextmanager
+def attempts(caplog: pytest.LogCaptureFixture, least: int) -> Iterator[list[int]]:
+    """The statuses of the chat requests that came within the block, once there are so many."""
+    caplog.set_level(logging.INFO, "tollgate.access")
+    caplog.clear()
+    statuses: list[int] = []
+    yield statuses
+
+    def lines() -> list[dict[str, Any]]:
+        said = [json.loads(record.getMessage()) for record in caplog.records if record.name == "tollgate.access"]
+        return [line for line in said if line["path"] == "/v1/chat/completions"]
+
+    waited(lambda: len(lines()) >= least)
+    statuses += [line["status"] for line in lines()]
 
 
 def test_a_bug_is_logged_once_and_a_refusal_never(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from openai import OpenAI
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
@@ -305,6 +306,26 @@ def test_while_the_first_one_runs_the_second_is_told_to_wait(held_up: tuple[Gate
     assert int(second.headers["retry-after-ms"]) >= 1000
     assert other.status_code == 422
     assert ask(gateway, key, "a", stream=stream).content == answer.content
+    assert len(gateway.fake.chats()) == 1
+
+
+def test_openais_client_waits_for_the_answer_that_is_under_way(held_up: tuple[Gateway, Proxy]) -> None:
+    gateway, proxy = held_up
+    key = gateway.key()
+    client = OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=10, http_client=gateway.http)
+    own = {"extra_body": {"gateway": BODY["gateway"]}, "extra_headers": {"idempotency-key": "a"}}
+    asked = {name: value for name, value in BODY.items() if name != "gateway"} | own
+    with ThreadPoolExecutor() as pool:
+        proxy.blackhole()
+        first = pool.submit(ask, gateway, key, "a")
+        waited(lambda: "tollgate_open_requests 1" in gateway.http.get("/metrics").text)
+        waited(lambda: ask(gateway, key, "a").status_code == 409)
+        second = pool.submit(lambda: client.chat.completions.with_raw_response.create(**asked))
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.5)  # it has been told to wait a second at least
+        proxy.heal()
+        assert second.result().content == first.result().content
+    assert second.result().retries_taken >= 1
     assert len(gateway.fake.chats()) == 1
 
 
