@@ -4,7 +4,6 @@
 """
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +12,7 @@ from gateway.api.auth import Authenticated
 from gateway.errors import NotFound
 from gateway.exchange import Caller
 from gateway.models import Model
+from gateway.runtime import Runtime
 from gateway.scopes import demand, permits
 
 router = APIRouter(prefix="/v1/models")
@@ -37,8 +37,9 @@ async def model(request: Request, caller: Authenticated, alias: str) -> dict[str
 
 
 def _allowed(request: Request, caller: Caller) -> dict[str, Model]:
-    known: Mapping[str, Model] = request.app.state.runtime.models
-    return {alias: model for alias, model in known.items() if permits(caller.scopes.models, alias)}
+    runtime: Runtime = request.app.state.runtime
+    named = [alias for alias in runtime.settings.models if permits(caller.scopes.models, alias)]
+    return {alias: runtime.models[alias] for alias in named if alias in runtime.models}  # the others have not connected
 
 
 def _card(model: Model) -> dict[str, Any]:
