@@ -27,6 +27,7 @@ class Call:
     connecting: int = 0
     ticks: int = 0
     complaint: RedisError | None = None
+    expired: bool = False
 
     @contextmanager
     def connects(self) -> Iterator[None]:
@@ -39,9 +40,11 @@ class Call:
             self.connecting -= 1
             self.ticks = 0
 
-    @property
-    def expired(self) -> bool:
-        return self.ticks >= (TICKS * CONNECTING if self.connecting else TICKS)
+    def tick(self) -> bool:
+        """Whether its time is over with this one."""
+        self.ticks += 1
+        self.expired = self.ticks >= (TICKS * CONNECTING if self.connecting else TICKS)
+        return self.expired
 
 
 _CALL: ContextVar[Call] = ContextVar("call")
@@ -65,8 +68,7 @@ async def in_time(call: Callable[[], Awaitable[T]], seconds: float = CALL_S) -> 
 
     def tick() -> None:
         nonlocal timer
-        report.ticks += 1
-        if report.expired and task:
+        if report.tick() and task:
             task.cancel()
         else:
             timer = loop.call_later(seconds / TICKS, tick)
