@@ -60,9 +60,9 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
     if len(tags) > MOST_TAGS:
         raise ValueError(f"there are {len(tags)} tags; at most {MOST_TAGS} are taken")
     for name, value in tags.items():
-        # The command line writes a tag as name=value, and usage separates its groups with commas.
-        if not 0 < len(name) <= TAG_NAME or not name.isprintable() or set(name) & set("=,"):
-            raise ValueError(f"a tag's name has 1 to {TAG_NAME} printable characters, no `=` and no comma among them")
+        if not 0 < len(name) <= TAG_NAME or not name.isprintable() or name != name.strip() or set(name) & set("=,"):
+            # The command line writes a tag as name=value; usage separates its groups with commas, and spaces.
+            raise ValueError(f"a tag's name has 1 to {TAG_NAME} printable characters, no `=`, no comma, no outer space")
         if len(value) > TAG_VALUE or not value.isprintable():
             raise ValueError(f"the tag {name} has a value of more than {TAG_VALUE} or of unprintable characters")
     return dict(tags)

@@ -75,6 +75,7 @@ def test_the_keys_tags_count_among_the_most() -> None:
         {"feature": ""},
         {"n" * 64: "v" * 256},
         {f"t{n}": "x" for n in range(MOST_TAGS)},
+        {'a b.c:d"e': "x"},
         {"größe": "zwölf Äpfel = 12, mindestens"},
     ],
 )
@@ -93,6 +94,8 @@ def test_good_tags(tags: dict[str, str]) -> None:
         {"n": "\ud800"},
         {"a=b": "x"},
         {"a,b": "x"},
+        {" a": "x"},
+        {"a ": "x"},
         {f"t{n}": "x" for n in range(MOST_TAGS + 1)},
     ],
 )
