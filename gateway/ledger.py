@@ -197,11 +197,11 @@ class Entry:
         return Usage() if self._findings.hit or not plan else (self._usage or Usage()).within(plan.usage)
 
     def _difference(self) -> int | None:
-        """Preflight's count less the engine's, where one whole generation makes them comparable."""
+        """Preflight's count less the engine's own, where one whole generation makes them comparable."""
         packed, plan = self._findings.packed, self._findings.plan
-        if not (packed and plan and self._ended) or len(plan.attempts) > 1:
+        if not (packed and plan and self._ended and self._usage) or len(plan.attempts) > 1:
             return None
-        return packed.input.tokens - self._spent().input_tokens
+        return packed.input.tokens - self._usage.input_tokens
 
     async def _settle(self, status: int, error: str | None, gateway: Mapping[str, Any]) -> None:
         """Book and journal in one step; without a hold there is only the row."""

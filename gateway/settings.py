@@ -33,7 +33,10 @@ class Section(BaseModel):
 
 
 class Server(Section):
-    """Where it listens and what it takes. 1 MiB bounds what one body can cost to parse (about 36 MB of objects)."""
+    """Where it listens and what it takes. 1 MiB bounds what one body can cost to parse (about 36 MB of objects).
+
+    Of several workers each takes `max_requests`; so it is with a backend's `max_connections`.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

@@ -1,16 +1,28 @@
 """The metrics of finished requests, as a scrape reads them, and the record that they are made of."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.metrics import ended
 from gateway.state import COLUMNS
 from tests.fakes.backend import Script, said
+from tests.gateway import counting
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call, caller, template
 from tests.gateway.conftest import Make
 
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
-def scraped(gateway: Assembled) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    families = text_string_to_metric_families(gateway.runtime.metrics.render().decode())
+
+def scraped(gateway: Assembled) -> Samples:
+    return samples(gateway.runtime.metrics.render().decode())
+
+
+def samples(text: str) -> Samples:
+    families = text_string_to_metric_families(text)
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 
@@ -70,3 +82,23 @@ def test_open_requests_are_counted_while_they_are_open(core: Assembled) -> None:
         return during, scraped(core)[open_requests]
 
     assert core.do(work()) == (1, 0)
+
+
+def worker(folder: Path, number: int, cached: int, opened: int) -> Samples:
+    """What a worker that counts so much shows before it dies."""
+    command = [sys.executable, counting.__file__, *map(str, (folder, number, cached, opened))]
+    return samples(subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def test_workers_are_summed_and_what_the_dead_counted_stays(tmp_path: Path) -> None:
+    cached = ("tollgate_cache_total", frozenset({("verdict", "exact")}))
+    routed = ("tollgate_stage_seconds_bucket", frozenset({("stage", "route"), ("le", "0.03")}))
+    opened = ("tollgate_open_requests", frozenset[tuple[str, str]]())
+    worker(tmp_path, 0, cached=2, opened=3)
+    both = worker(tmp_path, 1, cached=5, opened=1)
+    assert (both[cached], both[routed], both[opened]) == (7, 2, 4)
+    files = set(tmp_path.iterdir())
+    ended(tmp_path, 0)
+    replaced = worker(tmp_path, 0, cached=10, opened=0)
+    assert (replaced[cached], replaced[routed], replaced[opened]) == (17, 3, 1)
+    assert set(tmp_path.iterdir()) == files, "a worker that is replaced leaves no files behind"
