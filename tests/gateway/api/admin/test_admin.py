@@ -28,3 +28,15 @@ def test_the_list_above_is_every_route() -> None:
 
 def test_the_admin_key_is_no_tenants_key(gateway: Gateway) -> None:
     assert gateway.chat(BODY, "admin-key-of-the-tests").status_code == 401
+
+
+ODD = ["%00", "%ff", "%F0%9F%98%80", "a" * 5000, "..%2f", "'", "%0a", "1e999", "-1", "9" * 30, "tag:%00", "UTC%00", ""]
+QUERIES = ["/usage?by=", "/usage?since=", "/usage?zone=", "/usage?tenant=", "/audit?limit=", "/audit?subject="]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_odd_text_is_a_failure(gateway: Gateway, odd: str) -> None:
+    answers = [gateway.admin("GET", path + odd) for path in ("/tenants/", "/requests/", "/keys?tenant=", *QUERIES)]
+    answers += [gateway.admin("DELETE", f"/keys/{odd}"), gateway.admin("POST", f"/keys/{odd}/rotate")]
+    answers += [gateway.admin("PATCH", f"/tenants/{odd}", json={"limits": []})]
+    assert max(answer.status_code for answer in answers) < 500
