@@ -25,7 +25,7 @@ def translated(failed: Callable[[str, bool], None] = lambda kind, answered: None
     """
     try:
         yield
-    except (RedisError, RedisClusterException, OSError) as error:
+    except (RedisError, RedisClusterException, OSError, RuntimeError) as error:  # the last: uvloop's closed transport
         kind = _kind(error)
         failed(kind, isinstance(error, ResponseError))
         raise StateUnavailable(f"Redis cannot answer ({kind})") from error
