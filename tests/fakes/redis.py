@@ -65,7 +65,7 @@ class RedisServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.kill()  # SIGTERM may wait for a file that nobody will read
 
     def start(self) -> None:
         """Returns when it has loaded its files and answers."""
@@ -78,11 +78,11 @@ class RedisServer:
             until(self._answers, f"redis-server on port {self.port} does not answer")
             until(self._loaded, f"redis-server on port {self.port} does not load its files")
         except BaseException:
-            self.stop()
+            self.stop()  # by the leash: its process id may not be known yet
             raise
 
     def stop(self) -> None:
-        """SIGTERM, and wait; no-op when it does not run."""
+        """In order (SIGTERM), and wait; no-op when it does not run."""
         self.resume()  # a frozen process does not hear SIGTERM
         self._ended()
 
@@ -93,7 +93,7 @@ class RedisServer:
 
     def restart(self, empty: bool = False) -> None:
         """On the same port, with its files or (`empty`) without; it need not run."""
-        self.stop()
+        self.kill()
         if empty:
             shutil.rmtree(self.folder)
         self.start()
@@ -286,7 +286,7 @@ def _info(server: RedisServer) -> dict[str, Any]:
 
 
 def _follows(replica: RedisServer) -> bool:
-    """Also with its own first append-only file, before which it would not stop."""
+    """Also with its own first append-only file: it is whole from now on."""
     info = _info(replica)
     return info["master_link_status"] == "up" and not info["aof_rewrite_in_progress"]
 

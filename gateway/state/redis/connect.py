@@ -24,7 +24,7 @@ from redis.asyncio.sentinel import (
 )
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from gateway.state.redis.deadline import current
 
@@ -53,7 +53,8 @@ class _Reporting(Connection):
         try:
             return await super().read_response(*args, **options)
         except RedisError as error:
-            current().complaint = error
+            if not isinstance(error, NoScriptError):  # no complaint: the script is sent next
+                current().complaint = error
             raise
 
 

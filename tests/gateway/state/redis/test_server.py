@@ -1,154 +1,263 @@
+"""Calls to a real server that is killed, frozen, slow, full, read-only or busy."""
+
 import asyncio
-import socket
+import random
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-import redis
 
-from gateway.state import Hold, Limit, State, StateUnavailable
-from gateway.state.open import open_state
-from gateway.state.redis.server import TIMEOUT, finished, tagged
+from gateway.state import StateUnavailable
+from gateway.state.redis.breaker import OPEN_S
+from gateway.state.redis.server import Server, tagged
+from tests.fakes.proxy import proxied
+from tests.fakes.redis import RedisServer, replicated, until
 
-TOKENS = Limit("tokens", "day", 50)
+CALL_S = 2.0  # where the test is not about the time: a busy machine stretches it
+LONG_S = 30.0  # to wait for what takes moments
 
-
-def hold(request_id: str) -> Hold:
-    return Hold(request_id, "acme", "k1", "owner", {"tokens": 10}, (TOKENS,), (), 1_000_000.0)
-
-
-def play(url: str, scenario: Callable[[State], Awaitable[None]]) -> None:
-    async def run() -> None:
-        state = await open_state(url)
-        try:
-            await scenario(state)
-        finally:
-            await state.close()
-
-    asyncio.run(asyncio.wait_for(run(), 60))
-
-
-async def nothing(state: State) -> None:
-    assert await state.budgets.open_holds() == []
+Scenario = Callable[[Server], Awaitable[None]]
 
 
 @pytest.fixture
-def admin(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server from the outside, empty; its settings are put back afterwards."""
-    client = redis.Redis.from_url(redis_url)
-    client.flushall()
-    before = {name: str(client.config_get(name)[name]) for name in ("appendonly", "maxmemory", "maxmemory-policy")}
-    yield client
-    for name, value in before.items():
-        client.config_set(name, value)
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
 
 
-@contextmanager
-def listening(answers: bool) -> Iterator[str]:
-    """A port where nothing listens, or where a server takes connections and never says a word."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        if answers:
-            server.listen()
-        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+def play(url: str, scenario: Scenario, call_s: float = CALL_S) -> None:
+    async def run() -> None:
+        server = Server(url, call_s)
+        try:
+            await scenario(server)
+        finally:
+            await server.aclose()
+
+    asyncio.run(asyncio.wait_for(run(), 2 * LONG_S))
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("appendonly", "no", "Set `appendonly yes`"),
-        ("maxmemory-policy", "allkeys-lru", "`maxmemory-policy allkeys-lru`.*Set `maxmemory-policy noeviction`"),
-        ("maxmemory-policy", "volatile-ttl", "Set `maxmemory-policy noeviction`"),
-    ],
-)
-def test_a_server_that_would_forget_budgets_is_refused(
-    admin: "redis.Redis", redis_url: str, name: str, value: str, message: str
-) -> None:
-    admin.config_set(name, value)
-    with pytest.raises(StateUnavailable, match=message):
-        play(redis_url, nothing)
-    play(redis_url + "?durable=no", nothing)
+async def refused(call: Awaitable[object]) -> str:
+    with pytest.raises(StateUnavailable) as error:
+        await call
+    return str(error.value)
 
 
-def test_a_server_that_does_not_tell_is_refused_unless_vouched_for(admin: "redis.Redis", redis_url: str) -> None:
-    admin.acl_setuser(
-        "guest", enabled=True, passwords=["+word"], keys=["*"], categories=["+@all"], commands=["-config"]
-    )
-    url = redis_url.replace("redis://", "redis://guest:word@")
-    with pytest.raises(StateUnavailable, match=r"CONFIG is refused.*add `\?durable=no`"):
-        play(url, nothing)
-    play(url + "?durable=no", nothing)
-    admin.acl_deluser("guest")
+async def answered(server: Server) -> None:
+    """Wait until it answers again."""
+    deadline = time.monotonic() + LONG_S
+    while True:
+        try:
+            await server.get("a")
+            return
+        except StateUnavailable:
+            assert time.monotonic() < deadline, "it never answered again"
+            await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("answers", [False, True], ids=["refuses", "hangs"])
-def test_a_server_that_is_not_there_fails_and_never_hangs(answers: bool) -> None:
-    with listening(answers) as url, pytest.raises(StateUnavailable, match="Redis cannot answer") as error:
-        play(url, nothing)
-    assert "127.0.0.1" not in str(error.value)
+async def opened(server: Server) -> None:
+    """Ask until the breaker refuses without asking."""
+    deadline = time.monotonic() + LONG_S
+    while "is not asked" not in await refused(server.get("a")):
+        assert time.monotonic() < deadline, "the breaker never opened"
 
 
-def test_a_wrong_password_is_a_refusal(redis_url: str) -> None:
-    with pytest.raises(StateUnavailable, match="Redis cannot answer"):
-        play(redis_url.replace("redis://", "redis://nobody:word@") + "?durable=no", nothing)
+def test_commands_pipelines_and_scripts_have_their_replies(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        assert await server.hset("h", mapping={"f": "1"}) == 1
+        assert await server.hgetall("h") == {b"f": b"1"}
+        pipeline = server.pipeline()
+        for number in range(100):
+            pipeline.set(f"k{number}", number)
+            pipeline.get(f"k{number}")
+        assert (await pipeline.execute())[1::2] == [str(number).encode() for number in range(100)]
+        assert await pipeline.execute() == []
+        script = server.register_script("return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
+        assert await script(keys=["n"], args=["x"]) == [b"n", b"x", 1]
+        redis.admin.script_flush()
+        assert await script(keys=["n"], args=["y"]) == [b"n", b"y", 2]
+        assert [seconds for seconds, _ in await server.on_each("TIME")] == [pytest.approx(time.time(), abs=LONG_S)]
+        with pytest.raises(ValueError, match="write a script"):
+            server.pipeline(transaction=True)
+
+    play(redis.url, scenario)
 
 
-def test_closed_connections_and_lost_scripts_are_made_good(admin: "redis.Redis", redis_url: str) -> None:
-    async def scenario(state: State) -> None:
-        for number in range(3):
-            assert (await state.budgets.hold(hold(f"r{number}")))[0].held == 10 * (number + 1)
-            admin.script_flush()
-            admin.client_kill_filter(_type="normal", skipme=True)
+def test_kept_connections_that_were_closed_are_made_again(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        for _ in range(3):
+            await asyncio.gather(*(server.set("a", "1") for _ in range(5)))
+            redis.admin.client_kill_filter(_type="normal", skipme=True)
+        redis.restart()
+        await asyncio.gather(*(server.get("a") for _ in range(5)))
 
-    play(redis_url, scenario)
-
-
-def test_full_memory_admits_nothing_and_recovers(admin: "redis.Redis", redis_url: str) -> None:
-    async def scenario(state: State) -> None:
-        admin.config_set("maxmemory", 1)
-        with pytest.raises(StateUnavailable, match="OutOfMemory"):
-            await state.budgets.hold(hold("r1"))
-        admin.config_set("maxmemory", 0)
-        assert await state.budgets.settle("r1", {}) == []
-        assert (await state.budgets.hold(hold("r2")))[0].held == 10
-
-    play(redis_url, scenario)
+    play(redis.url, scenario)
 
 
-def test_a_hold_whose_answer_came_too_late_leaves_nothing_behind(admin: "redis.Redis", redis_url: str) -> None:
-    """The server stands still for longer than a call may take; the settlement finds the hold, or the hold its mark."""
+def test_a_frozen_server_fails_fast_then_at_once_and_is_found_when_it_is_back(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        await server.set("a", "1")
+        redis.pause()
+        try:
+            assert await refused(server.get("a")) == "Redis cannot answer (TimeoutError)"
+            await asyncio.wait_for(opened(server), LONG_S)
+        finally:
+            redis.resume()
+        await answered(server)
+        assert await server.get("a") == b"1"
 
-    async def scenario(state: State) -> None:
-        admin.client_pause(int(TIMEOUT * 1500))
-        with pytest.raises(StateUnavailable, match="Timeout"):
-            await state.budgets.hold(hold("r1"))
-        await state.budgets.settle("r1", {})
-        await asyncio.sleep(TIMEOUT)
-        assert await state.budgets.open_holds() == []
-        (balance,) = await state.budgets.balances("acme", "k1", [TOKENS], [], 1_000_000.0)
-        assert (balance.used, balance.held) == (0, 0)
-
-    play(redis_url, scenario)
+    play(redis.url, scenario, 0.05)
 
 
-def test_a_cancelled_call_has_ended_when_its_caller_hears_of_it() -> None:
-    async def scenario() -> None:
-        sent, ended = asyncio.Event(), []
+def test_a_server_behind_a_slow_line_fails_and_does_not_hang(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        await server.set("a", "1")
+        proxy.slow(0.2)
+        begun = time.monotonic()
+        assert "TimeoutError" in await refused(server.get("a"))
+        await opened(server)
+        assert time.monotonic() - begun < LONG_S  # forty calls that wait for their answers would take longer
+        proxy.heal()
+        await answered(server)
 
-        async def call() -> None:
-            sent.set()
-            for _ in range(5):
-                await asyncio.sleep(0)
-            ended.append(True)
+    with proxied(redis.url) as proxy:
+        play(proxy.url, scenario, 0.05)
 
-        task = asyncio.create_task(finished(call()))
-        await sent.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert ended == [True]
 
-    asyncio.run(scenario())
+def test_a_dead_server_is_refused_and_found_again(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        await server.set("a", "1")
+        redis.kill()
+        assert await refused(server.get("a")) == "Redis cannot answer (ConnectionError)"
+        await opened(server)
+        redis.start()
+        await answered(server)
+
+    play(redis.url, scenario)
+
+
+def test_while_the_breaker_is_open_one_call_a_second_is_made(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        redis.kill()
+        await opened(server)
+        kinds: list[str] = []
+        until_s = time.monotonic() + 2.2 * OPEN_S
+        while time.monotonic() < until_s:
+            kinds.append(await refused(server.get("a")))
+            await asyncio.sleep(0.01)
+        assert 1 <= sum("ConnectionError" in kind for kind in kinds) <= 3
+
+    play(redis.url, scenario)
+
+
+def test_full_memory_refuses_writes_and_reads_go_on(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        script = server.register_script("return redis.call('SET', KEYS[1], ARGV[1])")
+        redis.admin.config_set("maxmemory", 1)
+        for _ in range(10):  # no reason to stop asking
+            assert await refused(server.set("a", "1")) == "Redis cannot answer (OOM)"
+            assert await refused(script(keys=["a"], args=["1"])) == "Redis cannot answer (OOM)"
+        assert await server.get("a") is None
+        redis.admin.config_set("maxmemory", 0)
+        await script(keys=["a"], args=["1"])
+
+    play(redis.url, scenario)
+
+
+def test_a_disk_that_fails_and_replicas_that_are_missing_refuse_writes(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        redis.admin.config_set("min-replicas-to-write", 1)
+        assert await refused(server.set("a", "1")) == "Redis cannot answer (NOREPLICAS)"
+        redis.admin.config_set("min-replicas-to-write", 0)
+        (redis.folder / "folder").mkdir()
+        redis.admin.config_set("dbfilename", "folder")
+        redis.admin.config_set("save", "900 1")
+        redis.admin.set("a", "0")
+        redis.admin.bgsave()
+        until(lambda: redis.admin.info()["rdb_last_bgsave_status"] == "err", "no snapshot failed")
+        assert await refused(server.set("a", "1")) == "Redis cannot answer (MISCONF)"
+        assert await server.get("a") == b"0"
+        redis.admin.config_set("save", "")
+
+    play(redis.url, scenario)
+
+
+def test_a_busy_server_is_a_failure(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        redis.admin.config_set("lua-time-limit", 1)
+        assert "TimeoutError" in await refused(server.register_script("while true do end")(keys=["a"]))
+        try:
+            assert await refused(server.get("a")) == "Redis cannot answer (BUSY)"
+        finally:
+            redis.admin.script_kill()
+        await answered(server)
+
+    play(redis.url, scenario, 0.05)
+
+
+def test_a_replica_is_a_failure_and_its_connections_are_dropped(tmp_path: Path) -> None:
+    """As behind one name for both: the connections are kept to what became a replica."""
+
+    async def scenario(server: Server) -> None:
+        await server.set("a", "1")
+        second.admin.replicaof("127.0.0.1", first.port)
+        before = second.admin.info()["total_connections_received"]
+        assert await refused(server.set("a", "2")) == "Redis cannot answer (READONLY)"
+        await asyncio.sleep(0)
+        await server.get("a")
+        assert second.admin.info()["total_connections_received"] == before + 2  # one is the admin's
+        second.admin.replicaof("NO", "ONE")
+        await asyncio.sleep(1.1 * OPEN_S)
+        await server.set("a", "3")
+
+    with RedisServer(tmp_path / "first") as first, replicated(tmp_path / "second", first) as second:
+        second.admin.replicaof("NO", "ONE")
+        play(second.url, scenario)
+
+
+def test_a_password_that_is_wrong_is_a_refusal(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        assert "WRONGPASS" in await refused(server.get("a"))
+
+    play(redis.url.replace("redis://", "redis://nobody:word@"), scenario)
+
+
+@pytest.mark.parametrize("calls", [300, pytest.param(20_000, marks=pytest.mark.prove)])
+def test_cancelled_calls_mix_no_replies(redis: RedisServer, calls: int) -> None:
+    """Every call asks for its own key; a reply meant for another would show."""
+    chance = random.Random(7)
+
+    async def scenario(server: Server) -> None:
+        echo = server.register_script("return ARGV[1]")
+
+        async def ask(number: int) -> None:
+            text = str(number)
+            assert await echo(keys=["a"], args=[text]) == text.encode()
+            pipeline = server.pipeline()
+            pipeline.set(text, text)
+            pipeline.get(text)
+            assert await pipeline.execute() == [True, text.encode()]
+
+        async def hurried(number: int) -> None:
+            task = asyncio.create_task(ask(number))
+            await asyncio.sleep(chance.choice((0, 0, 0.001, 0.002, 0.01)))
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() or task.exception() is None, task.exception()
+            await ask(number)
+
+        for start in range(0, calls, 100):
+            await asyncio.gather(*map(hurried, range(start, start + 100)))
+        assert redis.admin.info()["connected_clients"] <= 66
+
+    play(redis.url, scenario, LONG_S)
+
+
+def test_more_calls_than_connections_wait_for_one(redis: RedisServer) -> None:
+    async def scenario(server: Server) -> None:
+        assert len(set(await asyncio.gather(*(server.incr("n") for _ in range(2_000))))) == 2_000
+
+    play(redis.url, scenario)
 
 
 def test_no_name_reads_as_part_of_a_key() -> None:
