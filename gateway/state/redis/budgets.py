@@ -1,8 +1,8 @@
 """Holds and settlements of many gateways: judged in Redis, recorded in each machine's own file.
 
-A hold is made in Redis, then committed to the file, then returned. A settlement is committed to the file, then told
-to Redis; if Redis misses it, the file is told again later. So Redis may forget everything at any moment (`rebuild.py`),
-and while it is away holds are taken from leases (`lease.py`). Nothing here is admitted on a doubt.
+A hold is made in Redis, then committed to the file, then returned (`admission.py`). A settlement is committed to the
+file, then told to Redis; if Redis misses it, the file is told again later. So Redis may forget everything at any moment
+(`rebuild.py`), and while it is away holds are taken from leases (`lease.py`).
 
 Invariants: what Redis counts is never less than what the files say of the machines that take part; a request whose hold
 was returned is on file. A machine out of reach at the very time when Redis loses its counters is waited for PATIENCE_S;
@@ -10,36 +10,23 @@ what it had spent is missing then, until it is back.
 """
 
 import asyncio
-import logging
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.state import Amounts, Balance, Clock, Hold, Limit, StateUnavailable
-from gateway.state.counters import Bound, Counter, Live, Meter, balances, bind, bind_hold, metered, refuse
-from gateway.state.redis.counts import Counts, Member, Reply, Standings
-from gateway.state.redis.fleet import BEAT_S, DEAD_S, PATIENCE_S, Fleet
+from gateway.state.counters import balances, bind, bind_hold, metered
+from gateway.state.redis.admission import RESTLESS, ROUNDS, Admission, Tried
+from gateway.state.redis.background import every, stopped
+from gateway.state.redis.counts import Counts, Member
+from gateway.state.redis.fleet import BEAT_S, DEAD_S, Fleet
 from gateway.state.redis.lease import RENEW_S, Leases
 from gateway.state.redis.rebuild import Rebuild
 from gateway.state.redis.server import Client, finished
 from gateway.state.redis.sweep import Push, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.database import Database
-
-log = logging.getLogger("tollgate.state")
-ROUNDS = 5  # losses of the counters that one hold lives through
-_RESTLESS = "Redis loses its counters again and again: see that it keeps its data, and retry"
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A hold that was tried here and is not settled: whose, and what it counts on, if it was admitted."""
-
-    hold: Hold
-    counters: tuple[Counter, ...] = ()
 
 
 class RedisBudgets:
@@ -65,29 +52,28 @@ class RedisBudgets:
         self._leases = Leases(self._counts, self._fleet, clock, self._again, self._passing)
         self._rebuild = Rebuild(client, self._counts, local, self._fleet, self._leases, clock)
         self._sweep = Sweep(client, self._counts, local, self._fleet, self._ours, push)
-        self._tried: dict[str, _Tried] = {}
+        self._admission = Admission(self._counts, local, self._leases, self._rebuild)
+        self._tried = self._admission.tried
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Raises StateUnavailable."""
         await self._fleet.start()
         loops = ((self._fleet.beat, BEAT_S), (self._tend, BEAT_S), (self._leases.renew, RENEW_S))
-        self._tasks = [asyncio.create_task(_forever(work, pause)) for work, pause in loops]
+        self._tasks = [asyncio.create_task(every(pause, work)) for work, pause in loops]
 
     async def stop(self) -> None:
         """Give the leases back and leave, if Redis can be told."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stopped(self._tasks)
         with suppress(StateUnavailable):
             await self._leases.close()
             await self._fleet.stop()
         await self._rebuild.stop()
 
     async def hold(self, hold: Hold) -> list[Balance]:
-        self._tried.setdefault(hold.request_id, _Tried(hold))
+        self._tried.setdefault(hold.request_id, Tried(hold))
         self._leases.asked(hold)
-        return await finished(self._hold(hold, bind_hold(hold)))
+        return await finished(self._admission.hold(hold, bind_hold(hold)))
 
     async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
         await finished(self._checkpoint(request_id, spent, columns or {}))
@@ -111,7 +97,7 @@ class RedisBudgets:
             if standings is not None:
                 return balances(bounds, standings, at, zone)
             await self._rebuild.ensure(tenant)
-        raise StateUnavailable(_RESTLESS)
+        raise StateUnavailable(RESTLESS)
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
         """Here the file's orphans are settled even while Redis is away; it is told later."""
@@ -126,64 +112,6 @@ class RedisBudgets:
 
     async def open_holds(self) -> list[str]:
         return sorted({*await self._local.open_holds(), *await self._sweep.open_holds()})
-
-    async def _hold(self, hold: Hold, bounds: tuple[Bound, ...]) -> list[Balance]:
-        recalled = False
-        for _ in range(ROUNDS):
-            with self._passing(hold.tenant):
-                asked = time.monotonic()
-                try:
-                    reply = await self._counts.hold(hold, bounds)
-                except StateUnavailable as error:
-                    return await self._leased(hold, error)
-                if reply.what == "held":
-                    await self._record(hold, bounds, reply, asked)
-            if reply.what in ("held", "settled"):
-                return balances(bounds, reply.standings, hold.at, hold.zone)
-            if reply.what == "lost":
-                await self._rebuild.ensure(hold.tenant)
-            elif reply.what == "leased" and not recalled:
-                await self._leases.recall(hold.tenant)
-                recalled = True
-            else:
-                await self._refuse(hold, bounds, reply.standings)
-        raise StateUnavailable(_RESTLESS)
-
-    async def _record(self, hold: Hold, bounds: tuple[Bound, ...], reply: Reply, asked: float) -> None:
-        """Only what is on file is admitted; and what took so long that others may not have waited is asked again."""
-        tried = self._tried.get(hold.request_id, _Tried(hold))
-        counters = tried.counters or _of(hold, reply.counters)
-        try:
-            await self._local.record(hold, counters)
-        except StateUnavailable:
-            with suppress(StateUnavailable):
-                await self._counts.settle(hold.tenant, hold.request_id)
-            raise
-        self._tried[hold.request_id] = _Tried(hold, counters)
-        if time.monotonic() - asked > PATIENCE_S and (await self._counts.hold(hold, bounds)).what != "held":
-            raise StateUnavailable("Redis lost a hold while it was written down here: retry")
-
-    async def _leased(self, hold: Hold, away: StateUnavailable) -> list[Balance]:
-        """From a lease, or not at all."""
-        lease = self._leases.spend(hold)
-        if lease is None:
-            raise away
-        counters = _of(hold, lease.counters)
-        self._tried[hold.request_id] = _Tried(hold, counters)
-        self._rebuild.untold.add(hold.tenant)
-        await self._local.record(hold, counters)
-        return lease.standing
-
-    async def _refuse(self, hold: Hold, bounds: tuple[Bound, ...], standings: Standings) -> None:
-        self._tried.pop(hold.request_id, None)
-        live = {meter: await self._counts.live(hold.tenant, meter) for meter in metered(bounds) if meter[3] == "minute"}
-
-        def of(balance: Balance) -> list[Live]:
-            name = hold.tenant if balance.scope == "tenant" else hold.key
-            return live[Meter(balance.scope, name, balance.limit.unit, balance.limit.window)]
-
-        refuse(balances(bounds, standings, hold.at, hold.zone), hold.amounts, of)
-        raise AssertionError("Redis refused what fits")  # the two sums are the same; never admit on a doubt
 
     async def _checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any]) -> None:
         """What Redis misses is known less well, should this machine never come back; nothing else."""
@@ -209,9 +137,11 @@ class RedisBudgets:
 
     async def _elsewhere(self, request_id: str) -> str | None:
         """The tenant of a hold that another process of this machine made."""
+        if (await self._local.settled([request_id])).get(request_id, True):
+            return None
         return next((held.tenant for held in await self._local.pending() if held.request_id == request_id), None)
 
-    async def _told(self, tried: _Tried, request_id: str, settled: list[Balance]) -> list[Balance]:
+    async def _told(self, tried: Tried, request_id: str, settled: list[Balance]) -> list[Balance]:
         """The balances, once Redis knows; of a settlement that was not the first there are none."""
         hold, now = tried.hold, self._clock.now()
         bounds = bind_hold(hold)
@@ -240,19 +170,3 @@ class RedisBudgets:
 
     def _passing(self, tenant: str) -> AbstractContextManager[None]:
         return self._rebuild.passing(tenant)
-
-
-def _of(hold: Hold, counters: Sequence[Counter]) -> tuple[Counter, ...]:
-    """Those on which the hold sets something aside."""
-    return tuple(counter for counter in counters if counter.unit in hold.amounts)
-
-
-async def _forever(work: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    while True:
-        try:
-            await work()
-        except StateUnavailable:
-            pass  # Redis is away: the calls themselves say so
-        except Exception:
-            log.exception("work in the background of the budgets failed; it is tried again")
-        await asyncio.sleep(pause_s)

@@ -10,7 +10,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from gateway.state.redis import scripts
+from gateway.state.redis import epochs
 from gateway.state.redis.counts import Member
 from gateway.state.redis.server import PREFIX, Client
 from gateway.state.sqlite import meta
@@ -49,7 +49,7 @@ class Fleet:
 
     def __init__(self, client: Client, database: Database, member: Member, dead_s: float = DEAD_S) -> None:
         self._client, self._database, self.member, self._dead_s = client, database, member, dead_s
-        self._beat, self._name = client.register_script(scripts.BEAT), client.register_script(scripts.NAME)
+        self._beat, self._name = client.register_script(epochs.BEAT), client.register_script(epochs.NAME)
         self._id = f"{member.node}:{member.process}"
         self._peers: dict[str, _Peer] = {}
         self._nodes: dict[str, float] = {}  # when each was seen last

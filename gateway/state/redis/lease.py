@@ -21,6 +21,7 @@ from itertools import count
 
 from gateway.state import Amounts, Balance, Clock, Hold, StateUnavailable, Unit
 from gateway.state.counters import Bound, Counter, balances, bind_hold, booked, metered, oversize
+from gateway.state.redis.background import stopped
 from gateway.state.redis.counts import Counts, Reply
 from gateway.state.redis.fleet import Fleet
 from gateway.state.windows import MINUTE
@@ -132,6 +133,7 @@ class Leases:
 
     async def close(self) -> None:
         """Give everything back. Raises StateUnavailable."""
+        await stopped(list(self._recalls.values()))
         self._asked.clear()
         await self.renew()
 

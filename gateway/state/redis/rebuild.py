@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from gateway.state import Clock, StateUnavailable
-from gateway.state.redis import scripts
+from gateway.state.redis import epochs
+from gateway.state.redis.background import stopped
 from gateway.state.redis.counts import Counts, epoch_keys, meter_key, open_key, what_is_used
 from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases
@@ -42,8 +43,8 @@ class Rebuild:
     ) -> None:
         self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
         self._leases, self._clock = leases, clock
-        self._begin, self._tell = client.register_script(scripts.BEGIN), client.register_script(scripts.TELL)
-        self._join, self._open = client.register_script(scripts.JOIN), client.register_script(scripts.OPEN)
+        self._begin, self._tell = client.register_script(epochs.BEGIN), client.register_script(epochs.TELL)
+        self._join, self._open = client.register_script(epochs.JOIN), client.register_script(epochs.OPEN)
         self.untold: set[str] = set()  # tenants of which Redis missed something
         self._running: dict[str, asyncio.Task[None]] = {}
         self._passing: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
@@ -77,10 +78,7 @@ class Rebuild:
         await asyncio.shield(self._task(tenant))
 
     async def stop(self) -> None:
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stopped(list(self._running.values()))
 
     def _task(self, tenant: str) -> "asyncio.Task[None]":
         task = self._running.get(tenant)

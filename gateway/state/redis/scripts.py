@@ -6,16 +6,15 @@ only ever grow and are set to the larger value (a G-Counter, Shapiro et al. 2011
 harmless. A hold (`hold:...`) is a hash with `state`: `open`, `settled`, or `presumed` (settled in place of a machine
 that seems dead: its return undoes that). Its end takes off what it set aside, in the same step, and leaves a mark.
 
-`epoch` and `joined` say on which server (its `run_id`, new at every start) the counters are whole, and which processes
-have told theirs. A flush, an empty or shortened restart, a failover, a moved slot: the two no longer name this server,
-and nothing is admitted. Two steps on one meter never leave it half done: a script that has written is not stopped.
+Nothing is admitted unless `epoch` and `joined` say that the counters are whole on this very server (`epochs.py`). A
+script that has written something is not refused the rest for want of memory: none is ever half done.
 
 Lua's numbers are doubles, exact up to MAX_AMOUNT. Amounts travel as text; cjson would round them to 14 digits.
 """
 
 MARK_S = 3_600  # a settled hold's mark stays: longer than any call is on its way, and than a rebuild reads
 
-_COMMON = """
+COMMON = """
 local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
 
 -- The start of a meter's window for what comes at `start`: never before the newest. Then what counts in it: used, held,
@@ -79,7 +78,7 @@ end
 # leased (refused, and would fit if no lease were held), lost (the counters are not whole, or this process not joined).
 # `force` judges nothing: what a machine's file says is held, is held.
 HOLD = (
-    _COMMON
+    COMMON
     + """
 local mode, run = ARGV[3], run_id()
 local force, lease = mode == 'force', mode == 'lease'
@@ -132,7 +131,7 @@ if redis.call('HGET', KEYS[1], 'state') == 'open' then redis.call('HSET', KEYS[1
 # to live; then per meter asked start and reach. Returns per meter asked start, used, held, newest.
 # A hold that never came is marked too: if it is still on its way, it then sets nothing aside.
 SETTLE = (
-    _COMMON
+    COMMON
     + """
 redis.call('SREM', KEYS[2], ARGV[1])
 release(KEYS[1])
@@ -155,7 +154,7 @@ return reply
 # KEYS: the hold, the open holds (or leases), joined. ARGV: request id, node, its process, seconds to keep the mark.
 # Settles at the last checkpoint, in place of a node that seems dead; should the process live, it has to join again.
 PRESUME = (
-    _COMMON
+    COMMON
     + """
 if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return end
 redis.call('SREM', KEYS[2], ARGV[1])
@@ -176,7 +175,7 @@ mark(KEYS[1], 'presumed', ARGV[4])
 # KEYS: epoch, joined, meters. ARGV: process, then per meter start and reach. Returns nothing when the counters are not
 # whole, else per meter start, used, held, newest.
 LOOK = (
-    _COMMON
+    COMMON
     + """
 local run, reply = run_id(), {1}
 if redis.call('GET', KEYS[1]) ~= run or redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return {0} end
@@ -188,78 +187,3 @@ end
 return reply
 """
 )
-
-# KEYS: epoch, joined. ARGV: process, a token. From now on nothing is admitted for this process until it has joined.
-# Returns whether the epoch is right.
-BEGIN = (
-    _COMMON
-    + """
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-return redis.call('GET', KEYS[1]) == run_id() and 1 or 0
-"""
-)
-
-# KEYS: meters. ARGV: node, then per meter start, used, seconds to live. What a machine's file says, told again.
-TELL = (
-    _COMMON
-    + """
-for i = 1, #KEYS do
-  local start, total, seconds = unpack(ARGV, i * 3 - 1, i * 3 + 1)
-  merge(KEYS[i], 'u:' .. start .. ':' .. ARGV[1], total)
-  newest(KEYS[i], start)
-  keep(KEYS[i], seconds)
-end
-"""
-)
-
-# KEYS: joined. ARGV: process, its token. Returns 0 when the token is gone, for then all that was told is gone too.
-JOIN = (
-    _COMMON
-    + """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], run_id())
-return 1
-"""
-)
-
-# KEYS: epoch, joined. ARGV: process, then the processes to wait for. Opens the tenant when all have joined. Returns how
-# many have not, or -1 when this process's own joining was lost.
-OPEN = (
-    _COMMON
-    + """
-local run, missing = run_id(), 0
-if redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return -1 end
-if redis.call('GET', KEYS[1]) == run then return 0 end
-for i = 2, #ARGV do
-  if redis.call('HGET', KEYS[2], ARGV[i]) ~= run then missing = missing + 1 end
-end
-if missing > 0 then return missing end
-local joined = redis.call('HGETALL', KEYS[2])
-for i = 1, #joined, 2 do  -- who joined an earlier run; whoever is about to join has a token there, which is shorter
-  if #joined[i + 1] == #run and joined[i + 1] ~= run then redis.call('HDEL', KEYS[2], joined[i]) end
-end
-redis.call('SET', KEYS[1], run)
-return 0
-"""
-)
-
-# KEYS: processes and their beats, tenants lost, tenants whose leases are wanted back. ARGV: process, seconds after
-# which an entry is dropped. Returns whether the process is new there, the processes and beats in turn, the two lists.
-BEAT = """
-local now, keep = redis.call('TIME'), tonumber(ARGV[2])
-local fresh = redis.call('HSET', KEYS[1], ARGV[1], now[1] .. '.' .. now[2])
-local beats = redis.call('HGETALL', KEYS[1])
-for i = 1, #beats, 2 do
-  if tonumber(beats[i + 1]) < now[1] - keep then redis.call('HDEL', KEYS[1], beats[i]) end
-end
-for i = 2, 3 do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now[1] - keep) end
-return {fresh, beats, redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('ZRANGE', KEYS[3], 0, -1)}
-"""
-
-# KEYS: tenants lost, or wanted. ARGV: tenant. At the server's own time.
-NAME = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])"
-
-# KEYS: the row. ARGV: field and value in turn. Written once: a second row changes nothing.
-WRITE = """
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], unpack(ARGV)) end
-"""

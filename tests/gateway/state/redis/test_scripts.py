@@ -9,7 +9,7 @@ import pytest
 from gateway.state import Hold, Limit
 from gateway.state.counters import Counter, Standing, bind_hold, counter_at, metered
 from gateway.state.redis.counts import Counts, Member, epoch_keys, hold_key, meter_key, open_key
-from gateway.state.redis.scripts import BEGIN, JOIN, OPEN
+from gateway.state.redis.epochs import BEGIN, JOIN, OPEN
 from gateway.state.redis.server import Server
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.pending import Pending
@@ -87,7 +87,7 @@ def test_what_a_machine_used_only_grows(server: RedisServer) -> None:
     """Settlements and retellings in any order, any number of times: the largest sum of its file counts."""
 
     async def scenario(one: Counts, other: Counts) -> None:
-        for used in (5, 12, 5, 9, 12):
+        for used in (5, 12, 9, 5):
             await one.settle("acme", f"r{used}", totals(used), at=AT)
         await other.settle("acme", "x", totals(3), at=AT)
         assert await standing(one) == [(15, 0)] * 2
@@ -97,11 +97,11 @@ def test_what_a_machine_used_only_grows(server: RedisServer) -> None:
 
 def test_repeated_calls_change_nothing(server: RedisServer) -> None:
     async def scenario(one: Counts, _: Counts) -> None:
-        for _ in range(2):
+        for _again in range(2):
             assert await ask(one) == "held"
             await one.force(PENDING, AT)
         assert await standing(one) == [(0, 7)] * 2
-        for _ in range(2):
+        for _again in range(2):
             await one.settle("acme", "r", totals(4), at=AT)
         assert await standing(one) == [(4, 0)] * 2
 
