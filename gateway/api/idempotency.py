@@ -19,7 +19,6 @@ that is over; an answer is kept before its last byte is sent, so that whoever ha
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 
 import orjson
@@ -120,13 +119,14 @@ class Once(Response):
 class Recorder:
     """A `send` that remembers what passes, and hands it to `keep` (status, content type, body) before its end passes.
 
-    A client that is gone makes no difference: what it no longer takes is recorded all the same.
+    What a client that is gone no longer takes is recorded all the same.
     """
 
     def __init__(self, send: Send, keep: Callable[[int, str, bytes], Awaitable[None]]) -> None:
         self._send, self._keep = send, keep
         self._status, self._content_type = 0, ""
         self._body, self._size = bytearray(), 0
+        self._gone = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -135,8 +135,15 @@ class Recorder:
             self._add(message["body"])
             if not message["more_body"]:
                 await self._keep(*self._recorded())
-        with suppress(ClientDisconnect):
-            await self._send(message)
+        await self._pass(message)
+
+    async def _pass(self, message: Message) -> None:
+        """To the client, until it does not take a message: each further one would be waited for as long."""
+        if not self._gone:
+            try:
+                await self._send(message)
+            except ClientDisconnect:
+                self._gone = True
 
     def _add(self, body: bytes) -> None:
         self._size += len(body)

@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam as User
 
 from tests.fakes.backend import DONE, HANG, PROMPT_TOKENS, Script, Seen, first, last, piece, said, words
-from tests.gateway.api.conftest import Gateway
+from tests.fakes.background import running
+from tests.gateway.api.conftest import ADMIN_KEY, Gateway, gateway_on
 
 HI: list[User] = [{"role": "user", "content": "Hi"}]
 BODY = {"model": "small", "messages": HI}
@@ -48,6 +50,19 @@ def test_the_headers_of_a_whole_answer_are_those_after_settlement(gateway: Gatew
     assert headers["x-content-type-options"] == "nosniff"
     for stage in ("auth", "read", "preflight", "hold", "route", "generate"):
         assert f"{stage};dur=" in headers["server-timing"]
+
+
+def test_resets_are_told_by_the_clock_that_limits_go_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
+    with running(gateway_on(tmp_path)) as gateway:
+        key = gateway.key("requests/day=1")
+        gateway.runtime.state.clock.anchor += 3 * 86_400  # as if the wall clock had been set back three days
+        answers = [gateway.chat(BODY, key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    for answer in answers:
+        hours, _, minutes = answer.headers["x-ratelimit-reset-requests"].rpartition("h")
+        assert minutes
+        assert int(hours or 0) <= 24
 
 
 def test_the_callers_trace_goes_on(gateway: Gateway) -> None:

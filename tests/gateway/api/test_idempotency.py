@@ -25,6 +25,7 @@ from gateway.exchange import Answer, Call
 from gateway.state import Replay, State, StateUnavailable
 from gateway.state.open import open_state
 from gateway.state.owners import alive, owner
+from serving.errors import BackendBroken
 from tests.fakes.backend import HANG, JSON, PROMPT_TOKENS, RST, FakeBackend, Script, Seen, said, words
 from tests.fakes.background import running
 from tests.fakes.proxy import Proxy, proxied
@@ -97,6 +98,7 @@ def test_the_same_request_has_the_same_answer_and_spends_nothing(gateway: Gatewa
     assert (second.headers["x-tokens-used"], second.headers["x-tokens-remaining"]) == ("15", "985")
     assert used(gateway, key) == (15, 0)
     assert len(gateway.fake.chats()) == before + 1
+    assert all("claim;dur=" in answer.headers["server-timing"] for answer in (first, second))
     assert gateway.admin("GET", f"/requests/{second.headers['x-request-id']}").status_code == 404  # no row
 
 
@@ -361,6 +363,41 @@ def test_a_request_that_is_cut_as_the_gateway_stops_gives_its_key_free(core: Ass
     assert core.row(asked)["input_tokens"] == PROMPT_TOKENS
 
 
+def test_a_failure_after_the_answer_began_is_kept_though_its_row_cannot_be_read(core: Assembled) -> None:
+    core.fake.plan(Script((*words("Hel"), RST)))
+    asked, state = call(), core.runtime.state
+
+    async def broken() -> Replay | None:
+        elsewhere = await open_state("sqlite://:memory:")
+        first, claim = once(replace(state, journal=elsewhere.journal), asked, core.runtime.pipeline.run(asked))
+        with pytest.raises(BackendBroken):
+            await first({"state": {}}, unasked, unsent)
+        await elsewhere.close()
+        return await state.replays.begin(replace(claim, request_id="req_next"), alive)
+
+    kept = core.do(broken())
+    assert kept is not None
+    assert (kept.status, json.loads(kept.body)["error"]["code"]) == (502, "backend_unavailable")
+
+
+def test_an_answer_that_is_kept_stays_so_whatever_becomes_of_its_last_byte(core: Assembled) -> None:
+    asked, state = call(), core.runtime.state
+    first, claim = once(state, asked, core.runtime.pipeline.run(asked))
+
+    async def broken(message: Message) -> None:
+        if not message.get("more_body", True):
+            raise RuntimeError("the server has a bug")
+
+    async def scenario() -> Replay | None:
+        with pytest.raises(RuntimeError):
+            await first({"state": {}}, unasked, broken)
+        return await state.replays.begin(replace(claim, request_id="req_next"), alive)
+
+    kept = core.do(scenario())
+    assert kept is not None
+    assert kept.status == 200
+
+
 def test_a_claim_that_the_state_cannot_take_starts_nothing(core: Assembled) -> None:
     asked, sent = call(), len(core.chats())
 
@@ -376,8 +413,10 @@ def test_a_claim_that_the_state_cannot_take_starts_nothing(core: Assembled) -> N
 
 def test_what_a_client_that_is_gone_no_longer_takes_is_recorded_all_the_same() -> None:
     kept: list[tuple[int, str, bytes]] = []
+    sent: list[str] = []
 
     async def gone(message: Message) -> None:
+        sent.append(message["type"])
         raise ClientDisconnect
 
     async def keep(status: int, content_type: str, body: bytes) -> None:
@@ -391,3 +430,4 @@ def test_what_a_client_that_is_gone_no_longer_takes_is_recorded_all_the_same() -
 
     asyncio.run(scenario())
     assert kept == [(200, "text/plain", b"ab")]
+    assert sent == ["http.response.start"]  # it was not waited for again
