@@ -1,45 +1,40 @@
-"""The stores that every contract test runs over: SQLite in memory, an SQLite file, a real Redis server."""
+"""The stores that every contract test runs over: SQLite in memory, an SQLite file, a real Redis beside a file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
-import redis
 
 from gateway.state import State
-from gateway.state.open import open_state
+from tests.contracts.places import Place
 
 Scenario = Callable[[State], Awaitable[None]]
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
-def url(request: pytest.FixtureRequest) -> str:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty store."""
-    return _empty(request.param, request)
+    return _place(request, tmp_path)
 
 
 @pytest.fixture(params=["file", "redis"])
-def shared_url(request: pytest.FixtureRequest) -> str:
+def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty store that outlives its process, and that another may open too."""
-    return _empty(request.param, request)
+    return _place(request, tmp_path)
 
 
-def _empty(kind: str, request: pytest.FixtureRequest) -> str:
-    if kind == "memory":
-        return "sqlite://:memory:"
-    if kind == "file":
-        return f"sqlite:///{request.getfixturevalue('tmp_path')}/state.db"
-    address: str = request.getfixturevalue("redis_url")
-    redis.Redis.from_url(address).flushall()
-    return address
+def _place(request: pytest.FixtureRequest, folder: Path) -> Place:
+    urls = {"memory": "sqlite://:memory:", "file": f"sqlite:///{folder}/state.db"}
+    return Place(urls.get(request.param) or request.getfixturevalue("redis_url"), folder).emptied()
 
 
 @pytest.fixture
-def play(url: str) -> Callable[[Scenario], None]:
+def play(place: Place) -> Callable[[Scenario], None]:
     """Runs a scenario on an empty store, opened and closed around it."""
 
     async def run(scenario: Scenario) -> None:
-        state = await open_state(url)
+        state = await place.open()
         try:
             await scenario(state)
         finally:

@@ -1,4 +1,4 @@
-"""A process of its own on a store, for tests that kill it or race several: `process.py WHAT URL [NAME COUNT]`.
+"""A process of its own on a store, for tests that kill it or race several: `process.py WHAT URL LEDGER [NAME COUNT]`.
 
 hold     hold 10 tokens, checkpoint 4, say so, and live on
 write    journal rows for ever, naming each once it is acknowledged
@@ -50,8 +50,8 @@ async def race(state: State, name: str, count: int) -> None:
     print(sum([await admitted(number) for number in range(count)]), flush=True)
 
 
-async def main(what: str, url: str, *rest: str) -> None:
-    state = await open_state(url)
+async def main(what: str, url: str, ledger: str, *rest: str) -> None:
+    state = await open_state(url, ledger)
     match what:
         case "hold":
             await hold(state)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.state import COLUMNS, State
-from gateway.state.open import open_state
 from tests.contracts.conftest import Scenario
+from tests.contracts.places import Place
 
 Play = Callable[[Scenario], None]
 
@@ -225,14 +225,14 @@ def test_usage_names_an_unknown_group(play: Play) -> None:
     play(scenario)
 
 
-def test_what_was_written_is_there_after_reopening(shared_url: str) -> None:
+def test_what_was_written_is_there_after_reopening(shared_place: Place) -> None:
     async def fill() -> None:
-        state = await open_state(shared_url)
+        state = await shared_place.open()
         await state.journal.write(row(1))
         await state.close()
 
     async def look() -> None:
-        state = await open_state(shared_url)
+        state = await shared_place.open()
         assert await state.journal.read("r01") == row(1)
         await state.close()
 

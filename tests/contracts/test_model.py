@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import redis
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from gateway.state import Amounts, Balance, Hold, Limit, OverLimit
-from gateway.state.open import open_state
 from tests.contracts.holds import DAY, NOON, row
+from tests.contracts.places import Place
 
 BERLIN = ZoneInfo("Europe/Berlin")
 YEAR = datetime.fromtimestamp(NOON, BERLIN).year + 1  # to come, as in `holds`
@@ -65,14 +64,13 @@ def name(window: str, at: float) -> Name:
 class Ledger(RuleBasedStateMachine):
     """The rules act on both; the invariants compare them."""
 
-    url: str
+    place: Place
 
     def __init__(self) -> None:
         super().__init__()
-        if self.url.startswith("redis"):
-            redis.Redis.from_url(self.url).flushall()
+        type(self).place = self.place.emptied()
         self.loop = asyncio.Runner()
-        self.state = self.loop.run(open_state(self.url))
+        self.state = self.loop.run(self.place.open())
         self.holds: dict[str, Held] = {}
         self.over: set[str] = set()  # settled though never held: a refused request
         self.at = 0.0
@@ -211,19 +209,20 @@ class Ledger(RuleBasedStateMachine):
         return limit.unit not in amounts or sum(self.counts(meter)) + amounts[limit.unit] <= limit.amount
 
 
-def play(url: str, examples: int, steps: int) -> None:
-    machine = type("Ledger", (Ledger,), {"url": url})
+def play(place: Place, examples: int, steps: int) -> None:
+    machine = type("Ledger", (Ledger,), {"place": place})
     run_state_machine_as_test(
         machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
     )
 
 
-@pytest.mark.parametrize("url", ["memory", "redis"], indirect=True)
-def test_any_order_of_events_agrees_with_the_model(url: str) -> None:
-    play(url, 100, 25)
+@pytest.mark.parametrize("place", ["memory", "redis"], indirect=True)
+def test_any_order_of_events_agrees_with_the_model(place: Place) -> None:
+    play(place, 100, 25)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
-def test_any_long_order_of_events_agrees_with_the_model(url: str) -> None:
-    play(url, 1000, 60)
+@pytest.mark.parametrize("place", ["memory", "redis"], indirect=True)
+def test_any_long_order_of_events_agrees_with_the_model(place: Place) -> None:
+    play(place, 1000, 60)
