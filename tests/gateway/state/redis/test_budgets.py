@@ -1,14 +1,21 @@
 """Holds and settlements of several machines on one Redis: what the contract suite, which has one, cannot show."""
 
 import asyncio
-from collections.abc import Iterator
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.state import Limit
+from gateway.state import Hold, Limit, StateUnavailable
+from gateway.state.counters import Counter as Window
+from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.windows import span
 from tests.fakes.redis import RedisServer
-from tests.gateway.state.redis.machine import TOKENS, Machine, machine, machines
+from tests.gateway.state.redis.machine import TOKENS, Machine, machine, machines, process, until
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +72,118 @@ def test_a_hold_is_on_file_when_it_returns(server: RedisServer, tmp_path: Path) 
             assert [counter.unit for counter in held.counters] == ["tokens"]
 
     asyncio.run(scenario())
+
+
+def at_random(one: Machine, chance: random.Random, number: int, limit: Limit) -> Hold:
+    """A hold a moment before or after this machine's next midnight."""
+    midnight = span("day", one.clock.now())[1]
+    return replace(one.asked(f"r{number}", 1, limit), at=midnight + chance.choice((-0.5, 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("count", "amount", "seed"),
+    [(1_000, 50, 0), *(pytest.param(10_000, 500, seed, marks=pytest.mark.prove) for seed in range(5))],
+)
+def test_machines_share_a_budget_exactly_across_midnight(
+    server: RedisServer, tmp_path: Path, count: int, amount: int, seed: int
+) -> None:
+    """Each day gets what it may; once one hold fell into the new day, no clock that is behind opens the old one."""
+    chance, limit = random.Random(seed), Limit("tokens", "day", amount)
+
+    async def scenario() -> None:
+        async with machines(server.url, tmp_path, 4) as fleet:
+            holds = [(one, at_random(one, chance, n, limit)) for n in range(count) for one in [fleet[n % 4]]]
+            admitted = sum(await asyncio.gather(*(one.admitted(hold) for one, hold in holds)))
+            days = Counter[int]()
+            for one in fleet:
+                for held in await one.local.pending():
+                    days[held.counters[0].start] += held.amounts["tokens"]
+            assert days[max(days)] == amount
+            assert all(held <= amount for held in days.values())
+            assert sum(days.values()) == admitted
+            assert [await one.standing(limit) for one in fleet] == [[(0, amount)]] * 4
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "count", [250, *(pytest.param(2_500, marks=pytest.mark.prove, id=f"2500-{turn}") for turn in range(5))]
+)
+def test_processes_share_a_budget_exactly(server: RedisServer, tmp_path: Path, count: int) -> None:
+    """Four machines that are processes; each asks so often for one of 500."""
+    with ExitStack() as stack:
+        racers = [
+            stack.enter_context(process("race", server.url, str(tmp_path / f"{name}.db"), name, str(count)))
+            for name in "abcd"
+        ]
+        assert [racer.said() for racer in racers] == ["ready"] * 4
+        for racer in racers:
+            racer.tell()
+        assert sum(int(racer.said()) for racer in racers) == 500
+
+
+def test_a_file_that_cannot_be_written_admits_nothing_and_holds_nothing(server: RedisServer, tmp_path: Path) -> None:
+    class Full(SqliteBudgets):
+        """Every page of the disk is taken."""
+
+        async def record(self, hold: Hold, counters: Sequence[Window]) -> None:
+            await self._database.write(lambda db: db.execute("PRAGMA max_page_count = 1"))
+            await super().record(replace(hold, draft={"detail": "x" * 100_000}), counters)
+
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db", kind=Full) as one:
+            with pytest.raises(StateUnavailable, match="SQLITE_FULL"):
+                await one.budgets.hold(one.asked("r", 10))
+            assert await one.standing() == [(0, 0)]
+            assert await one.budgets.open_holds() == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("trouble", [{"maxmemory": 1}, {"min-replicas-to-write": 1}], ids=["full", "no replicas"])
+def test_a_redis_that_takes_no_writes_admits_nothing_and_loses_nothing(
+    server: RedisServer, tmp_path: Path, trouble: dict[str, int]
+) -> None:
+    async def scenario() -> None:
+        async with machines(server.url, tmp_path, 2) as (one, other):
+            await one.budgets.hold(one.asked("before", 10))
+            switch(server, trouble)
+            with pytest.raises(StateUnavailable):
+                await one.budgets.hold(one.asked("meanwhile", 10))
+            await one.budgets.settle("meanwhile", {})
+            await one.budgets.settle("before", {"tokens": 3})
+            switch(server, dict.fromkeys(trouble, 0))
+            await until(lambda: settled(other), "3 tokens used, none held")
+
+    async def settled(other: Machine) -> bool:
+        return await other.standing() == [(3, 0)]
+
+    asyncio.run(scenario())
+
+
+def test_a_redis_that_became_a_replica_admits_nothing(server: RedisServer, tmp_path: Path) -> None:
+    """Its data go with it: what it was told before comes from the files."""
+
+    async def scenario(elsewhere: RedisServer) -> None:
+        async with machines(server.url, tmp_path, 2) as (one, other):
+            await one.budgets.hold(one.asked("before", 10))
+            server.admin.replicaof("127.0.0.1", elsewhere.port)
+            with pytest.raises(StateUnavailable):
+                await other.budgets.hold(other.asked("meanwhile", 1))
+            await until(lambda: follows(), "it follows")
+            server.admin.replicaof("NO", "ONE")
+            await until(lambda: refuses(other), "the other refuses 41")
+
+    async def follows() -> bool:
+        return bool(server.admin.info()["master_link_status"] == "up")
+
+    async def refuses(other: Machine) -> bool:
+        return not await other.admitted(other.asked("too much", 41)) and await other.standing() == [(0, 10)]
+
+    with RedisServer(tmp_path / "elsewhere") as elsewhere:
+        asyncio.run(scenario(elsewhere))
+
+
+def switch(server: RedisServer, settings: dict[str, int]) -> None:
+    for name, value in settings.items():
+        server.admin.config_set(name, value)
