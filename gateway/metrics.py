@@ -1,7 +1,7 @@
 """The gateway's Prometheus metrics, in one registry of its own. Knows no request: it is handed a finished `Record`.
 
 Several workers count into files of one folder (`share`), and whichever is asked sums them all (prometheus_client's
-multiprocess mode, https://prometheus.github.io/client_python/multiprocess/): counters never go down when a worker dies.
+multiprocess mode, https://prometheus.github.io/client_python/multiprocess/). Counters never go down when a worker dies.
 
 Names follow OpenTelemetry's GenAI conventions (v1.41) where they have one, `tollgate_` otherwise. Tenants label
 counters only: a histogram per tenant would cost 14 series each. Label values come from the settings and the error
@@ -21,8 +21,6 @@ from gateway.record import Record
 DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 # A stage takes from tens of microseconds (a render) to seconds (a generation).
 STAGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-
-
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the files that the workers share
 
 

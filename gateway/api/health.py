@@ -27,5 +27,5 @@ async def ready(request: Request) -> JSONResponse:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Prometheus' text format, version 0.0.4."""
+    """Prometheus' text format, version 0.0.4; of all workers, whichever is asked."""
     return Response(request.app.state.runtime.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -73,15 +73,16 @@ class Workers:
         self._stopping.set()
         self._listener.close()  # or connections that nobody accepts any more would wait instead of being refused
         try:
-            await self._ended(signal.SIGTERM, self._settings.server.grace_s + SETTLE_S)
+            await self._tell(signal.SIGTERM, self._settings.server.grace_s + SETTLE_S)
         except asyncio.CancelledError:
-            await self._ended(signal.SIGQUIT, AT_ONCE_S)
+            await self._tell(signal.SIGQUIT, AT_ONCE_S)
             raise
         finally:
             self._signal(signal.SIGKILL)
             await asyncio.wait(self._keepers)
 
-    async def _ended(self, number: signal.Signals, patience_s: float) -> None:
+    async def _tell(self, number: signal.Signals, patience_s: float) -> None:
+        """Send all a signal and wait for their end, at most so long."""
         self._signal(number)
         await asyncio.wait(self._keepers, timeout=patience_s)
 
