@@ -2,12 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway.state import Hold, Limit, OverLimit, StateUnavailable
+from gateway.state.counters import Counter
+from gateway.state.redis.counts import epoch_keys
+from gateway.state.sqlite.budgets import SqliteBudgets
 from tests.fakes.redis import RedisServer
 from tests.gateway.state.redis.machine import Machine, Process, machine, machines, process, until
 
@@ -224,6 +227,39 @@ def used(tokens: int) -> Books:
     books = Books()
     books.used = tokens
     return books
+
+
+def test_the_others_wait_for_a_hold_that_is_being_written_down(server: RedisServer, tmp_path: Path) -> None:
+    """Redis had admitted it when it forgot; its file has it a moment later."""
+
+    class Slow(SqliteBudgets):
+        async def record(self, hold: Hold, counters: Sequence[Counter]) -> None:
+            writing.set()
+            await written.wait()
+            await super().record(hold, counters)
+
+    async def scenario() -> None:
+        async with (
+            machine(server.url, tmp_path / "a.db", kind=Slow) as one,
+            machine(server.url, tmp_path / "b.db") as other,
+        ):
+            holding = asyncio.create_task(one.budgets.hold(one.asked("slow", 10)))
+            await writing.wait()
+            server.admin.flushall()
+            asking = asyncio.create_task(other.admitted(other.asked("all", 50)))
+            await until(begun, "the rebuilding begins")
+            await asyncio.sleep(0.5)  # the time that a rebuilding without it would need
+            assert not asking.done()
+            written.set()
+            assert await holding
+            assert not await asking
+            assert await other.standing() == [(0, 10)]
+
+    async def begun() -> bool:
+        return bool(server.admin.hlen(epoch_keys("acme")[1]))
+
+    writing, written = asyncio.Event(), asyncio.Event()
+    asyncio.run(scenario())
 
 
 def test_a_process_frozen_between_redis_and_its_file_does_not_send_what_others_did_not_wait_for(
