@@ -209,9 +209,10 @@ def test_a_key_revoked_on_one_gateway_is_refused_by_another_within_a_second(tmp_
             await one.keys.add_key(KEY)
             assert await recent.find("k1") == (KEY, ACME)
             await one.keys.revoke("k1", 5.0)
-            async with asyncio.timeout(30.0):
-                while (await recent.find("k1")) == (KEY, ACME):
-                    await asyncio.sleep(0.01)
+            for _ in range(3_000):
+                if (await recent.find("k1")) != (KEY, ACME):
+                    break
+                await asyncio.sleep(0.01)
             assert await recent.find("k1") == (replace(KEY, revoked=5.0), ACME)
         finally:
             await two.close()
