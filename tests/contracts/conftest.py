@@ -25,8 +25,9 @@ def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 def _place(request: pytest.FixtureRequest, folder: Path) -> Place:
-    urls = {"memory": "sqlite://:memory:", "file": f"sqlite:///{folder}/state.db"}
-    return Place(urls.get(request.param) or request.getfixturevalue("redis_url"), folder).emptied()
+    if request.param == "redis":
+        return Place.redis(request.getfixturevalue("redis_url"), folder).emptied()
+    return Place({"memory": "sqlite://:memory:", "file": f"sqlite:///{folder}/state.db"}[request.param], folder)
 
 
 @pytest.fixture
