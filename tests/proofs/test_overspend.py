@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.windows import MINUTE, span
+from gateway.state.clock import Clock
+from gateway.state.windows import MINUTE
 from tests.fakes.backend import FakeBackend, Script
 from tests.fakes.said import dripping, said
 from tests.harness.audit import Evidence
-from tests.harness.books import read
 from tests.harness.client import Reply, chat
 from tests.harness.gateway import Gateway, database, serving
 from tests.harness.plugin import Audited
@@ -21,7 +21,8 @@ from tests.harness.wall import NOON, calm_zone, set_state
 
 BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8, "stream": True}
 JITTER_S = 0.5  # the clients come within this, in an order that the seed decides
-START_S = 20.0  # a worker's, with some waves after it
+STARTS_S = (20, 60, 180)  # to midnight when it is started: a busy machine may need more than one try
+BEFORE_S = 4.0  # of midnight some waves come
 DAY = 86_400
 SECOND = Script(dripping(0.25, said("a", "b", "c", "d")))
 
@@ -79,19 +80,26 @@ async def waves(url: str, key: str, size: int, seconds: float) -> list[Reply]:
 def across_midnight(folder: Path, fake: FakeBackend, audited: Audited, workers: int, size: int, budget: int) -> None:
     """Answers take a second, so that some held before midnight settle after it. On SQLite: its clock can be set."""
     fake.usual = lambda seen: SECOND
-    state = f"sqlite:///{folder}/state.db"
-    books = database(folder, state)
-    clock = set_state(books, NOON + DAY / 2 - START_S * workers)
-    midnight = span("day", clock.now())[1]
-    audited(lambda: read(books), lambda: Evidence(fake.chats(), replies))
-    with serving(folder, fake.url, state, workers=workers) as gateway:
-        key = gateway.key("night", f"requests/day={budget}")
-        time.sleep(max(0.0, midnight - clock.now() - 4))
-        assert clock.now() < midnight, "it started too slowly for this proof"
-        replies = asyncio.run(waves(gateway.url, key, size, midnight - clock.now() + 2))
-        days = {account.start: account.used for account in read(books).accounts}
+    replies: list[Reply] = []
+    for ahead_s in STARTS_S:
+        state = f"sqlite:///{folder}/{ahead_s}.db"
+        clock = set_state(database(folder, state), NOON + DAY / 2 - ahead_s)
+        with serving(folder, fake.url, state, workers=workers) as gateway:
+            if clock.now() < NOON + DAY / 2 - BEFORE_S:
+                audited(gateway.books, lambda: Evidence(fake.chats(), replies))
+                replies += night(gateway, clock, int(NOON + DAY / 2), size, budget)
+                return
+    raise AssertionError(f"it does not start within {STARTS_S[-1]} s")
+
+
+def night(gateway: Gateway, clock: Clock, midnight: int, size: int, budget: int) -> list[Reply]:
+    key = gateway.key("night", f"requests/day={budget}")
+    time.sleep(max(0.0, midnight - clock.now() - BEFORE_S))
+    replies = asyncio.run(waves(gateway.url, key, size, midnight - clock.now() + BEFORE_S / 2))
+    days = {account.start: account.used for account in gateway.books().accounts}
     assert days == {midnight - DAY: budget, midnight: budget}
     assert sum(reply.done for reply in replies) == 2 * budget
+    return replies
 
 
 def test_across_midnight(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
