@@ -18,24 +18,25 @@ COMMON = """
 local function run_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
 
 -- The start of a meter's window for what comes at `start`: never before the newest. Then what counts in it: used, held,
--- leased, and the newest start that is not 0 (or -1). `reach`: how much older what counts may be (a sliding minute).
-local function standing(meter, start, reach, sweep)
+-- leased, and the newest start that is not 0 (or -1); then the fields that count no more. `reach`: how much older what
+-- counts may be (a sliding minute).
+local function standing(meter, start, reach)
   start = math.max(tonumber(start), tonumber(redis.call('HGET', meter, 'latest') or 0))
-  local sums, newest, fields = {u = 0, h = 0, l = 0}, -1, redis.call('HGETALL', meter)
+  local sums, newest, past, fields = {u = 0, h = 0, l = 0}, -1, {}, redis.call('HGETALL', meter)
   for i = 1, #fields, 2 do
     local kind, at = string.match(fields[i], '^(%a):(%d+)')
     if kind then
       at = tonumber(at)
       local amount = tonumber(fields[i + 1])
       if at < start - reach then
-        if sweep then redis.call('HDEL', meter, fields[i]) end
+        past[#past + 1] = fields[i]
       elseif amount > 0 then
         sums[kind] = sums[kind] + amount
         if at > newest then newest = at end
       end
     end
   end
-  return start, sums.u, sums.h + sums.l, sums.l, newest
+  return start, sums.u, sums.h + sums.l, sums.l, newest, past
 end
 
 local function keep(meter, seconds)
@@ -85,13 +86,14 @@ local force, lease = mode == 'force', mode == 'lease'
 if not force and (redis.call('GET', KEYS[3]) ~= run or redis.call('HGET', KEYS[4], ARGV[2]) ~= run) then
   return {'lost', ''}
 end
-local fits, alone, starts, reply = ARGV[4] == '1', ARGV[4] == '1', {}, {}
+local fits, alone, starts, past, reply = ARGV[4] == '1', ARGV[4] == '1', {}, {}, {}
 local first = 5 + tonumber(ARGV[5])
 local function arg(i, n) return ARGV[first + (i - 5) * 7 + n] end
 for i = 5, #KEYS do
   local asked, limit = tonumber(arg(i, 4)), tonumber(arg(i, 5))
-  local start, used, held, leased, last = standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)), false)
+  local start, used, held, leased, last, gone = standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)))
   starts[#starts + 1] = string.format('%.0f', (force and arg(i, 1) or start) + arg(i, 3))
+  past[i] = gone
   if asked and used + held + asked > limit then fits = false end
   if asked and used + held - leased + asked > limit then alone = false end
   for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
@@ -103,7 +105,7 @@ if not fits and not force then return {alone and 'leased' or 'refused', '', unpa
 local charges = {}
 for i = 5, #KEYS do
   local asked, field = arg(i, 4), (lease and 'l:' or 'h:') .. starts[i - 4]
-  standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)), true)
+  if not lease and past[i][1] then redis.call('HDEL', KEYS[i], unpack(past[i])) end
   if asked ~= '' and asked ~= '0' then
     redis.call('HINCRBY', KEYS[i], field, asked)
     charges[#charges + 1] = {KEYS[i], field, arg(i, 7), asked}
@@ -144,7 +146,7 @@ for i = 1, counted do
 end
 for i = 3 + counted, #KEYS do
   local n = 5 + counted * 3 + (i - 3 - counted) * 2
-  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]), false)
+  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]))
   for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
 end
 return reply
@@ -181,7 +183,7 @@ local run, reply = run_id(), {1}
 if redis.call('GET', KEYS[1]) ~= run or redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return {0} end
 for i = 3, #KEYS do
   local n = 2 + (i - 3) * 2
-  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]), false)
+  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]))
   for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
 end
 return reply

@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from gateway.state import Hold, Limit, OverLimit, StateUnavailable
-from gateway.state.redis.counts import open_key
+from gateway.state import Clock, Hold, Limit, OverLimit, StateUnavailable
+from gateway.state.redis.counts import Counts, Member, epoch_keys, open_key
+from gateway.state.redis.epochs import BEGIN, JOIN
+from gateway.state.redis.fleet import Fleet
+from gateway.state.redis.lease import Leases
+from gateway.state.redis.server import Server
+from gateway.state.sqlite.database import Database
+from gateway.state.windows import span
 from tests.fakes.proxy import Proxy, proxied
 from tests.fakes.redis import RedisServer
-from tests.gateway.state.redis.machine import Machine, machine, machines, until
+from tests.gateway.state.redis.machine import CALL_S, Machine, machine, machines, until
 
 DAY, MINUTE = Limit("tokens", "day", 10_000), Limit("tokens", "minute", 10_000)  # a lease has 99 of what remains
 REQUESTS = Limit("requests", "day", 20)
@@ -126,4 +133,38 @@ def test_what_does_not_fit_the_lease_is_not_admitted(
             lowered = one.asked("other limits", 1, Limit("tokens", "day", 9_999), REQUESTS)
             assert await whether(one, lowered) == "StateUnavailable"
 
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("limit", "ahead_s", "good"), [(MINUTE, 29, True), (MINUTE, 32, False), (DAY, 29, True)])
+def test_a_lease_is_good_for_as_long_as_it_counts_for_what_is_spent(
+    server: RedisServer, tmp_path: Path, limit: Limit, ahead_s: int, good: bool
+) -> None:
+    """And before it is given back, what was spent from it is told."""
+
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db") as one:
+            await one.budgets.hold(one.asked("joins the tenant", 1, limit))
+            client, member, told = Server(server.url, CALL_S), Member("a", "leasing"), []
+            for script, keys in ((BEGIN, epoch_keys("acme")), (JOIN, epoch_keys("acme")[1:])):
+                await client.register_script(script)(keys=keys, args=["leasing", "token"])
+
+            async def again(tenant: str) -> None:
+                told.append(server.admin.scard(open_key(tenant, lease=True)))
+
+            now = [noon]
+            clock, database = Clock(0.0, running=lambda: now[0]), await Database.open(str(tmp_path / "leases.db"))
+            fleet, counts = Fleet(client, database, member), Counts(client, member)
+            leases = Leases(counts, fleet, clock, again, lambda tenant: nullcontext())
+            leases.asked(one.asked("asks", 10, limit))
+            await leases.renew()
+            now[0] += ahead_s
+            assert bool(leases.spend(one.asked("spends", 10, limit))) == good
+            await leases.release("acme")
+            assert told == ([1] if good else [])
+            assert server.admin.scard(open_key("acme", lease=True)) == good
+            await client.aclose()
+            await database.close()
+
+    noon = span("day", Clock().now())[1] + 43_200.0  # tomorrow: after what the machine itself holds
     asyncio.run(scenario())
