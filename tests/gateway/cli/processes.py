@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.gateway.cli.conftest import ROOT
@@ -57,9 +57,9 @@ def running(*arguments: object, log: Path) -> Iterator[Running]:
     try:
         yield started
     finally:
-        if started.process.poll() is None:
+        with suppress(ProcessLookupError):  # all of its group have gone
             os.killpg(started.process.pid, signal.SIGKILL)
-            started.process.wait()
+        started.process.wait()
 
 
 def processes_with(word: str) -> list[int]:

@@ -119,15 +119,18 @@ def test_when_the_starter_is_killed_no_process_is_left(tmp_path: Path) -> None:
 
 
 def test_running_answers_are_finished_before_it_stops(tmp_path: Path) -> None:
-    """Every process gets the signal, as from a service manager: the workers then get it twice."""
+    """Every process gets the signal, as from a service manager: the workers get it twice."""
     with served(tmp_path, "--workers", 2) as gateway:
         steps = said("Hel", "lo")
-        gateway.fake.plan(Script(steps=(*steps[:2], 2.0, *steps[2:])))
+        gateway.fake.plan(Script(steps=(*steps[:2], 5.0, *steps[2:])))
         workers = gateway.workers()
         with gateway.ask(gateway.key()) as answer:
             pieces = answer.iter_bytes()
             read = next(pieces)
-            os.killpg(gateway.running.process.pid, signal.SIGTERM)
+            for pid in workers:
+                os.kill(pid, signal.SIGTERM)
+            waited(lambda: gateway.running.log.read_text().count("Shutting down") == 2)
+            gateway.running.process.send_signal(signal.SIGTERM)
             read += b"".join(pieces)
         assert read.endswith(DONE)
         assert gateway.running.ended() == 0
