@@ -42,16 +42,20 @@ def test_a_hundred_kills(tmp_path: Path, state: str, fake: FakeBackend) -> None:
     killed_often(tmp_path, state, fake, times=100, streams=50, seed=1000)
 
 
-def test_told_to_stop_it_settles_by_itself(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url, state) as gateway:
+def sqlite(folder: Path) -> str:
+    return f"sqlite:///{folder}/state.db"
+
+
+def test_told_to_stop_it_settles_by_itself(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
+    with serving(tmp_path, fake.url, sqlite(tmp_path)) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(7, 12, terminate).run(gateway, fake, key)
         audited(gateway.books, lambda: evidence(fake, replies))
     assert all(reply.status == 200 and not reply.done for reply in replies)
 
 
-def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url, state, workers=2) as gateway:
+def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
+    with serving(tmp_path, fake.url, sqlite(tmp_path), workers=2) as gateway:
         key = gateway.key("acme", *LIMITS)
         replies = Crash(11, 12, kill_one).run(gateway, fake, key)
         waited(lambda: not gateway.books().open)

@@ -80,26 +80,26 @@ async def waves(url: str, key: str, size: int, seconds: float) -> list[Reply]:
 def across_midnight(folder: Path, fake: FakeBackend, audited: Audited, workers: int, size: int, budget: int) -> None:
     """Answers take a second, so that some held before midnight settle after it. On SQLite: its clock can be set."""
     fake.usual = lambda seen: SECOND
-    replies: list[Reply] = []
     for ahead_s in STARTS_S:
         state = f"sqlite:///{folder}/{ahead_s}.db"
         clock = set_state(database(folder, state), NOON + DAY / 2 - ahead_s)
         with serving(folder, fake.url, state, workers=workers) as gateway:
             if clock.now() < NOON + DAY / 2 - BEFORE_S:
-                audited(gateway.books, lambda: Evidence(fake.chats(), replies))
-                replies += night(gateway, clock, int(NOON + DAY / 2), size, budget)
+                night(gateway, fake, audited, clock, size, budget)
                 return
     raise AssertionError(f"it does not start within {STARTS_S[-1]} s")
 
 
-def night(gateway: Gateway, clock: Clock, midnight: int, size: int, budget: int) -> list[Reply]:
+def night(gateway: Gateway, fake: FakeBackend, audited: Audited, clock: Clock, size: int, budget: int) -> None:
+    replies: list[Reply] = []
+    audited(gateway.books, lambda: Evidence(fake.chats(), replies))
+    midnight = int(NOON + DAY / 2)
     key = gateway.key("night", f"requests/day={budget}")
     time.sleep(max(0.0, midnight - clock.now() - BEFORE_S))
-    replies = asyncio.run(waves(gateway.url, key, size, midnight - clock.now() + BEFORE_S / 2))
+    replies += asyncio.run(waves(gateway.url, key, size, midnight - clock.now() + BEFORE_S / 2))
     days = {account.start: account.used for account in gateway.books().accounts}
     assert days == {midnight - DAY: budget, midnight: budget}
     assert sum(reply.done for reply in replies) == 2 * budget
-    return replies
 
 
 def test_across_midnight(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
