@@ -20,10 +20,11 @@ from gateway.state.counters import balances, bind, bind_hold, metered
 from gateway.state.redis.admission import RESTLESS, ROUNDS, Admission, Tried
 from gateway.state.redis.background import every, stopped
 from gateway.state.redis.counts import Counts, Member
+from gateway.state.redis.deadline import finished
 from gateway.state.redis.fleet import BEAT_S, DEAD_S, Fleet
 from gateway.state.redis.lease import RENEW_S, Leases
 from gateway.state.redis.rebuild import Rebuild
-from gateway.state.redis.server import Client, finished
+from gateway.state.redis.server import Server
 from gateway.state.redis.sweep import Push, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.database import Database
@@ -37,7 +38,7 @@ class RedisBudgets:
 
     def __init__(
         self,
-        client: Client,
+        client: Server,
         local: SqliteBudgets,
         database: Database,
         node: str,

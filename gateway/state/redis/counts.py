@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, cast
 from gateway.state import Amounts, Hold
 from gateway.state.counters import KEEP, Bound, Counter, Live, Meter, Standing, counter_at, metered, oversize
 from gateway.state.redis import scripts
-from gateway.state.redis.server import Client, tagged
+from gateway.state.redis.server import Server, tagged
 from gateway.state.rows import drafted
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.pending import Pending
@@ -44,7 +44,7 @@ class Reply:
 class Counts:
     """For one process of a machine."""
 
-    def __init__(self, client: Client, member: Member) -> None:
+    def __init__(self, client: Server, member: Member) -> None:
         self._client, self._member = client, member
         self._hold = client.register_script(scripts.HOLD)
         self._checkpoint = client.register_script(scripts.CHECKPOINT)

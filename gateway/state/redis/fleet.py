@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gateway.state.redis import epochs
 from gateway.state.redis.counts import Member
-from gateway.state.redis.server import PREFIX, Client
+from gateway.state.redis.server import PREFIX, Server
 from gateway.state.sqlite import meta
 from gateway.state.sqlite.database import Database
 
@@ -47,7 +47,7 @@ class _Peer:
 class Fleet:
     """The processes as `member` sees them. Its file keeps those known last, for a start while Redis is empty."""
 
-    def __init__(self, client: Client, database: Database, member: Member, dead_s: float = DEAD_S) -> None:
+    def __init__(self, client: Server, database: Database, member: Member, dead_s: float = DEAD_S) -> None:
         self._client, self._database, self.member, self._dead_s = client, database, member, dead_s
         self._beat, self._name = client.register_script(epochs.BEAT), client.register_script(epochs.NAME)
         self._id = f"{member.node}:{member.process}"

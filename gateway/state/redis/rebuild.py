@@ -23,7 +23,7 @@ from gateway.state.redis.background import stopped
 from gateway.state.redis.counts import Counts, epoch_keys, meter_key, open_key, what_is_used
 from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases
-from gateway.state.redis.server import PREFIX, Client
+from gateway.state.redis.server import PREFIX, Server
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.counters import Total
 
@@ -39,7 +39,7 @@ class Rebuild:
     """For one process and its `leases`, which are ended once what was spent from them is told."""
 
     def __init__(
-        self, client: Client, counts: Counts, local: SqliteBudgets, fleet: Fleet, leases: Leases, clock: Clock
+        self, client: Server, counts: Counts, local: SqliteBudgets, fleet: Fleet, leases: Leases, clock: Clock
     ) -> None:
         self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
         self._leases, self._clock = leases, clock

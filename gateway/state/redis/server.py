@@ -23,10 +23,8 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 from gateway.state import StateUnavailable
 from gateway.state.redis.breaker import Breaker
 from gateway.state.redis.connect import connect
-from gateway.state.redis.deadline import CALL_S, in_time
-from gateway.state.redis.deadline import finished as finished
-from gateway.state.redis.failures import NOBODY
-from gateway.state.redis.failures import translated as translated
+from gateway.state.redis.deadline import CALL_S, finished, in_time
+from gateway.state.redis.failures import NOBODY, translated
 
 T = TypeVar("T")
 Command = tuple[tuple[Any, ...], dict[str, Any]]  # its words, and how redis-py is to parse the reply
@@ -35,7 +33,6 @@ PREFIX = "tollgate:"
 CONNECTIONS = 64  # Redis works through commands one by one; more connections only queue there instead of here
 FOLLOW_S = 0.5  # how soon a master that Sentinel has replaced is left, though it still answers
 
-Client = Any  # a Server
 # redis-py's annotations leave every reply open (bytes, str, lists of either, awaitable): taken as Any.
 _Commands: Any = AsyncCoreCommands
 
@@ -52,7 +49,7 @@ class Server(_Commands):  # type: ignore[misc]
         self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)  # a cluster's by node: the others go on
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._follow_at = 0.0
-        self._following: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     async def execute_command(self, *command: Any, **options: Any) -> Any:
         """One command, as redis-py parses its reply. Raises StateUnavailable."""
@@ -94,8 +91,8 @@ class Server(_Commands):  # type: ignore[misc]
         return await self._ask(self._owner(("EVALSHA", *keys)), ask)
 
     async def aclose(self) -> None:
-        if self._following:
-            self._following.cancel()
+        for task in self._background:
+            task.cancel()
         await self._redis.aclose()
         if isinstance(pool := self._pool, SentinelConnectionPool):
             await pool.sentinel_manager.aclose()
@@ -143,21 +140,25 @@ class Server(_Commands):  # type: ignore[misc]
         else:
             breaker.failed()
         if kind == "READONLY" and self._pool:  # a replica now: the address may lead to the new master
-            self._background(self._pool.disconnect(inuse_connections=False))
+            self._beside(self._pool.disconnect(inuse_connections=False))
 
     def _follow(self) -> None:
         """Ask Sentinel now and then: a master that was replaced may go on answering, cut off from its replicas."""
         now = asyncio.get_running_loop().time()
         if isinstance(self._pool, SentinelConnectionPool) and now >= self._follow_at:
             self._follow_at = now + FOLLOW_S
-            self._background(self._pool.get_master_address())  # type: ignore[no-untyped-call]
+            self._beside(self._pool.get_master_address())  # type: ignore[no-untyped-call]
 
-    def _background(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do this beside the calls; these tell of trouble themselves."""
+
         async def quietly() -> None:
-            with suppress(RedisError, OSError):  # the calls themselves tell of trouble
+            with suppress(RedisError, OSError):
                 await work
 
-        self._following = asyncio.ensure_future(quietly())
+        task = asyncio.ensure_future(quietly())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 class Pipeline(_Commands):  # type: ignore[misc]

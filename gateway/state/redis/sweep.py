@@ -14,7 +14,7 @@ from gateway.state.redis import scripts
 from gateway.state.redis.counts import Counts, epoch_keys, hold_key, open_key
 from gateway.state.redis.fleet import Fleet
 from gateway.state.redis.rebuild import TENANTS
-from gateway.state.redis.server import Client
+from gateway.state.redis.server import Server
 from gateway.state.rows import recovered
 from gateway.state.sqlite.budgets import SqliteBudgets
 
@@ -44,7 +44,7 @@ class Sweep:
 
     def __init__(
         self,
-        client: Client,
+        client: Server,
         counts: Counts,
         local: SqliteBudgets,
         fleet: Fleet,

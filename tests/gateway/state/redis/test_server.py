@@ -12,7 +12,7 @@ from gateway.state import StateUnavailable
 from gateway.state.redis.breaker import OPEN_S
 from gateway.state.redis.server import Server, tagged
 from tests.fakes.proxy import proxied
-from tests.fakes.redis import RedisServer, replicated, until
+from tests.fakes.redis import RedisServer, cluster, replicated, until
 
 CALL_S = 2.0  # where the test is not about the time: a busy machine stretches it
 LONG_S = 30.0  # to wait for what takes moments
@@ -213,6 +213,25 @@ def test_a_replica_is_a_failure_and_its_connections_are_dropped(tmp_path: Path) 
     with RedisServer(tmp_path / "first") as first, replicated(tmp_path / "second", first) as second:
         second.admin.replicaof("NO", "ONE")
         play(second.url, scenario)
+
+
+def test_a_cluster_that_lost_slots_says_so(tmp_path: Path) -> None:
+    """A cluster as it is shipped serves nothing without all of its slots."""
+
+    async def scenario(server: Server) -> None:
+        await server.set("a", "1")
+        next(node for node in joined.nodes if node is not joined.owner("a")).kill()
+        for _ in range(300):
+            try:
+                await server.get("a")
+            except StateUnavailable as error:
+                if str(error) == "Redis cannot answer (CLUSTERDOWN)":
+                    return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the cluster never said that it is down")
+
+    with cluster(tmp_path, options={"cluster-require-full-coverage": "yes"}) as joined:
+        play(joined.url, scenario, 0.1)
 
 
 def test_a_password_that_is_wrong_is_a_refusal(redis: RedisServer) -> None:
