@@ -23,10 +23,17 @@ def checked_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {column: row[column] for column in COLUMNS}
 
 
+def checked_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Part of a row. Raises ValueError naming what is no column: later, in `recovered`, nobody could mend it."""
+    if unknown := columns.keys() - set(COLUMNS):
+        raise ValueError(f"a journal row has no {sorted(unknown)}")
+    return dict(columns)
+
+
 def drafted(hold: Hold) -> dict[str, Any]:
-    """What is known of a hold's row, whatever its draft leaves out."""
+    """What is known of a hold's row, whatever its draft leaves out. Raises ValueError as `checked_columns`."""
     known = {"request_id": hold.request_id, "at": hold.at, "tenant": hold.tenant, "key": hold.key}
-    return known | dict(hold.draft)
+    return known | checked_columns(hold.draft)
 
 
 def recovered(draft: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Holds, checkpoints, settlements, deaths and clocks that step, in any order, against a model of a page.
 
 The model knows windows by their names (a date, a month, a second) and keeps every hold for ever; the store knows them
-by their ends and keeps counters. Time begins an hour before a night in which Berlin's clocks change. The rows are all of
-one time: Redis lists those of a month only.
+by their ends and keeps counters. Time begins an hour before a night in which Berlin's clocks change. The rows are all
+of one time: Redis lists those of a month only.
 """
 
 import asyncio

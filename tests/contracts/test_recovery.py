@@ -61,6 +61,22 @@ def test_a_row_that_is_none_settles_nothing(play: Play) -> None:
     play(scenario)
 
 
+def test_what_is_no_column_is_refused_before_anything_is_held(play: Play) -> None:
+    """Recovery could make no row of it, and would fail for ever."""
+
+    async def scenario(state: State) -> None:
+        with pytest.raises(ValueError, match=r"no \['modle'\]"):
+            await state.budgets.hold(replace(hold("r", {"tokens": 10}, TOKENS), draft={"modle": "small"}))
+        await state.budgets.settle("r", {})
+        assert figures(await standing(state.budgets, TOKENS)) == [(0, 0)]
+        await state.budgets.hold(hold("r2", {"tokens": 10}, TOKENS))
+        with pytest.raises(ValueError, match=r"no \['modle'\]"):
+            await state.budgets.checkpoint("r2", {"tokens": 5}, {"modle": "small"})
+        assert await state.budgets.recover(lambda owner: False) == ["r2"]
+
+    play(scenario)
+
+
 def test_recovery_books_the_last_checkpoint_of_the_dead_and_leaves_the_living(play: Play) -> None:
     async def scenario(state: State) -> None:
         asked: Amounts = {"tokens": 10, "requests": 1}

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.state import Amounts, Balance, Clock, Hold, Limit
 from gateway.state.counters import Counter, bind
-from gateway.state.rows import checked_row
+from gateway.state.rows import checked_columns, checked_row
 from gateway.state.sqlite import counters, holds
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.database import Database
@@ -29,7 +29,8 @@ class SqliteBudgets:
         return await self._database.write(partial(holds.hold, hold=hold))
 
     async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
-        await self._database.write(partial(holds.checkpoint, request_id=request_id, spent=spent, columns=columns or {}))
+        checked = checked_columns(columns or {})
+        await self._database.write(partial(holds.checkpoint, request_id=request_id, spent=spent, columns=checked))
 
     async def settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None = None) -> list[Balance]:
         checked, now = None if row is None else checked_row(row), self._clock.now()
