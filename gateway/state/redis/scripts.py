@@ -19,7 +19,7 @@ local function run_id() return string.match(redis.call('INFO', 'server'), 'run_i
 
 -- The start of a meter's window for what comes at `start`: never before the newest. Then what counts in it: used, held,
 -- leased, and the newest start that is not 0 (or -1); then the fields that count no more. `reach`: how much older what
--- counts may be (a sliding minute).
+-- counts may be (a sliding minute). Leases bind, but do not show: whoever needs them gets them back.
 local function standing(meter, start, reach)
   start = math.max(tonumber(start), tonumber(redis.call('HGET', meter, 'latest') or 0))
   local sums, newest, past, fields = {u = 0, h = 0, l = 0}, -1, {}, redis.call('HGETALL', meter)
@@ -32,11 +32,11 @@ local function standing(meter, start, reach)
         past[#past + 1] = fields[i]
       elseif amount > 0 then
         sums[kind] = sums[kind] + amount
-        if at > newest then newest = at end
+        if kind ~= 'l' and at > newest then newest = at end
       end
     end
   end
-  return start, sums.u, sums.h + sums.l, sums.l, newest, past
+  return start, sums.u, sums.h, sums.l, newest, past
 end
 
 local function keep(meter, seconds)
@@ -86,7 +86,7 @@ local force, lease = mode == 'force', mode == 'lease'
 if not force and (redis.call('GET', KEYS[3]) ~= run or redis.call('HGET', KEYS[4], ARGV[2]) ~= run) then
   return {'lost', ''}
 end
-local fits, alone, starts, past, reply = ARGV[4] == '1', ARGV[4] == '1', {}, {}, {}
+local fits, alone, starts, past, leases, reply = ARGV[4] == '1', ARGV[4] == '1', {}, {}, {}, {}
 local first = 5 + tonumber(ARGV[5])
 local function arg(i, n) return ARGV[first + (i - 5) * 7 + n] end
 for i = 5, #KEYS do
@@ -94,14 +94,20 @@ for i = 5, #KEYS do
   local start, used, held, leased, last, gone = standing(KEYS[i], arg(i, 1), tonumber(arg(i, 2)))
   starts[#starts + 1] = string.format('%.0f', (force and arg(i, 1) or start) + arg(i, 3))
   past[i] = gone
-  if asked and used + held + asked > limit then fits = false end
-  if asked and used + held - leased + asked > limit then alone = false end
+  if asked and used + held + leased + asked > limit then fits = false end
+  if asked and used + held + asked > limit then alone = false end
   for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
+  leases[i - 4] = leased
 end
 local known = redis.call('HMGET', KEYS[1], 'state', 'starts')
 if known[1] == 'settled' or (known[1] == 'presumed' and not force) then return {'settled', '', unpack(reply)} end
 if known[1] == 'open' then return {'held', known[2], unpack(reply)} end
-if not fits and not force then return {alone and 'leased' or 'refused', '', unpack(reply)} end
+if not fits and not force then
+  if alone then  -- the leases are what refuses: they show
+    for i = 1, #leases do reply[i * 4 - 1] = reply[i * 4 - 1] + leases[i] end
+  end
+  return {alone and 'leased' or 'refused', '', unpack(reply)}
+end
 local charges = {}
 for i = 5, #KEYS do
   local asked, field = arg(i, 4), (lease and 'l:' or 'h:') .. starts[i - 4]
