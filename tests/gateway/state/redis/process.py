@@ -1,6 +1,6 @@
 """One machine in a process of its own, for tests that kill or freeze it: `process.py WHAT URL FILE [NAME COUNT]`.
 
-hold     hold 10 tokens, checkpoint 4, say so, and live on
+hold     hold 10 tokens, checkpoint 4, say so, wait for a line, hold 1 more, say so, and live on
 stall    hold 10 tokens; freeze between Redis's word and the file's (SIGSTOP); then say how the hold ended
 race     say ready, wait for a line, ask COUNT times for one token as NAME, say how many were admitted
 """
@@ -31,6 +31,9 @@ async def hold(one: Machine) -> None:
     await one.budgets.hold(one.asked("mid-stream", 10, owner=owner(), draft={"model": "small"}))
     await one.budgets.checkpoint("mid-stream", {"tokens": 4, "requests": 1}, {"output_tokens": 4})
     print("held", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await one.budgets.hold(one.asked("next", 1, owner=owner()))
+    print("held again", flush=True)
     await asyncio.sleep(600)
 
 

@@ -57,10 +57,12 @@ def test_a_machine_that_only_seemed_dead_holds_again_what_it_holds(server: Redis
             await until(lambda: recovers(other, "mid-stream"), "the other settles it")
             assert await other.standing() == [(4, 0)]
             frozen.resume()
+            frozen.tell()
+            assert await asyncio.to_thread(frozen.said) == "held again"
+            assert await other.standing() == [(4, 10 + 1)]
             async with machine(server.url, tmp_path / "a.db") as beside:  # a second process of that machine
-                assert await beside.standing() == [(4, 10)]
                 await beside.budgets.settle("mid-stream", {"tokens": 7})
-                assert await beside.standing() == await other.standing() == [(7, 0)]
+                assert await beside.standing() == await other.standing() == [(7, 1)]
 
     with process("hold", server.url, str(tmp_path / "a.db")) as frozen:
         assert frozen.said() == "held"
