@@ -85,6 +85,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         (telemetry, lambda record, _: metrics.observe(record)),
         metrics.open.inc,
     )
+    stack.push_async_callback(ledger.drained)
     pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections)
     return Runtime(
         settings=settings,

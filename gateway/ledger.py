@@ -18,7 +18,7 @@ when the prompt leaves, in case this process dies.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from gateway.findings import Findings, V
 from gateway.limits import refusal
 from gateway.prices import Prices, usd
 from gateway.record import Record
-from gateway.shielded import background, insisted, protected
+from gateway.shielded import SETTLE_S, background, drained, insisted, protected
 from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, Unit
 from gateway.tracing import Trace
 from serving.events import Completion, Delta, End, Event, Start, Usage
@@ -55,12 +55,15 @@ class Ledger:
     ) -> None:
         self.budgets, self.journal, self.prices, self.owner, self.listeners = budgets, journal, prices, owner, listeners
         self._in_flight = in_flight
+        self._entries = 0  # open now
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator["Entry"]:
         """The entry of one call, settled on every way out."""
         entry = Entry(self, call)
-        self._in_flight(1)
+        self._count(1)
         try:
             yield entry
         except BaseException as error:
@@ -69,7 +72,21 @@ class Ledger:
         else:
             await entry.end(None)
         finally:
-            self._in_flight(-1)
+            self._count(-1)
+
+    async def drained(self) -> None:
+        """Wait until every entry is settled, SETTLE_S at most: a stop cuts requests, and only then closes the store."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), SETTLE_S)
+        await drained()
+
+    def _count(self, step: int) -> None:
+        self._entries += step
+        self._in_flight(step)
+        if self._entries:
+            self._idle.clear()
+        else:
+            self._idle.set()
 
 
 class Entry:

@@ -41,6 +41,12 @@ async def protected(work: Coroutine[Any, Any, Any]) -> None:
         raise
 
 
+async def drained() -> None:
+    """Wait until what runs in the background has ended, SETTLE_S at most: before the store is closed."""
+    if _running:
+        await asyncio.wait(set(_running), timeout=SETTLE_S)
+
+
 async def insisted(write: Callable[[], Awaitable[T]], what: str) -> T | None:
     """The result of `write`, which must be safe to repeat; None when the store is away: it is tried again later."""
     try:
@@ -60,7 +66,7 @@ async def _again(write: Callable[[], Awaitable[Any]], what: str) -> None:
             continue
         log.warning("%s was written at last", what)
         return
-    log.error("%s was given up; a restart settles its hold at the last checkpoint", what)
+    log.error("%s was given up; if it is a settlement, a restart makes it at the last checkpoint", what)
 
 
 def _finished(task: asyncio.Task[Any]) -> None:

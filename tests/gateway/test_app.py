@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from gateway.app import start
 from gateway.settings import SettingsError
 from gateway.state import Hold, StateUnavailable
 from gateway.state.limits import parse_limit
+from gateway.state.open import open_state
 from gateway.state.owners import owner
 from prompts.errors import LibraryError
+from tests.fakes.backend import HANG, FakeBackend, Script, words
 from tests.gateway.assembled import settings
+from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
 from tests.gateway.waiting import waited
 
@@ -85,3 +89,39 @@ def test_a_dead_neighbours_holds_are_settled_while_this_one_runs(make: Make, mon
     dead = Hold("orphan", "acme", "k", f"{node}/{boot}/999999999/1", {"tokens": 10}, (limit,), (), time.time())
     gateway.do(gateway.runtime.state.budgets.hold(dead))
     waited(lambda: gateway.holds() == [])
+
+
+def test_the_store_stays_open_until_cut_requests_are_settled(tmp_path: Path) -> None:
+    """At the end of its grace a server cancels what runs, and closes the application without waiting for it."""
+    asked = call(who=caller("cut"))
+
+    async def run() -> None:
+        async with FakeBackend() as fake:
+            fake.plan(Script((*words("a", "b"), HANG)))
+            async with AsyncExitStack() as stack:
+                runtime = await start(settings(fake.url, fake.url, tmp_path), stack)
+                answers = runtime.pipeline.run(asked)
+                for _ in range(3):  # Opened and two deltas
+                    await anext(answers)
+                task = asyncio.ensure_future(_rest(answers))
+                asyncio.get_running_loop().call_later(2, task.cancel)
+            assert task.done()
+
+    asyncio.run(run())
+
+    async def kept() -> dict[str, Any] | None:
+        state = await open_state(f"sqlite:///{tmp_path}/state.db")
+        try:
+            return await state.journal.read(asked.request_id)
+        finally:
+            await state.close()
+
+    row = asyncio.run(kept())
+    assert row is not None
+    assert (row["status"], row["output_tokens"]) == (499, 2)
+
+
+async def _rest(answers: AsyncGenerator[Any, None]) -> None:
+    async with aclosing(answers):
+        async for _ in answers:
+            pass
