@@ -3,7 +3,8 @@
 import pytest
 import redis
 
-from tests.fakes.redis import NEVER, RedisServer, cluster, replicated, sentinel_group
+from tests.fakes.redis import NEVER, RedisServer, replicated
+from tests.fakes.redis_groups import cluster, sentinel_group
 
 
 def test_a_killed_server_comes_back_with_its_files_or_without(tmp_path_factory: pytest.TempPathFactory) -> None:

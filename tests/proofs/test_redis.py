@@ -18,7 +18,8 @@ import pytest
 from tests.fakes.backend import FakeBackend
 from tests.fakes.background import running
 from tests.fakes.proxy import Proxy, proxied
-from tests.fakes.redis import RedisServer, sentinel_group
+from tests.fakes.redis import RedisServer
+from tests.fakes.redis_groups import sentinel_group
 from tests.gateway.waiting import POLL_S, POLLS, waited
 from tests.harness.audit import Evidence, assert_clean, quiet
 from tests.harness.client import Reply, chat

@@ -11,7 +11,8 @@ import pytest
 from gateway.state import StateUnavailable
 from gateway.state.redis.durable import SKEW_S, check_durable, check_usable
 from gateway.state.redis.server import Server
-from tests.fakes.redis import RedisServer, cluster, replicated
+from tests.fakes.redis import RedisServer, replicated
+from tests.fakes.redis_groups import cluster
 
 CALL_S = 2.0
 

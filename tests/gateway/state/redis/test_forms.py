@@ -13,7 +13,7 @@ from gateway.state import COLUMNS, Entry, Hold, Key, Limit, OverLimit, Replay, S
 from gateway.state.open import open_state
 from gateway.state.owners import alive, owner
 from gateway.state.redis.server import tagged
-from tests.fakes.redis import cluster, sentinel_group
+from tests.fakes.redis_groups import cluster, sentinel_group
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from gateway.state import StateUnavailable
 from gateway.state.redis.breaker import OPEN_S
 from gateway.state.redis.server import Server, tagged
 from tests.fakes.proxy import proxied
-from tests.fakes.redis import RedisServer, cluster, replicated, until
+from tests.fakes.redis import RedisServer, replicated, until
+from tests.fakes.redis_groups import cluster
 
 CALL_S = 2.0  # where the test is not about the time: a busy machine stretches it
 LONG_S = 30.0  # to wait for what takes moments
