@@ -97,7 +97,8 @@ def test_a_bug_is_a_500_with_the_request_id_and_no_details(bug: Exception) -> No
 
 
 @pytest.mark.parametrize(
-    ("after", "seconds", "milliseconds"), [(0.25, "1", "250"), (1.4, "2", "1400"), (0.0001, "1", "1"), (40, "40", "40000"), (0, "1", "1")]
+    ("after", "seconds", "milliseconds"),
+    [(0.25, "1", "250"), (1.4, "2", "1400"), (0.0001, "1", "1"), (40, "40", "40000"), (0, "1", "1")],
 )
 def test_a_time_to_wait_is_told_in_both_units(after: float, seconds: str, milliseconds: str) -> None:
     headers = Wire.of(errors.RateLimited("Wait.", retry_after=after), "r1").headers()
