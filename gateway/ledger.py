@@ -168,7 +168,9 @@ class Entry:
             return 200, None
         if left:
             self._usage = self._usage or self._unseen()
-            return LEFT, "client_left"
+            if not error.args:
+                return LEFT, "client_left"
+            error = error.args[0]  # a reason other than the client: the gateway stops
         self._usage = self._usage or (self._unseen() if self._start else None)
         wire = Wire.of(error, self._call.request_id)
         return wire.status, wire.code

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Send
 
 from gateway.api.sse import KEEP_ALIVE
+from gateway.errors import Overloaded
 
 T = TypeVar("T")
 
@@ -36,19 +37,30 @@ def patient(send: Send, seconds: float = TAKE_S) -> Send:
     return bounded
 
 
+def stopping() -> Overloaded:
+    """What a request is told that outlasts the grace of a stop."""
+    return Overloaded("The gateway is stopping and has cut this request; send it again.")
+
+
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Run `work` in a task of its own and return what it returns; cancel it as soon as the client leaves.
 
     The body must have been read: the next thing that `receive` gives is the disconnect. `work` must not send the last
     message of the response: uvicorn then says `http.disconnect` too. Returns only when `work` has ended, its clean-up
     included. Raises ClientDisconnect when the client left first, else whatever `work` raises.
+
+    It is itself cancelled by a stop alone: `work` then is cancelled with `stopping()` as the CancelledError's argument.
     """
     worker, watcher = asyncio.create_task(work), asyncio.create_task(_left(receive))
+    reason = None
     try:
         await asyncio.wait((worker, watcher), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        reason = stopping()
+        raise
     finally:
         watcher.cancel()
-        worker.cancel()  # changes nothing when it is done
+        worker.cancel(reason)  # changes nothing when it is done
         await asyncio.wait((worker, watcher))
     if worker.cancelled():
         raise ClientDisconnect

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.connection import patient
+from gateway.api.connection import patient, stopping
 from gateway.api.failure import wire_of
 from gateway.api.headers import of_limits
 from gateway.errors import NotFound, WrongMethod
@@ -47,7 +47,9 @@ class Edge:
             await self._app(scope, receive, visit.send)
         except ClientDisconnect:
             visit.status = LEFT
-        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        except asyncio.CancelledError:  # the end of a stop's grace
+            await visit.fail(stopping())
+        except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of a Rust library is no Exception
             await visit.fail(error)

@@ -6,6 +6,7 @@ sent, and an exception becomes one last event without `[DONE]`.
 Invariant: the task that reads the answer also closes it, on every way out, and it ends when the client leaves.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.connection import kept_alive, while_connected
+from gateway.api.connection import kept_alive, patient, while_connected
 from gateway.api.failure import wire_of
 from gateway.api.headers import Headers, of_answer
 from gateway.api.sse import Chunks, failure
@@ -27,6 +28,8 @@ STREAM_HEADERS = {
     "cache-control": "no-cache",
     "x-accel-buffering": "no",  # nginx would gather the events
 }
+
+TELL_S = 1.0  # for the last word to a client when the gateway stops: it need not wait for who reads nothing
 
 
 class Reply(Response):
@@ -74,10 +77,17 @@ class Reply(Response):
                 return await self._pieces(answers, opened, send)
             except ClientDisconnect:  # nobody to tell
                 raise
+            except asyncio.CancelledError as cut:
+                if cut.args:  # by a stop, which says so: the client is still there
+                    await _send(patient(send, TELL_S), self._failure(scope, cut.args[0]), more=True)
+                raise
             except Exception as error:
-                wire = wire_of(error, self.call.request_id)
-                scope["state"]["error"] = wire.code
-                return failure(wire)
+                return self._failure(scope, error)
+
+    def _failure(self, scope: Scope, error: BaseException) -> bytes:
+        wire = wire_of(error, self.call.request_id)
+        scope["state"]["error"] = wire.code
+        return failure(wire)
 
     async def _pieces(self, answers: AsyncGenerator[Answer, None], opened: Opened, send: Send) -> bytes:
         chunks = Chunks(self._id, opened.start, self._include_usage)

@@ -1,7 +1,8 @@
 """How the gateway is served: uvicorn on uvloop and httptools, with bounds on what a connection may send.
 
 Knows no route. Invariants: the port is taken before anything slow begins; a stop lets running answers finish for
-`server.grace_s`, and a second one does not; the process ends by returning, never by a signal's default.
+`server.grace_s`, and a second one does not; what is cut is told so and settled; the process ends by returning, never by
+a signal's default.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from gateway.settings import Settings
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
+CUT_S = 5.0  # beyond the grace: for what was cut to be told and settled; a connection that reads nothing is left then
 # Request line and headers together, as much as nginx takes at most by default. One read may lie beyond it.
 MAX_HEAD_BYTES = 32 * 1024
 
@@ -79,7 +81,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=math.ceil(settings.server.grace_s),
+                timeout_graceful_shutdown=math.ceil(settings.server.grace_s + CUT_S),
                 backlog=BACKLOG,
             )
         )
@@ -94,11 +96,16 @@ class Server(uvicorn.Server):
         self._announce()
 
     def stop(self) -> None:
-        """Take no more requests and let those that run finish, for `server.grace_s` at most."""
+        """Take no more requests and let those that run finish, until `cut`."""
         self.should_exit = True
         runtime: Any = getattr(self._app.state, "runtime", None)  # not there before the start-up is over
         if runtime:
             runtime.draining = True
+
+    def cut(self) -> None:
+        """End the requests that still run; `stop` goes on when each has told its client and is settled."""
+        for task in self.server_state.tasks:
+            task.cancel()
 
     async def run_on(self, listener: socket.socket) -> None:
         """Serve on an open socket until `stop`. Raises Failure when the application does not start."""
@@ -159,7 +166,11 @@ async def serving(
         yield running
     finally:
         server.stop()
-        await running
+        try:
+            await asyncio.wait({running}, timeout=settings.server.grace_s)
+        finally:
+            server.cut()
+            await running
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -103,6 +103,10 @@ class Reply:
         return sum(bool(choice["delta"].get("content")) for chunk in chunks for choice in chunk.get("choices", ()))
 
 
+async def at_once() -> None:
+    """Asks as soon as it is connected."""
+
+
 async def chat(
     url: str,
     key: str,
@@ -111,10 +115,11 @@ async def chat(
     slow: Slow | None = None,
     on_event: Callable[[Reply], object] = id,
     headers: Mapping[str, str] | None = None,
+    ready: Callable[[], Awaitable[object]] = at_once,
 ) -> Reply:
     """POST a chat completion; `on_event` is told of every piece that came."""
     sent = {"authorization": f"Bearer {key}", "content-type": "application/json"} | dict(headers or {})
-    return await ask(url, "POST", CHATS, json.dumps(body).encode(), sent, leave, slow, on_event)
+    return await ask(url, "POST", CHATS, json.dumps(body).encode(), sent, leave, slow, on_event, ready)
 
 
 async def ask(
@@ -126,8 +131,9 @@ async def ask(
     leave: Leave | None = None,
     slow: Slow | None = None,
     on_event: Callable[[Reply], object] = id,
+    ready: Callable[[], Awaitable[object]] = at_once,
 ) -> Reply:
-    """One request over a connection of its own."""
+    """One request over a connection of its own; `ready` is awaited between connecting and asking."""
     parts = urlsplit(url)
     lines = [f"{method} {path} HTTP/1.1", f"host: {parts.netloc}", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
@@ -140,6 +146,7 @@ async def ask(
             async with asyncio.timeout(WAIT_S):
                 loop = asyncio.get_running_loop()
                 await loop.sock_connect(raw, (parts.hostname, parts.port))
+                await ready()
                 await loop.sock_sendall(raw, "\r\n".join([*lines, "", ""]).encode() + body)
                 await _read(raw, reading, leave, slow, on_event)
         except (OSError, TimeoutError, httptools.HttpParserError) as error:

@@ -51,7 +51,8 @@ def test_told_to_stop_it_settles_by_itself(tmp_path: Path, fake: FakeBackend, au
         key = gateway.key("acme", *LIMITS)
         replies = Crash(7, 12, terminate).run(gateway, fake, key)
         audited(gateway.books, lambda: evidence(fake, replies))
-    assert all(reply.status == 200 and not reply.done for reply in replies)
+        assert {(row["status"], row["error"]) for row in gateway.books().rows} == {(503, "overloaded")}
+    assert {(reply.status, reply.code, reply.done) for reply in replies} == {(200, "overloaded", False)}
 
 
 def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:

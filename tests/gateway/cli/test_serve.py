@@ -5,6 +5,8 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -13,9 +15,11 @@ import pytest
 from gateway.cli.server import MAX_HEAD_BYTES
 from gateway.state.clock import DRIFT_S
 from gateway.state.open import open_state
-from tests.fakes.backend import DONE, Script, said
+from tests.fakes.backend import DONE, HANG, Script, said, words
 from tests.gateway.cli.conftest import Tollgate
-from tests.gateway.cli.served import Gateway, served
+from tests.gateway.cli.served import CHAT, Gateway, served
+from tests.gateway.waiting import waited
+from tests.harness.books import read
 from tests.harness.wall import set_state
 
 DAY_S = 86_400.0
@@ -47,6 +51,34 @@ def test_a_running_answer_is_finished_before_it_stops(tmp_path: Path) -> None:
             read += b"".join(pieces)
         assert read.endswith(DONE)
         assert gateway.running.ended() == 0
+
+
+def test_what_a_second_signal_cuts_is_told_so(tmp_path: Path) -> None:
+    """In its stream, or with a status when nothing was sent yet; and its row says the same."""
+    with served(tmp_path) as gateway, ThreadPoolExecutor() as pool:
+        gateway.fake.usual = lambda seen: Script((*words("Hel"), HANG))
+        key = gateway.key()
+        headers, body = {"authorization": f"Bearer {key}"}, CHAT | {"stream": False}
+        url = f"{gateway.url}/v1/chat/completions"
+        whole = pool.submit(lambda: httpx2.post(url, json=body, headers=headers, timeout=60))
+        waited(lambda: len(gateway.fake.chats()) == 1)
+        with gateway.ask(key) as streamed:
+            pieces = streamed.iter_bytes()
+            heard = next(pieces)
+            gateway.running.process.send_signal(signal.SIGTERM)
+            waited(lambda: "Shutting down" in gateway.running.log.read_text())
+            gateway.running.process.send_signal(signal.SIGTERM)
+            with suppress(httpx2.RemoteProtocolError):  # the stream is broken off after its last event
+                for piece in pieces:
+                    heard += piece
+        assert gateway.running.ended() == 0
+        assert heard.count(b'"code":"overloaded"') == 1
+        assert DONE not in heard
+        refused = whole.result()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+        assert refused.headers["x-should-retry"] == "true"
+        rows = read(tmp_path / ".tollgate" / "state.db").rows
+        assert [(row["status"], row["error"], row["output_tokens"]) for row in rows] == [(503, "overloaded", 1)] * 2
 
 
 def test_a_head_without_end_is_refused(gateway: Gateway) -> None:
