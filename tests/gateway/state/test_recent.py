@@ -77,8 +77,10 @@ def test_an_unknown_key_is_found_as_soon_as_it_is_made(tmp_path: Path) -> None:
         state = await opened(tmp_path)
         recent = RecentKeys(state.keys, Clock())
         assert await recent.find("k") is None
+        assert recent.latest == ""
         await state.keys.add_key(Key("k", "acme", b"digest", (), 0.0))
         assert await revoked(recent, "k") is None
+        assert recent.latest == "k"
         await state.close()
 
     asyncio.run(run())
@@ -92,6 +94,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         assert first is not None
         for number in range(MOST - 1):
             recent._remember(str(number), 100.0, first)
+        assert len(recent._found) == MOST
         await recent.find("last")
         assert len(recent._found) == 1
         await state.close()

@@ -79,6 +79,10 @@ def test_a_month_is_the_zones_own(zone: str, moment: str, start: str, end: str) 
     assert span("month", asked, zone) == tuple(datetime.fromisoformat(text).timestamp() for text in (start, end))
 
 
+def test_a_minute_counts_for_60_seconds_after_its_second() -> None:
+    assert span("minute", at("2026-11-22T10:00:00.999")) == (at("2026-11-22T10:00:00"), at("2026-11-22T10:01:01"))
+
+
 def test_a_request_has_no_span() -> None:
     assert span("request", at("2026-11-22T10:00"), "Europe/Berlin") == (0, 0)
 
