@@ -18,7 +18,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
@@ -118,7 +118,7 @@ class Seen:
 class FakeBackend:
     """Listens on 127.0.0.1 while its block lasts, on a free port if none is given.
 
-    `answers` are the scripts of the other paths.
+    `answers` are the scripts of the other paths, or what makes one of a request.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -126,7 +126,7 @@ class FakeBackend:
         self.requests: list[Seen] = []
         self.connections = 0
         self.usual: Callable[[Seen], Script] = lambda seen: CHAT
-        self.answers = {
+        self.answers: dict[str, Script | Callable[[Seen], Awaitable[Script]]] = {
             "/health": Script(headers={}),
             "/version": _json({"version": "0.32.0"}),
             "/v1/models": _json({"data": [{"id": MODEL, "max_model_len": 4096, "root": "/models/tiny"}]}),
@@ -170,7 +170,7 @@ class FakeBackend:
         while True:
             seen = await _read(reader, connection)
             self.requests.append(seen)
-            answering = asyncio.ensure_future(_answer(self._script(seen), seen, writer))
+            answering = asyncio.ensure_future(_answer(await self._script(seen), seen, writer))
             leaving = asyncio.ensure_future(reader.read(1))  # nothing is due: it returns when the client leaves
             try:
                 await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -186,10 +186,11 @@ class FakeBackend:
                 await asyncio.gather(answering, leaving, return_exceptions=True)
                 seen.over.set()
 
-    def _script(self, seen: Seen) -> Script:
+    async def _script(self, seen: Seen) -> Script:
         if seen.path == CHATS:
             return self._plan.popleft() if self._plan else self.usual(seen)
-        return self.answers.get(seen.path) or Script(status=404, headers=JSON)
+        answer = self.answers.get(seen.path) or Script(status=404, headers=JSON)
+        return answer if isinstance(answer, Script) else await answer(seen)
 
 
 def _json(value: object) -> Script:

@@ -21,7 +21,7 @@ import httptools
 from serving.decode import Decoder
 
 CHATS = "/v1/chat/completions"
-WAIT_S = 240.0  # for one reply: thousands may be ahead of it on a machine of two cores
+WAIT_S = 600.0  # for one reply: ten thousand may be ahead of it on a busy machine of two cores
 PIECE = 65536
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tests.fakes.backend import FakeBackend, Script
 from tests.fakes.said import dripping, said
 from tests.harness.client import Reply, chat
+from tests.harness.counting import ASKED
 from tests.harness.gateway import Gateway
 
 GAP_S = 0.05  # between the tokens of a stream: fifty of them are a thousand events a second
@@ -20,7 +21,7 @@ TOKENS = 200  # a stream lasts ten seconds, longer than any moment that is drawn
 SPAN_S = 5.0
 # The gateway notes what was used each second; twice that again is for a machine that is busy with fifty streams.
 CHECKPOINT = int(3 / GAP_S)
-BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": TOKENS, "stream": True}
+BODY = {"model": "small", "messages": ASKED, "max_tokens": TOKENS, "stream": True}
 STREAM = Script(dripping(GAP_S, said(*["word "] * TOKENS, finish="length")))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.fakes.ports import free_port
 from tests.harness.books import Books, read
+from tests.harness.counting import MODEL_DIR
 
 ROOT = Path(__file__).parents[2]
 ADMIN_KEY = "admin-key-of-the-harness"
@@ -70,7 +71,7 @@ class Gateway:
         own = {"TOLLGATE_ADMIN_KEY": ADMIN_KEY, "HF_HUB_OFFLINE": "1"}
         self._environment = os.environ | own | dict(environment or {})
         self.url, self.log = f"http://127.0.0.1:{self.port}", folder / "gateway.log"
-        places = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving" / "tiny" / "model", "backend": backend}
+        places = {"prompts": ROOT / "prompts", "tokenizer": MODEL_DIR, "backend": backend}
         texts = {name: json.dumps(str(value)) for name, value in places.items()}
         self._state, self.database = state, database(folder, state)
         texts |= {"state": json.dumps(state), "ledger": json.dumps(f"sqlite:///{self.database}")}

@@ -13,6 +13,7 @@ from typing import Any
 from tests.fakes.backend import FIN, FLOOD, HANG, JSON, RST, STREAM, Script, Seen, Step
 from tests.fakes.said import BAD_BYTES, LIES, choices, dripping, faulted, gzipped, lying, said, stopped
 from tests.harness.client import How, Leave, Reply, Slow, chat
+from tests.harness.counting import ASKED
 
 MOST = 24  # tokens an answer may have
 DRIP_S = 0.02
@@ -36,7 +37,7 @@ def case(seed: int) -> Case:
     steps = choices(*texts) if several else draw.choice((said(*texts), stopped(*texts), said(*texts, finish="length")))
     body: dict[str, Any] = {
         "model": "small",
-        "messages": [{"role": "user", "content": "Hi"}],
+        "messages": ASKED,
         "max_tokens": MOST + 1,
         "seed": seed,
         "stream": streamed,

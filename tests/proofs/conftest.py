@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.backend import FakeBackend
 from tests.fakes.background import running
 from tests.fakes.redis import RedisServer
+from tests.harness.counting import CountingBackend
 from tests.harness.plugin import audited
 
 __all__ = ["audited"]
@@ -15,7 +16,7 @@ __all__ = ["audited"]
 
 @pytest.fixture
 def fake() -> Iterator[FakeBackend]:
-    with running(FakeBackend()) as backend:
+    with running(CountingBackend()) as backend:
         yield backend
 
 

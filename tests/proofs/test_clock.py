@@ -9,11 +9,12 @@ from tests.fakes.backend import FakeBackend
 from tests.harness.audit import Evidence
 from tests.harness.books import read
 from tests.harness.client import Reply, chat
+from tests.harness.counting import ASKED
 from tests.harness.gateway import Gateway, serving
 from tests.harness.plugin import Audited
 from tests.harness.wall import NOON, Wall, set_state
 
-BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8}
+BODY = {"model": "small", "messages": ASKED, "max_tokens": 8}
 DAY, HOUR = 86_400.0, 3_600.0
 STEPS = (DAY, -DAY, 40 * DAY, -HOUR, HOUR)
 

@@ -15,11 +15,12 @@ from tests.fakes.backend import FakeBackend, Script
 from tests.fakes.said import dripping, said
 from tests.harness.audit import Evidence
 from tests.harness.client import Reply, chat
+from tests.harness.counting import ASKED
 from tests.harness.gateway import Gateway, database, serving
 from tests.harness.plugin import Audited
 from tests.harness.wall import NOON, calm_zone, set_state
 
-BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8, "stream": True}
+BODY = {"model": "small", "messages": ASKED, "max_tokens": 8, "stream": True}
 CONNECTS = 2000  # a second: the kernel resets those that more than fill the queue of a listening socket
 JITTER_S = 0.5  # the clients ask within this, in an order that the seed decides
 STARTS_S = (20, 60, 180)  # to midnight when it is started: a busy machine may need more than one try

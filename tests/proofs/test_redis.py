@@ -23,10 +23,11 @@ from tests.fakes.redis_groups import sentinel_group
 from tests.gateway.waiting import POLL_S, POLLS, waited
 from tests.harness.audit import Evidence, assert_clean, quiet
 from tests.harness.client import Reply, chat
+from tests.harness.counting import ASKED, CountingBackend
 from tests.harness.crash import CHECKPOINT, Crash
 from tests.harness.gateway import Gateway, serving
 
-BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8}
+BODY = {"model": "small", "messages": ASKED, "max_tokens": 8}
 BUDGET, BEFORE, DURING = 30, 5, 12
 LIMITS = ("requests/day=1000000", "tokens/day=100000000", "usd/month=1000")
 WAIT_S = 60.0
@@ -66,7 +67,7 @@ class World:
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
     with (
-        running(FakeBackend()) as fake,
+        running(CountingBackend()) as fake,
         RedisServer(folder / "redis") as server,
         proxied(server.url) as proxy,
         serving(folder, fake.url, proxy.url) as gateway,
@@ -138,7 +139,7 @@ def assert_rest(shared: World, key: str, spent: int) -> None:
 
 def test_a_failover(tmp_path: Path) -> None:
     with (
-        running(FakeBackend()) as fake,
+        running(CountingBackend()) as fake,
         sentinel_group(tmp_path / "group") as group,
         proxied(group.master.url) as unused,
         serving(tmp_path, fake.url, group.url) as gateway,
