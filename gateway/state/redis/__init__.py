@@ -8,11 +8,12 @@ live in Redis alone.
 import asyncio
 import secrets
 import sqlite3
+from contextlib import suppress
 
-from gateway.state import State
+from gateway.state import State, StateUnavailable
 from gateway.state.redis.answers import RedisAnswers
 from gateway.state.redis.background import every, stopped
-from gateway.state.redis.budgets import RedisBudgets
+from gateway.state.redis.budgets import STOP_S, RedisBudgets
 from gateway.state.redis.deadline import CALL_S
 from gateway.state.redis.directory import Directory
 from gateway.state.redis.durable import check_durable, check_usable
@@ -72,6 +73,8 @@ async def _opened(server: Server, database: Database, durable: bool, trust_clock
     async def close() -> None:
         await stopped(tasks)
         await budgets.stop()
+        with suppress(StateUnavailable, TimeoutError):
+            await asyncio.wait_for(outbox.push(), STOP_S)
         await database.close()
         await server.aclose()
 

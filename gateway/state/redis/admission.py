@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.state import Balance, Hold, StateUnavailable
+from gateway.state import Balance, Clock, Hold, StateUnavailable
 from gateway.state.counters import Bound, Counter, Live, Meter, balances, metered, refuse
 from gateway.state.redis.counts import Counts, Reply, Standings
 from gateway.state.redis.fleet import PATIENCE_S
 from gateway.state.redis.lease import Leases
+from gateway.state.redis.leasing import Leasing
 from gateway.state.redis.rebuild import Rebuild
 from gateway.state.sqlite.budgets import SqliteBudgets
 
@@ -34,9 +35,18 @@ class Tried:
 class Admission:
     """Of one process; `tried` are its holds by request id."""
 
-    def __init__(self, counts: Counts, local: SqliteBudgets, leases: Leases, rebuild: Rebuild) -> None:
-        self._counts, self._local, self._leases, self._rebuild = counts, local, leases, rebuild
-        self.tried: dict[str, Tried] = {}
+    def __init__(
+        self,
+        counts: Counts,
+        local: SqliteBudgets,
+        leases: Leases,
+        leasing: Leasing,
+        rebuild: Rebuild,
+        clock: Clock,
+        tried: dict[str, Tried],
+    ) -> None:
+        self._counts, self._local, self._rebuild, self._clock = counts, local, rebuild, clock
+        self._leases, self._leasing, self._tried = leases, leasing, tried
 
     async def hold(self, hold: Hold, bounds: tuple[Bound, ...]) -> list[Balance]:
         """See `Budgets.hold`."""
@@ -55,7 +65,7 @@ class Admission:
             if reply.what == "lost":
                 await self._rebuild.ensure(hold.tenant)
             elif reply.what == "leased" and not recalled:
-                await self._leases.recall(hold.tenant)
+                await self._leasing.recall(hold.tenant)
                 recalled = True
             else:
                 await self._refuse(hold, bounds, reply.standings)
@@ -63,7 +73,7 @@ class Admission:
 
     async def _record(self, hold: Hold, bounds: tuple[Bound, ...], reply: Reply, asked: float) -> None:
         """On file; and what took so long that a rebuilding may not have waited for it is asked once more."""
-        tried = self.tried.get(hold.request_id)
+        tried = self._tried.get(hold.request_id)
         counters = tried.counters if tried and tried.counters else _of(hold, reply.counters)
         try:
             await self._local.record(hold, counters)
@@ -71,23 +81,23 @@ class Admission:
             with suppress(StateUnavailable):
                 await self._counts.settle(hold.tenant, hold.request_id)
             raise
-        self.tried[hold.request_id] = Tried(hold, counters)
+        self._tried[hold.request_id] = Tried(hold, counters)
         if time.monotonic() - asked > PATIENCE_S and (await self._counts.hold(hold, bounds)).what != "held":
             raise StateUnavailable("Redis lost a hold while it was written down here: retry")
 
     async def _leased(self, hold: Hold, away: StateUnavailable) -> list[Balance]:
         """From a lease, or not at all. The balances are as they were when it was taken."""
-        lease = self._leases.spend(hold)
+        lease = self._leases.spend(hold, self._clock.now())
         if lease is None:
             raise away
         counters = _of(hold, lease.counters)
-        self.tried[hold.request_id] = Tried(hold, counters)
+        self._tried[hold.request_id] = Tried(hold, counters)
         self._rebuild.untold.add(hold.tenant)
         await self._local.record(hold, counters)
         return lease.standing
 
     async def _refuse(self, hold: Hold, bounds: tuple[Bound, ...], standings: Standings) -> None:
-        self.tried.pop(hold.request_id, None)
+        self._tried.pop(hold.request_id, None)
         minutes = [meter for meter in metered(bounds) if meter.window == "minute"]
         live = {meter: await self._counts.live(hold.tenant, meter) for meter in minutes}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.state import Entry
-from gateway.state.redis.server import PREFIX, Server
+from gateway.state.redis.server import PREFIX, Server, pieces
 
 _ALL = PREFIX + "answers"
 PIECE = 200  # entries a round trip: with a vector of 384 floats each some 300 kB
@@ -46,14 +46,14 @@ class RedisAnswers:
 
     async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
         keys = [json.loads(member)[0] for member in await self._members(_partition(partition))]
-        live = [row for piece in _pieces(keys) for row in await self._live(piece, at)]
+        live = [row for piece in pieces(keys, PIECE) for row in await self._live(piece, at)]
         return [(key, vector) for _, key, vector in sorted(live)]
 
     async def purge(self, tag: str | None = None) -> int:
         members = await self._server.zrange(_ALL, 0, PIECE - 1) if tag is None else await self._members(_tag(tag))
         removed = 0
         while members:
-            removed += sum([await self._remove(piece) for piece in _pieces(members)])
+            removed += sum([await self._remove(piece) for piece in pieces(members, PIECE)])
             members = await self._server.zrange(_ALL, 0, PIECE - 1) if tag is None else []
         return removed
 
@@ -91,10 +91,6 @@ class RedisAnswers:
         removed: int = sum(await entries.execute())
         await indexes.execute()
         return removed
-
-
-def _pieces(things: Sequence[Any]) -> list[Sequence[Any]]:
-    return [things[start : start + PIECE] for start in range(0, len(things), PIECE)]
 
 
 def _answer(key: str) -> str:

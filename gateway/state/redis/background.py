@@ -5,10 +5,13 @@ A store that does not answer is tried again with the next turn; any other failur
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from typing import TypeVar
 
 from gateway.state import StateUnavailable
+
+T = TypeVar("T")
 
 log = logging.getLogger("tollgate.state")
 
@@ -23,6 +26,16 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("work in the background failed, and is tried again")
         await asyncio.sleep(seconds)
+
+
+async def attempted(work: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
+    """The work for each, at once; what cannot be done now (a cluster's node is away) keeps no other from its turn."""
+
+    async def attempt(thing: T) -> None:
+        with suppress(StateUnavailable):
+            await work(thing)
+
+    await asyncio.gather(*map(attempt, things))
 
 
 async def stopped(tasks: list["asyncio.Task[None]"]) -> None:

@@ -12,22 +12,25 @@ what it had spent is missing then, until it is back.
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import Any
 
 from gateway.state import Amounts, Balance, Clock, Hold, Limit, StateUnavailable
 from gateway.state.counters import balances, bind, bind_hold, metered
 from gateway.state.redis.admission import RESTLESS, ROUNDS, Admission, Tried
-from gateway.state.redis.background import every, stopped
+from gateway.state.redis.background import attempted, every, stopped
 from gateway.state.redis.counts import Counts, Member
 from gateway.state.redis.deadline import finished
 from gateway.state.redis.fleet import BEAT_S, DEAD_S, Fleet
-from gateway.state.redis.lease import RENEW_S, Leases
+from gateway.state.redis.lease import Leases
+from gateway.state.redis.leasing import RENEW_S, Leasing
 from gateway.state.redis.rebuild import Rebuild
 from gateway.state.redis.server import Server
 from gateway.state.redis.sweep import Push, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.database import Database
+
+STOP_S = 5.0  # a stop that takes longer is mistaken for one that hangs, and killed
 
 
 class RedisBudgets:
@@ -50,30 +53,33 @@ class RedisBudgets:
         self._local, self._clock = local, clock
         self._counts = Counts(client, member)
         self._fleet = Fleet(client, database, member, dead_s)
-        self._leases = Leases(self._counts, self._fleet, clock, self._again, self._passing)
-        self._rebuild = Rebuild(client, self._counts, local, self._fleet, self._leases, clock)
-        self._sweep = Sweep(client, self._counts, local, self._fleet, self._ours, push)
-        self._admission = Admission(self._counts, local, self._leases, self._rebuild)
-        self._tried = self._admission.tried
+        self._leases = Leases()
+        self._tried: dict[str, Tried] = {}
+        self._sweep = Sweep(client, self._counts, local, self._fleet, self._ours, push, clock)
+        self._rebuild = Rebuild(client, self._counts, local, self._fleet, self._leases, self._sweep, clock)
+        self._leasing = Leasing(self._counts, self._fleet, self._rebuild, self._leases, clock)
+        self._admission = Admission(self._counts, local, self._leases, self._leasing, self._rebuild, clock, self._tried)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Raises StateUnavailable."""
         await self._fleet.start()
-        loops = ((self._fleet.beat, BEAT_S), (self._tend, BEAT_S), (self._leases.renew, RENEW_S))
+        loops = ((self._fleet.beat, BEAT_S), (self._tend, BEAT_S), (self._leasing.renew, RENEW_S))
         self._tasks = [asyncio.create_task(every(pause, work)) for work, pause in loops]
 
     async def stop(self) -> None:
-        """Give the leases back and leave, if Redis can be told."""
+        """Tell what Redis missed, give the leases back and leave: all that can be done within STOP_S."""
         await stopped(self._tasks)
-        with suppress(StateUnavailable):
-            await self._leases.close()
-            await self._fleet.stop()
+        await self._leasing.stop()
+        with suppress(StateUnavailable, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await attempted(self._leasing.release, self._rebuild.untold | self._leases.tenants)
+                await self._fleet.stop()
         await self._rebuild.stop()
 
     async def hold(self, hold: Hold) -> list[Balance]:
         self._tried.setdefault(hold.request_id, Tried(hold))
-        self._leases.asked(hold)
+        self._leasing.asked(hold)
         return await finished(self._admission.hold(hold, bind_hold(hold)))
 
     async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
@@ -102,12 +108,10 @@ class RedisBudgets:
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
         """Here the file's orphans are settled even while Redis is away; it is told later."""
-        orphans = {held.tenant for held in await self._local.pending() if not alive(held.owner)}
+        self._rebuild.untold |= {held.tenant for held in await self._local.pending() if not alive(held.owner)}
         recovered = await self._local.recover(alive)
-        self._rebuild.untold |= orphans
+        await attempted(self._rebuild.told, set(self._rebuild.untold))
         with suppress(StateUnavailable):
-            for tenant in sorted(self._rebuild.untold):
-                await self._again(tenant)
             recovered += await self._sweep.run(alive)
         return recovered
 
@@ -123,15 +127,18 @@ class RedisBudgets:
 
     async def _settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None) -> list[Balance]:
         tried = self._tried.get(request_id)
-        elsewhere = None if tried else await self._elsewhere(request_id)
+        tenant = tried.hold.tenant if tried else await self._elsewhere(request_id)
         settled = await self._local.settle(request_id, spent, row)
         self._tried.pop(request_id, None)
         self._leases.settled(request_id, spent)
-        tenant = tried.hold.tenant if tried else elsewhere
         if tenant is None:
             return settled
         try:
-            return await self._told(tried, request_id, settled) if tried else await self._told_all(tenant, settled)
+            if tried:
+                return await self._told(tried, request_id, settled)
+            self._rebuild.untold.add(tenant)
+            await self._rebuild.told(tenant)
+            return settled  # this machine's: of what another process held only the file knows the limits
         except StateUnavailable:
             self._rebuild.untold.add(tenant)
             return []
@@ -151,23 +158,11 @@ class RedisBudgets:
         standings = await self._counts.settle(hold.tenant, request_id, totals, meters, now, hold.zone)
         return balances(bounds, standings, now, hold.zone) if settled else []
 
-    async def _told_all(self, tenant: str, settled: list[Balance]) -> list[Balance]:
-        """Of what another process held only the file knows the limits: the balances are this machine's."""
-        await self._again(tenant)
-        return settled
-
     async def _tend(self) -> None:
         """What the last beat showed, and what Redis missed."""
         seen = self._fleet.seen
-        for tenant in seen.wanted:
-            await self._leases.release(tenant)
-        await asyncio.gather(*map(self._rebuild.ensure, {*seen.lost, *self._rebuild.untold}), return_exceptions=True)
+        await attempted(self._leasing.release, seen.wanted)
+        await attempted(self._rebuild.ensure, {*seen.lost, *self._rebuild.untold})
 
     def _ours(self) -> set[str]:
         return self._tried.keys() | self._leases.ids
-
-    async def _again(self, tenant: str) -> None:
-        await self._rebuild.again(tenant)
-
-    def _passing(self, tenant: str) -> AbstractContextManager[None]:
-        return self._rebuild.passing(tenant)

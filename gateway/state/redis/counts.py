@@ -11,11 +11,13 @@ from typing import Any, Literal, NamedTuple, cast
 from gateway.state import Amounts, Hold
 from gateway.state.counters import KEEP, Bound, Counter, Live, Meter, Standing, counter_at, metered, oversize
 from gateway.state.redis import scripts
-from gateway.state.redis.server import Server, tagged
+from gateway.state.redis.server import Server, pieces, tagged
 from gateway.state.rows import drafted
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.pending import Pending
 from gateway.state.windows import MINUTE
+
+AT_ONCE = 500  # counters a call: some milliseconds of the server's time
 
 What = Literal["held", "settled", "refused", "leased", "lost"]
 Standings = dict[Meter, Standing]
@@ -50,6 +52,7 @@ class Counts:
         self._checkpoint = client.register_script(scripts.CHECKPOINT)
         self._settle = client.register_script(scripts.SETTLE)
         self._look = client.register_script(scripts.LOOK)
+        self._tell = client.register_script(scripts.TELL)
 
     async def hold(self, hold: Hold, bounds: Sequence[Bound], ahead: int | None = None) -> Reply:
         """`ahead` makes it a lease, which counts so many seconds later in sliding minutes: as long it may be spent."""
@@ -77,6 +80,13 @@ class Counts:
         """No-op when it is settled or unknown."""
         await self._checkpoint(keys=[hold_key(tenant, request_id)], args=_flat(_noted(spent, columns)))
 
+    async def tell(self, tenant: str, totals: Sequence[Total], at: float) -> None:
+        """What this machine has used; never less than was told before."""
+        for piece in pieces(totals, AT_ONCE):
+            keys = [meter_key(tenant, total.counter.meter) for total in piece]
+            args = [part for total in piece for part in _used(total, at)]
+            await self._tell(keys=keys, args=[self._member.node, *args])
+
     async def settle(
         self,
         tenant: str,
@@ -94,7 +104,7 @@ class Counts:
         totals = list(totals)
         keys = [hold_key(tenant, request_id), open_key(tenant, lease)]
         keys += [meter_key(tenant, meter) for meter in (*(total.counter.meter for total in totals), *meters)]
-        told = [part for total in totals for part in what_is_used(total, at)]
+        told = [part for total in totals for part in _used(total, at)]
         asked = [part for meter in meters for part in (counter_at(meter, at, zone).start, _reach(meter))]
         args = [request_id, self._member.node, scripts.MARK_S, len(totals), *told, *asked]
         return _standings(meters, await self._settle(keys=keys, args=args), zone)
@@ -153,7 +163,7 @@ def meter_key(tenant: str, meter: Meter) -> str:
     return tagged(tenant, "count", meter.scope, meter.name, meter.unit, meter.window)
 
 
-def what_is_used(total: Total, at: float) -> tuple[int, int, int]:
+def _used(total: Total, at: float) -> tuple[int, int, int]:
     """What a machine's file says of a counter: its start, what was used, seconds to keep it."""
     return total.counter.start, total.used, _seconds(total.counter, at)
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from gateway.state import Change, StateUnavailable
 from gateway.state.redis.mirror import Mirror, Position
 from gateway.state.redis.records import Record, dump, field, load, merged
-from gateway.state.redis.server import PREFIX, Server
+from gateway.state.redis.server import PREFIX, Server, pieces
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Directory:
 
     async def _restored(self, directory: str) -> bool:
         """Lay the copy over what is in Redis. False when others change the same: to be tried again."""
-        for piece in _pieces(await self._mirror.records()):
+        for piece in pieces(await self._mirror.records(), PIECE):
             there = await self._read([field(record) for record in piece])
             for record, (other, text) in zip(piece, there, strict=True):
                 new = merged(record, other)
@@ -119,7 +119,7 @@ class Directory:
 
     async def _read(self, names: Sequence[str]) -> list[tuple[Record | None, bytes | None]]:
         """Each record and its text."""
-        texts = [text for piece in _pieces(names) for text in await self._server.hmget(_RECORDS, piece)]
+        texts = [text for piece in pieces(names, PIECE) for text in await self._server.hmget(_RECORDS, piece)]
         return [(_loaded(name, text), text) for name, text in zip(names, texts, strict=True)]
 
     async def _put(self, directory: str, name: str, known: bytes | None, new: Record, *why: str) -> bool:
@@ -129,10 +129,6 @@ class Directory:
 
 def _loaded(name: str, text: bytes | None) -> Record | None:
     return load(name, text) if text else None
-
-
-def _pieces(things: Sequence[T]) -> list[Sequence[T]]:
-    return [things[start : start + PIECE] for start in range(0, len(things), PIECE)]
 
 
 def _contended() -> StateUnavailable:

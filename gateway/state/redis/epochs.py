@@ -17,19 +17,6 @@ return redis.call('GET', KEYS[1]) == run_id() and 1 or 0
 """
 )
 
-# KEYS: meters. ARGV: node, then per meter start, used, seconds to live. What a machine's file says, told again.
-TELL = (
-    COMMON
-    + """
-for i = 1, #KEYS do
-  local start, total, seconds = unpack(ARGV, i * 3 - 1, i * 3 + 1)
-  merge(KEYS[i], 'u:' .. start .. ':' .. ARGV[1], total)
-  newest(KEYS[i], start)
-  keep(KEYS[i], seconds)
-end
-"""
-)
-
 # KEYS: joined. ARGV: process, its token. Returns 0 when the token is gone, for then all that was told is gone too.
 JOIN = (
     COMMON

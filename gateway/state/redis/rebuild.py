@@ -13,38 +13,41 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from gateway.state import Clock, StateUnavailable
 from gateway.state.redis import epochs
 from gateway.state.redis.background import stopped
-from gateway.state.redis.counts import Counts, epoch_keys, meter_key, open_key, what_is_used
+from gateway.state.redis.counts import Counts, epoch_keys
 from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases
-from gateway.state.redis.server import PREFIX, Server
+from gateway.state.redis.server import Server, pieces
+from gateway.state.redis.sweep import TENANTS, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
-from gateway.state.sqlite.counters import Total
-
-T = TypeVar("T")
 
 WAIT_S = PATIENCE_S + 1.0  # a call waits so long for its tenant's counters, then it is refused
 POLL_S = 0.02
-CHUNK = 500  # meters or holds a call: some milliseconds of the server's time
-TENANTS = PREFIX + "holders"  # every tenant that was ever joined, for sweeps
+AT_ONCE = 500  # holds that are told
 
 
 class Rebuild:
     """For one process and its `leases`, which are ended once what was spent from them is told."""
 
     def __init__(
-        self, client: Server, counts: Counts, local: SqliteBudgets, fleet: Fleet, leases: Leases, clock: Clock
+        self,
+        client: Server,
+        counts: Counts,
+        local: SqliteBudgets,
+        fleet: Fleet,
+        leases: Leases,
+        sweep: Sweep,
+        clock: Clock,
     ) -> None:
         self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
-        self._leases, self._clock = leases, clock
-        self._begin, self._tell = client.register_script(epochs.BEGIN), client.register_script(epochs.TELL)
-        self._join, self._open = client.register_script(epochs.JOIN), client.register_script(epochs.OPEN)
+        self._leases, self._sweep, self._clock = leases, sweep, clock
+        self._begin, self._join = client.register_script(epochs.BEGIN), client.register_script(epochs.JOIN)
+        self._open = client.register_script(epochs.OPEN)
         self.untold: set[str] = set()  # tenants of which Redis missed something
         self._running: dict[str, asyncio.Task[None]] = {}
         self._passing: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
@@ -72,10 +75,10 @@ class Rebuild:
                 "Redis lost its counters, and they are being told again: retry in a moment"
             ) from None
 
-    async def again(self, tenant: str) -> None:
-        """Rejoin, although the counters may be whole: something was not told. Raises StateUnavailable."""
-        self.untold.add(tenant)
-        await asyncio.shield(self._task(tenant))
+    async def told(self, tenant: str) -> None:
+        """Until Redis misses nothing of a tenant: not before, if something is `untold`. Raises StateUnavailable."""
+        while tenant in self.untold or tenant in self._running:
+            await asyncio.shield(self._task(tenant))
 
     async def stop(self) -> None:
         await stopped(list(self._running.values()))
@@ -108,37 +111,23 @@ class Rebuild:
             await self._fleet.lost(tenant)
         self._leases.withdraw(tenant)  # not before it is certain that Redis is there
         await asyncio.gather(*self._passing[tenant])
-        leases = self._leases.withdraw(tenant)  # with those that were on their way
-        await self._told(tenant)
+        self._leases.withdraw(tenant)  # those that were on their way
+        leases = self._leases.ending(tenant)
+        await self._tell(tenant)
         joined = await self._join(keys=keys[1:], args=[process, token])
         for lease in leases:
             await self._counts.settle(tenant, lease, lease=True)
-        self._leases.ended(tenant, leases)
+        self._leases.end(tenant, leases)
         return bool(joined)
 
-    async def _told(self, tenant: str) -> None:
+    async def _tell(self, tenant: str) -> None:
         """Everything that the file says; the order matters."""
         pending = await self._local.pending(tenant)
-        totals = await self._local.totals(tenant)
         now = self._clock.now()
-        for told in _chunks(totals):
-            await self._totals(tenant, told, now)
-        for held in _chunks(pending):
+        await self._counts.tell(tenant, await self._local.totals(tenant), now)
+        for held in pieces(pending, AT_ONCE):
             await asyncio.gather(*(self._counts.force(hold, now) for hold in held))
-        await self._ended(tenant)
-
-    async def _totals(self, tenant: str, totals: Sequence[Total], now: float) -> None:
-        keys = [meter_key(tenant, total.counter.meter) for total in totals]
-        args = [part for total in totals for part in what_is_used(total, now)]
-        await self._tell(keys=keys, args=[self._fleet.member.node, *args])
-
-    async def _ended(self, tenant: str) -> None:
-        """End what Redis still holds for us and the file has as settled."""
-        found = [request_id.decode() for request_id in await self._client.smembers(open_key(tenant))]
-        settled = await self._local.settled(found)
-        for request_id in found:
-            if settled.get(request_id):
-                await self._counts.settle(tenant, request_id)
+        await self._sweep.own(tenant)
 
     async def _opened(self, tenant: str, began: float) -> bool:
         """Whether the tenant is open; False when our joining was lost."""
@@ -150,7 +139,3 @@ class Rebuild:
             await asyncio.sleep(POLL_S)
         await self._fleet.found(tenant)
         return bool(missing == 0)
-
-
-def _chunks(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (things[start : start + CHUNK] for start in range(0, len(things), CHUNK))

@@ -129,6 +129,19 @@ return {'held', table.concat(starts, ','), unpack(reply)}
 """
 )
 
+# KEYS: meters. ARGV: node, then per meter start, used, seconds to live. What a machine's file says, told again.
+TELL = (
+    COMMON
+    + """
+for i = 1, #KEYS do
+  local start, total, seconds = unpack(ARGV, i * 3 - 1, i * 3 + 1)
+  merge(KEYS[i], 'u:' .. start .. ':' .. ARGV[1], total)
+  newest(KEYS[i], start)
+  keep(KEYS[i], seconds)
+end
+"""
+)
+
 # KEYS: the hold. ARGV: field and value in turn.
 CHECKPOINT = """
 if redis.call('HGET', KEYS[1], 'state') == 'open' then redis.call('HSET', KEYS[1], unpack(ARGV)) end

@@ -8,7 +8,7 @@ another caller, and the next call comes after it; no refusal of the server is ev
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
@@ -187,6 +187,11 @@ class Script:
 
     async def __call__(self, keys: Sequence[Any] = (), args: Sequence[Any] = ()) -> Any:
         return await self._server.run(self._text, self._digest, keys, args)
+
+
+def pieces(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """In their order, at most `size` at once: so that no call keeps the server from others for long."""
+    return (things[start : start + size] for start in range(0, len(things), size))
 
 
 def tagged(tenant: str, *rest: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.state import COLUMNS
-from gateway.state.redis.server import PREFIX, Server, tagged
+from gateway.state.redis.server import PREFIX, Server, pieces, tagged
 
 QUARTER_S = 900
 ROW_S = 35 * 86_400  # a month and some days: what the dashboard lists; the file of its machine keeps every row
@@ -119,7 +119,7 @@ class SharedJournal:
     async def _sums(self, tenant: str, first: int, last: int) -> list[Part]:
         numbers = await self._server.zrangebyscore(tagged(tenant, "quarters"), first, f"({last}")
         parts: list[Part] = []
-        for piece in _pieces(numbers):
+        for piece in pieces(numbers, PIECE):
             pipeline = self._server.pipeline()
             for number in piece:
                 pipeline.hvals(tagged(tenant, "sums", number.decode()))
@@ -170,7 +170,3 @@ def _brief(row: Mapping[str, Any]) -> str:
 
 def _row(text: bytes) -> dict[str, Any]:
     return dict(zip((column for column in COLUMNS if column != "detail"), json.loads(text), strict=True))
-
-
-def _pieces(things: Sequence[Any]) -> list[Sequence[Any]]:
-    return [things[start : start + PIECE] for start in range(0, len(things), PIECE)]

@@ -1,8 +1,9 @@
 """Open holds in Redis that nobody will end: of a dead process, of a machine that is gone, of a call that came too late.
 
-Of our own machine the file knows best: what it has as settled is settled; what it never recorded was never sent, and is
-released once its process is dead. A machine that has not beaten for DEAD_S has its holds settled at their last
-checkpoint, and their journal rows pushed for it; should it come back, it tells what is true. Harmless at any time.
+Of our own machine the file knows best: what it has as settled is settled, once what was used is told; what it never
+recorded was never sent, and is released once no process is at work on it. A machine that has not beaten for DEAD_S has
+its holds settled at their last checkpoint, and their journal rows pushed for it; should it come back, it tells what is
+true. Harmless at any time.
 """
 
 import json
@@ -10,13 +11,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.state import Clock
 from gateway.state.redis import scripts
+from gateway.state.redis.background import attempted
 from gateway.state.redis.counts import Counts, epoch_keys, hold_key, open_key
 from gateway.state.redis.fleet import Fleet
-from gateway.state.redis.rebuild import TENANTS
-from gateway.state.redis.server import Server
+from gateway.state.redis.server import PREFIX, Server, pieces
 from gateway.state.rows import recovered
 from gateway.state.sqlite.budgets import SqliteBudgets
+
+TENANTS = PREFIX + "holders"  # every tenant that was ever joined
+AT_ONCE = 200  # holds a round trip
 
 Push = Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
 
@@ -50,20 +55,38 @@ class Sweep:
         fleet: Fleet,
         ours: Callable[[], set[str]],
         push: Push,
+        clock: Clock,
     ) -> None:
         self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
-        self._ours, self._push = ours, push
+        self._ours, self._push, self._clock = ours, push, clock
         self._presume = client.register_script(scripts.PRESUME)
 
     async def run(self, alive: Callable[[str], bool]) -> list[str]:
         """The requests settled in place of a dead machine. Raises StateUnavailable."""
-        found = [held for tenant in await self.tenants() for held in await self._open(tenant)]
+        presumed: list[str] = []
+
+        async def sweep(tenant: str) -> None:
+            held = await self.own(tenant, alive)
+            for one in held:
+                if self._fleet.dead(one.fields["node"]):
+                    await self._settle(one)
+                    presumed.extend([] if one.lease else [one.request_id])
+
+        await attempted(sweep, await self.tenants())
+        return presumed
+
+    async def own(self, tenant: str, alive: Callable[[str], bool] = lambda owner: True) -> list[Open]:
+        """End what this machine holds no more. Returns what was open. Raises StateUnavailable."""
+        found, ours = await self._open(tenant), self._ours()
         mine = [held for held in found if held.fields["node"] == self._fleet.member.node]
-        await self._own(mine, alive)
-        gone = [held for held in found if held not in mine and self._fleet.dead(held.fields["node"])]
-        for held in gone:
-            await self._settle(held)
-        return [held.request_id for held in gone if not held.lease]
+        settled = await self._local.settled([held.request_id for held in mine if not held.lease])
+        if any(settled.values()):  # read after that: with what those have used
+            await self._counts.tell(tenant, await self._local.totals(tenant), self._clock.now())
+        for held in mine:
+            recorded = settled.get(held.request_id)
+            if recorded or (recorded is None and self._stray(held, ours, alive)):
+                await self._counts.settle(tenant, held.request_id, lease=held.lease)
+        return found
 
     async def open_holds(self) -> set[str]:
         """The ids of all, of every machine. Raises StateUnavailable."""
@@ -75,27 +98,23 @@ class Sweep:
     async def _open(self, tenant: str) -> list[Open]:
         """With all that is known of them."""
         ids = [(name.decode(), lease) for lease in (False, True) for name in await self._members(tenant, lease)]
-        pipeline = self._client.pipeline(transaction=False)
-        for request_id, _ in ids:
-            pipeline.hgetall(hold_key(tenant, request_id))
-        held = zip(ids, await pipeline.execute() if ids else [], strict=True)
-        return [Open(tenant, *one, _texts(fields)) for one, fields in held if fields.get(b"state") == b"open"]
+        found: list[Open] = []
+        for piece in pieces(ids, AT_ONCE):
+            pipeline = self._client.pipeline()
+            for request_id, _ in piece:
+                pipeline.hgetall(hold_key(tenant, request_id))
+            held = zip(piece, await pipeline.execute(), strict=True)
+            found += [Open(tenant, *one, _texts(fields)) for one, fields in held if fields.get(b"state") == b"open"]
+        return found
 
     async def _members(self, tenant: str, lease: bool) -> Iterable[bytes]:
         found: Iterable[bytes] = await self._client.smembers(open_key(tenant, lease))
         return found
 
-    async def _own(self, mine: Sequence[Open], alive: Callable[[str], bool]) -> None:
-        settled = await self._local.settled([held.request_id for held in mine if not held.lease])
-        for held in mine:
-            recorded = settled.get(held.request_id)
-            if recorded or (recorded is None and self._stray(held, alive)):
-                await self._counts.settle(held.tenant, held.request_id, lease=held.lease)
-
-    def _stray(self, held: Open, alive: Callable[[str], bool]) -> bool:
+    def _stray(self, held: Open, ours: set[str], alive: Callable[[str], bool]) -> bool:
         """Whether no process is at work on what the file does not know."""
         if held.fields["process"] == self._fleet.member.process:
-            return held.request_id not in self._ours()
+            return held.request_id not in ours
         return not alive(held.fields["owner"])
 
     async def _settle(self, held: Open) -> None:

@@ -161,6 +161,19 @@ def test_a_redis_that_takes_no_writes_admits_nothing_and_loses_nothing(
     asyncio.run(scenario())
 
 
+def test_an_orderly_end_tells_what_redis_missed(server: RedisServer, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "b.db") as other:
+            async with machine(server.url, tmp_path / "a.db") as one:
+                await one.budgets.hold(one.asked("r", 10))
+                switch(server, {"min-replicas-to-write": 1})
+                assert await one.budgets.settle("r", {"tokens": 7}) == []
+                switch(server, {"min-replicas-to-write": 0})
+            assert await other.standing() == [(7, 0)]
+
+    asyncio.run(scenario())
+
+
 def test_a_redis_that_became_a_replica_admits_nothing(server: RedisServer, tmp_path: Path) -> None:
     """Its data go with it: what it was told before comes from the files."""
 

@@ -1,18 +1,22 @@
 """Redis is away: what was leased beforehand is spent, then nothing; back, everything is told and the lease is gone."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.state import Clock, Hold, Limit, OverLimit, StateUnavailable
-from gateway.state.redis.counts import Counts, Member, epoch_keys, open_key
-from gateway.state.redis.epochs import BEGIN, JOIN
+from gateway.state.redis import budgets
+from gateway.state.redis.counts import Counts, Member, open_key
 from gateway.state.redis.fleet import Fleet
 from gateway.state.redis.lease import Leases
+from gateway.state.redis.leasing import Leasing
+from gateway.state.redis.rebuild import Rebuild
 from gateway.state.redis.server import Server
+from gateway.state.redis.sweep import Sweep
+from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.database import Database
 from gateway.state.windows import span
 from tests.fakes.proxy import Proxy, proxied
@@ -27,6 +31,12 @@ REQUESTS = Limit("requests", "day", 20)
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease is taken within half a second."""
+    monkeypatch.setattr(budgets, "RENEW_S", 0.5)
 
 
 async def leased(server: RedisServer, count: int = 1) -> None:
@@ -145,26 +155,33 @@ def test_a_lease_is_good_for_as_long_as_it_counts_for_what_is_spent(
     async def scenario() -> None:
         async with machine(server.url, tmp_path / "a.db") as one:
             await one.budgets.hold(one.asked("joins the tenant", 1, limit))
-            client, member, told = Server(server.url, CALL_S), Member("a", "leasing"), []
-            for script, keys in ((BEGIN, epoch_keys("acme")), (JOIN, epoch_keys("acme")[1:])):
-                await client.register_script(script)(keys=keys, args=["leasing", "token"])
-
-            async def again(tenant: str) -> None:
-                told.append(server.admin.scard(open_key(tenant, lease=True)))
-
             now = [noon]
             clock, database = Clock(0.0, running=lambda: now[0]), await Database.open(str(tmp_path / "leases.db"))
-            fleet, counts = Fleet(client, database, member), Counts(client, member)
-            leases = Leases(counts, fleet, clock, again, lambda tenant: nullcontext())
-            leases.asked(one.asked("asks", 10, limit))
-            await leases.renew()
+            client, local, leases = Server(server.url, CALL_S), SqliteBudgets(database, clock), Leases()
+            member = Member("leases", "leasing")
+            counts, fleet = Counts(client, member), Fleet(client, database, member)
+            sweep = Sweep(client, counts, local, fleet, lambda: leases.ids, push, clock)
+            rebuild = Rebuild(client, counts, local, fleet, leases, sweep, clock)
+            leasing = Leasing(counts, fleet, rebuild, leases, clock)
+            await rebuild.ensure("acme")
+            leasing.asked(one.asked("asks", 10, limit))
+            await leasing.renew()
+            assert server.admin.scard(open_key("acme", lease=True)) == 1
             now[0] += ahead_s
-            assert bool(leases.spend(one.asked("spends", 10, limit))) == good
-            await leases.release("acme")
-            assert told == ([1] if good else [])
-            assert server.admin.scard(open_key("acme", lease=True)) == good
+            spends = one.asked("spends", 10, limit)
+            lease = leases.spend(spends, now[0])
+            assert bool(lease) == good
+            if lease:
+                await local.record(spends, [counter for counter in lease.counters if counter.unit == "tokens"])
+                rebuild.untold.add("acme")
+            await leasing.release("acme")
+            assert not server.admin.exists(open_key("acme", lease=True))
+            assert bool(server.admin.sismember(open_key("acme"), "spends")) == good
             await client.aclose()
             await database.close()
+
+    async def push(_: Sequence[Mapping[str, Any]]) -> None:
+        raise AssertionError("nobody died")
 
     noon = span("day", Clock().now())[1] + 43_200.0  # tomorrow: after what the machine itself holds
     asyncio.run(scenario())

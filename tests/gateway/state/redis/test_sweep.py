@@ -82,6 +82,23 @@ def test_a_killed_process_is_settled_by_its_machine_at_once(server: RedisServer,
         asyncio.run(scenario(dying))
 
 
+def test_what_a_process_settled_and_never_told_is_told_by_its_machine(server: RedisServer, tmp_path: Path) -> None:
+    """It died between its file and Redis."""
+
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "b.db") as other:
+            async with machine(server.url, tmp_path / "a.db") as dying:
+                await dying.budgets.hold(dying.asked("r", 10))
+                await dying.local.settle("r", {"tokens": 7})
+                assert await other.standing() == [(0, 10)]
+            async with machine(server.url, tmp_path / "a.db") as beside:
+                await beside.budgets.recover(alive)
+                assert await other.standing() == [(7, 0)]
+                assert await beside.budgets.open_holds() == []
+
+    asyncio.run(scenario())
+
+
 def test_what_a_process_held_in_redis_and_never_wrote_down_is_released(server: RedisServer, tmp_path: Path) -> None:
     async def scenario(dying: Process) -> None:
         async with machine(server.url, tmp_path / "a.db") as beside:
