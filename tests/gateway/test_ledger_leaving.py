@@ -1,19 +1,25 @@
 """A client that leaves, at every moment of its call, and a gateway that is killed: who pays for what."""
 
 import asyncio
+import json
+import math
+import sqlite3
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 
+from gateway.exchange import Call
+from gateway.ledger import CHECKPOINT_TOKENS
+from gateway.shielded import drained
 from tests.fakes.backend import HANG, FakeBackend, Script, Step, piece, words
 from tests.fakes.background import running
 from tests.gateway.assembled import ROOT, Assembled
 from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
-from tests.gateway.waiting import locked, reached, until, waited
+from tests.gateway.waiting import WAIT_S, locked, reached, until, waited
 
 PROMPT = 13  # tokens, as the scripted backend counts every prompt
 
@@ -98,6 +104,55 @@ def test_a_client_that_leaves_right_after_the_last_event_has_succeeded(core: Ass
     core.do(core.leaving(asked, 4))  # Opened, two deltas, Closed
     assert (core.row(asked)["status"], core.row(asked)["output_tokens"]) == (200, 2)
     core.assert_settled(asked)
+
+
+def noted(gateway: Assembled, asked: Call) -> int:
+    """The tokens of a call's last checkpoint, as the file has it."""
+    with closing(sqlite3.connect(gateway.runtime.settings.state.url.removeprefix("sqlite:///"))) as file:
+        (spent,) = file.execute("SELECT spent FROM holds WHERE request_id = ?", (asked.request_id,)).fetchone()
+    return int(json.loads(spent)["tokens"])
+
+
+@pytest.mark.parametrize(
+    ("totals", "checkpoint"),
+    [
+        ([CHECKPOINT_TOKENS - 1], PROMPT),  # which was noted as the prompt left
+        ([CHECKPOINT_TOKENS], CHECKPOINT_TOKENS),
+        ([CHECKPOINT_TOKENS, 2 * CHECKPOINT_TOKENS - 1], CHECKPOINT_TOKENS),
+        ([CHECKPOINT_TOKENS, 2 * CHECKPOINT_TOKENS], 2 * CHECKPOINT_TOKENS),
+    ],
+)
+def test_each_so_many_tokens_are_checkpointed_however_fast_they_come(
+    make: Make, monkeypatch: pytest.MonkeyPatch, totals: list[int], checkpoint: int
+) -> None:
+    monkeypatch.setattr("gateway.ledger.CHECKPOINT_S", math.inf)
+    gateway = make(models={"small": {"backends": ["first"], "max_output": 1024}})
+    gateway.fake.plan(Script((*(piece({"content": "a"}, total - PROMPT) for total in totals), HANG)))
+    asked = call()
+
+    async def leave() -> None:
+        async with aclosing(gateway.runtime.pipeline.run(asked)) as answers:
+            for _ in ("Opened", *totals):
+                await anext(answers)
+            await drained()
+            assert noted(gateway, asked) == checkpoint
+
+    gateway.do(leave())
+    gateway.assert_settled(asked)
+
+
+def test_a_stop_waits_for_the_last_entry_and_no_longer(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ledger.SETTLE_S", 2 * WAIT_S)
+    ledger = core.runtime.pipeline.ledger
+
+    async def scenario() -> None:
+        async with ledger.open(call()):
+            stopping = asyncio.ensure_future(ledger.drained())
+            await asyncio.sleep(0.1)
+            assert not stopping.done()
+        await asyncio.wait_for(stopping, WAIT_S / 2)
+
+    core.do(scenario())
 
 
 def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make: Make) -> None:
