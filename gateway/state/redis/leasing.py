@@ -10,7 +10,6 @@ that what is spent last still counts for its whole minute.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from gateway.state.windows import MINUTE
 RENEW_S = 5.0
 ACTIVE_S = 60.0  # who has not asked for so long has no lease
 SHARE = 100  # a lease is at most what remains divided by this
-AHEAD = 30  # seconds a lease lasts in a sliding minute; what counts there late slides out late
+AHEAD = 30  # seconds a lease lasts in a sliding minute, where what counts late slides out late; and without any limit
 RECALL_S = 1.0  # four beats: who does not give a lease back within that cannot be reached
 POLL_S = 0.02
 
@@ -107,7 +106,8 @@ class Leasing:
         reply = await self._ask(asked, bounds)
         if reply.what != "held":
             return None
-        return Lease(asked, reply.counters, standing, dict(amounts), min(map(_until, reply.counters), default=math.inf))
+        until = min(map(_until, reply.counters), default=now + AHEAD)
+        return Lease(asked, reply.counters, standing, dict(amounts), until)
 
     async def _ask(self, lease: Hold, bounds: Sequence[Bound]) -> Reply:
         self._leases.taking.add(lease.request_id)

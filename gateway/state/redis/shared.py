@@ -58,8 +58,8 @@ class SharedJournal:
         servers = await self._server.on_each("INFO", "server")
         return (await self._server.get(_ID)).decode(), " ".join(sorted(found["run_id"] for found in servers))
 
-    async def tell(self, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Add rows; whether each is new. Raises StateUnavailable."""
+    async def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows that are not there. Raises StateUnavailable."""
         pipeline = self._server.pipeline()
         for row in rows:
             tenant, request_id = row["tenant"], row["request_id"]
@@ -67,9 +67,8 @@ class SharedJournal:
             pipeline.set(tagged(tenant, "detail", request_id), row["detail"] or "", nx=True, ex=DETAIL_S)
             pipeline.set(_owner(request_id), tenant, ex=ROW_S)
             pipeline.zadd(tagged(tenant, "journal"), {request_id: row["at"]}, nx=True)
-        replies = await pipeline.execute()
+        await pipeline.execute()
         await self._swept({row["tenant"] for row in rows})
-        return [bool(reply) for reply in replies[::4]]
 
     async def sum(self, tenant: str, number: int, machine: str, groups: Sequence[Part]) -> None:
         """What a machine's file says of a quarter; never less than it said before. Raises StateUnavailable."""

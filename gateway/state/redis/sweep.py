@@ -3,7 +3,8 @@
 Of our own machine the file knows best: what it has as settled is settled, once what was used is told; what it never
 recorded was never sent, and is released once no process is at work on it. A machine that has not beaten for DEAD_S has
 its holds settled at their last checkpoint, and their journal rows pushed for it; should it come back, it tells what is
-true. Harmless at any time.
+true. Its leases stay set aside until their windows end: it may live behind a cut network, and what it spends
+from them there nobody sees. Harmless at any time.
 """
 
 import json
@@ -68,9 +69,9 @@ class Sweep:
         async def sweep(tenant: str) -> None:
             held = await self.own(tenant, alive)
             for one in held:
-                if self._fleet.dead(one.fields["node"]):
+                if not one.lease and self._fleet.dead(one.fields["node"]):
                     await self._settle(one)
-                    presumed.extend([] if one.lease else [one.request_id])
+                    presumed.append(one.request_id)
 
         await attempted(sweep, await self.tenants())
         return presumed
@@ -119,9 +120,8 @@ class Sweep:
 
     async def _settle(self, held: Open) -> None:
         """The row first: a crash in between repeats it, and a second one is ignored."""
-        if not held.lease:
-            await self._push([held.row])
-        keys = [hold_key(held.tenant, held.request_id), open_key(held.tenant, held.lease), epoch_keys(held.tenant)[1]]
+        await self._push([held.row])
+        keys = [hold_key(held.tenant, held.request_id), open_key(held.tenant), epoch_keys(held.tenant)[1]]
         args = [held.request_id, held.fields["node"], held.fields["process"], scripts.MARK_S]
         await self._presume(keys=keys, args=args)
 

@@ -15,7 +15,7 @@ import pytest
 from gateway.state import COLUMNS, Clock, StateUnavailable
 from gateway.state.redis.journal import RedisJournal
 from gateway.state.redis.outbox import Outbox
-from gateway.state.redis.server import Server
+from gateway.state.redis.server import Server, tagged
 from gateway.state.redis.shared import PIECE, QUARTER_S, ROW_S, SharedJournal
 from gateway.state.sqlite.database import Database
 from gateway.state.sqlite.journal import SqliteJournal
@@ -165,6 +165,20 @@ def test_workers_of_one_machine_tell_its_rows_once(tmp_path: Path) -> None:
         assert await total(one) == await total(two) == (80, sum(2 * number + 1 for number in range(80)))
 
     play(tmp_path, scenario, "aa")
+
+
+def test_a_dead_machines_row_that_was_half_told_is_summed_when_it_is_told_again(tmp_path: Path) -> None:
+    async def scenario(redis: RedisServer, one: Machine) -> None:
+        sums = tagged("acme", "sums", str(int(row(1)["at"] // QUARTER_S)))
+        redis.admin.set(sums, "what is no hash")
+        with pytest.raises(StateUnavailable):
+            await one.outbox.stand_in([row(1)])
+        redis.admin.delete(sums)
+        await one.outbox.stand_in([row(1)])
+        await one.outbox.stand_in([row(1)])
+        assert await total(one) == (1, row(1)["input_tokens"])
+
+    play(tmp_path, scenario, "a")
 
 
 def test_a_row_told_for_a_dead_machine_counts_once_also_when_it_is_back(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.state import Clock, Hold, Limit, OverLimit, StateUnavailable
+from gateway.state.owners import alive
 from gateway.state.redis import budgets
 from gateway.state.redis.counts import Counts, Member, open_key
 from gateway.state.redis.fleet import Fleet
@@ -112,6 +113,31 @@ def test_a_lease_that_is_not_given_back_stays_set_aside(server: RedisServer, tmp
 
     async def full(other: Machine) -> bool:
         return not server.admin.scard(open_key("acme", lease=True)) and await other.standing(REQUESTS) == [(0, 20)]
+
+    with proxied(server.url) as proxy:
+        asyncio.run(scenario(proxy))
+
+
+def test_a_machine_that_seems_dead_keeps_its_lease(server: RedisServer, tmp_path: Path) -> None:
+    """Behind a cut network it may still spend it."""
+
+    async def scenario(proxy: Proxy) -> None:
+        async with (
+            machine(proxy.url, tmp_path / "a.db") as one,
+            machine(server.url, tmp_path / "b.db", dead_s=1.0) as other,
+        ):
+            await one.budgets.hold(one.asked("first", 1, REQUESTS))
+            await one.budgets.settle("first", {"requests": 1})
+            await leased(server)
+            await one.budgets.hold(one.asked("presumed", 1, REQUESTS, tenant="beta"))
+            proxy.blackhole()
+            await until(lambda: presumed(other), "it seems dead")
+            asked = [other.admitted(other.asked(f"{number}", 1, REQUESTS)) for number in range(20)]
+            assert sum(await asyncio.gather(*asked)) == REQUESTS.amount - 2
+            assert await whether(one, one.asked("from the lease", 1, REQUESTS)) == "admitted"
+
+    async def presumed(other: Machine) -> bool:
+        return "presumed" in await other.budgets.recover(alive)
 
     with proxied(server.url) as proxy:
         asyncio.run(scenario(proxy))
