@@ -84,3 +84,17 @@ def test_every_master_of_a_cluster_is_asked(tmp_path: Path) -> None:
             with pytest.raises(StateUnavailable, match="maxmemory-policy"):
                 check(joined.url)
             node.admin.config_set("maxmemory-policy", "noeviction")
+
+
+def test_replicas_that_no_write_waits_for_are_warned_of(
+    redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check(redis.url)
+    with replicated(tmp_path / "replica", redis):
+        redis.admin.config_set("min-replicas-to-write", 1)
+        check(redis.url)
+        assert caplog.messages == []
+        redis.admin.config_set("min-replicas-to-write", 0)
+        check(redis.url)
+    (message,) = caplog.messages
+    assert "Set `min-replicas-to-write 1`" in message
