@@ -141,18 +141,20 @@ def test_each_so_many_tokens_are_checkpointed_however_fast_they_come(
     gateway.assert_settled(asked)
 
 
-def test_a_stop_waits_for_the_last_entry_and_no_longer(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_waits_for_the_last_entry_and_no_longer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.ledger.SETTLE_S", 2 * WAIT_S)
-    ledger = core.runtime.pipeline.ledger
+    gateway = make()
+    ledger = gateway.runtime.pipeline.ledger
 
     async def scenario() -> None:
+        await asyncio.wait_for(ledger.drained(), WAIT_S / 2)  # there was no entry yet
         async with ledger.open(call()):
             stopping = asyncio.ensure_future(ledger.drained())
             await asyncio.sleep(0.1)
             assert not stopping.done()
         await asyncio.wait_for(stopping, WAIT_S / 2)
 
-    core.do(scenario())
+    gateway.do(scenario())
 
 
 def test_a_killed_process_is_charged_at_its_last_checkpoint(tmp_path: Path, make: Make) -> None:

@@ -17,7 +17,7 @@ def tally(most: int = 50) -> Tally:
 
 def test_what_the_engine_says_is_passed_on() -> None:
     count = tally()
-    for usage in (Usage(13, 1), Usage(13, 2, cached_tokens=5), Usage(14, 50)):
+    for usage in (Usage(13, 1), Usage(13, 2, cached_tokens=5, reasoning_tokens=1), Usage(1, 2), Usage(100, 50)):
         assert count.told(Delta(0, TEXT, usage=usage)) == Delta(0, TEXT, usage=usage)
     assert count.told(Start("id", 1, "m", None)) == Start("id", 1, "m", None)
     assert count.source == "engine"
