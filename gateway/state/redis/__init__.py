@@ -1,8 +1,26 @@
 """State of many gateway machines: each one's own SQLite file is the record, one Redis is what they share.
 
-Redis may be lost at any time. Limits are counted there (`budgets`), the directory of tenants and keys passes through it
-(`keys`), every machine's journal is told to it (`journal`); the files hold all of that. Only replays and cached answers
-live in Redis alone.
+Redis may be lost at any time. The protocol on one screen; each module says its own part:
+
+Counting (`scripts`, `counts`). All keys of a tenant have one hash tag, and each script is one atomic step on them. What
+was used is told as absolute sums per machine that only grow, so telling it again, late or twice, counts nothing twice;
+what is held is kept by request id, so is ended once.
+A hold (`admission`). 1 Redis judges all limits at once; 2 the file records it; only then is it admitted.
+A settlement (`budgets`). 1 The file books it, with its journal row; 2 Redis is told. What Redis misses is `untold`:
+the file's sums and holds are told again as soon as Redis answers, at an orderly stop, or by the machine's sweep.
+A loss (`rebuild`). A tenant's `epoch` names the run of the server on which its counters are whole, `joined` what each
+process has told there. After a flush, restart or failover neither fits: nothing is admitted until every living process
+(`fleet`: who beats) has told its file, or was waited for in vain.
+An outage (`lease`, `leasing`). Each process has a hundredth of what remains set aside beforehand and spends that, on
+file only; then it refuses. A lease goes back only when all that was spent from it is told.
+The dead (`sweep`). Of a process its own machine knows what to settle, at once. Of a machine that is silent for long
+another settles the holds at their last checkpoint; its return tells the truth.
+Tenants and keys (`keys` over `directory`, `mirror`, `records`). Written to Redis, copied to every file a few times a
+second, read from there; a lost directory is laid together again from the copies.
+The journal (`journal` over `outbox`, `shared`). Rows are in the file; Redis is told them, and their sums per machine.
+Replays and cached answers (`replays`, `answers`) live in Redis alone.
+Every call (`server` over `connect`, `deadline`, `breaker`, `failures`) returns in time or raises StateUnavailable;
+no refusal of a server is ever read as a result. At the start `durable` asks whether the server keeps what it is told.
 """
 
 import asyncio

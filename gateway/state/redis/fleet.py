@@ -10,7 +10,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from gateway.state.redis import epochs
 from gateway.state.redis.counts import Member
 from gateway.state.redis.server import PREFIX, Server
 from gateway.state.sqlite import meta
@@ -25,6 +24,22 @@ _PEERS = "peers"
 # One tag for the three, so that one script may touch them; `!` is in no tenant's tag (names are percent-encoded).
 _FLEET = PREFIX + "{!fleet}:"
 _KEYS = (_FLEET + "beats", _FLEET + "lost", _FLEET + "wanted")
+
+# KEYS: processes and their beats, tenants lost, tenants whose leases are wanted back. ARGV: process, seconds after
+# which an entry is dropped. Returns whether the process is new there, the processes and beats in turn, the two lists.
+_BEAT = """
+local now, keep = redis.call('TIME'), tonumber(ARGV[2])
+local fresh = redis.call('HSET', KEYS[1], ARGV[1], now[1] .. '.' .. now[2])
+local beats = redis.call('HGETALL', KEYS[1])
+for i = 1, #beats, 2 do
+  if tonumber(beats[i + 1]) < now[1] - keep then redis.call('HDEL', KEYS[1], beats[i]) end
+end
+for i = 2, 3 do redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now[1] - keep) end
+return {fresh, beats, redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('ZRANGE', KEYS[3], 0, -1)}
+"""
+
+# KEYS: tenants lost, or wanted. ARGV: tenant. At the server's own time.
+_NAME = "redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,7 @@ class Fleet:
 
     def __init__(self, client: Server, database: Database, member: Member, dead_s: float = DEAD_S) -> None:
         self._client, self._database, self.member, self._dead_s = client, database, member, dead_s
-        self._beat, self._name = client.register_script(epochs.BEAT), client.register_script(epochs.NAME)
+        self._beat, self._name = client.register_script(_BEAT), client.register_script(_NAME)
         self._id = f"{member.node}:{member.process}"
         self._peers: dict[str, _Peer] = {}
         self._nodes: dict[str, float] = {}  # when each was seen last
@@ -62,10 +77,12 @@ class Fleet:
         known = json.loads(await meta.get(self._database, _PEERS) or "[]")
         self._peers = {peer: _Peer(b"", time.monotonic(), self._era) for peer in known}
         await self.beat()
-        before, deadline = dict(self._peers), time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and not self._noticed(before):
-            await asyncio.sleep(BEAT_S / 5)
-            await self.beat()
+        deadline = time.monotonic() + PATIENCE_S
+        for _ in range(2):  # who beats once more has read the reply to the beat before
+            before = dict(self._peers)
+            while time.monotonic() < deadline and not self._noticed(before):
+                await asyncio.sleep(BEAT_S / 5)
+                await self.beat()
 
     async def stop(self) -> None:
         """Leave in order: nobody waits for this process any more."""

@@ -2,11 +2,14 @@
 
 A process *rejoins* a tenant by telling what its machine has used and what it holds, and ending what it holds no more;
 until then nothing is admitted for it. The tenant's *epoch* is set once all known live processes have joined on the
-server that is there now. Both are harmless at any time, and shared: one at a time for a tenant and process.
+server that is there now: `epoch` is the `run_id` (new at every start) of the server on which the counters are whole,
+`joined` that on which each process has told its file. A flush, an empty or shortened restart, a failover, a moved slot:
+the two no longer name this server. Both are harmless at any time, and shared: one at a time for a tenant and process.
 
 Invariants: holds that were admitted before are on file before the file is read (`passing`), and the open holds are read
 before the sums, so that what is settled meanwhile is counted twice for a moment, never missed. What was told to a
-server that then forgot it counts as not told: the token of `begin` is gone with it.
+server that then forgot it counts as not told: while a process tells, its entry in `joined` is a token of its own, gone
+with what it told.
 """
 
 import asyncio
@@ -17,11 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.state import Clock, StateUnavailable
-from gateway.state.redis import epochs
 from gateway.state.redis.background import stopped
 from gateway.state.redis.counts import Counts, epoch_keys
 from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases
+from gateway.state.redis.scripts import COMMON
 from gateway.state.redis.server import Server, pieces
 from gateway.state.redis.sweep import TENANTS, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
@@ -29,6 +32,47 @@ from gateway.state.sqlite.budgets import SqliteBudgets
 WAIT_S = PATIENCE_S + 1.0  # a call waits so long for its tenant's counters, then it is refused
 POLL_S = 0.02
 AT_ONCE = 500  # holds that are told
+
+# KEYS: epoch, joined. ARGV: process, a token. From now on nothing is admitted for this process until it has joined.
+# Returns whether the epoch is right.
+BEGIN = (
+    COMMON
+    + """
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return redis.call('GET', KEYS[1]) == run_id() and 1 or 0
+"""
+)
+
+# KEYS: joined. ARGV: process, its token. Returns 0 when the token is gone, for then all that was told is gone too.
+JOIN = (
+    COMMON
+    + """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], run_id())
+return 1
+"""
+)
+
+# KEYS: epoch, joined. ARGV: process, then the processes to wait for. Opens the tenant when all have joined. Returns how
+# many have not, or -1 when this process's own joining was lost.
+OPEN = (
+    COMMON
+    + """
+local run, missing = run_id(), 0
+if redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return -1 end
+if redis.call('GET', KEYS[1]) == run then return 0 end
+for i = 2, #ARGV do
+  if redis.call('HGET', KEYS[2], ARGV[i]) ~= run then missing = missing + 1 end
+end
+if missing > 0 then return missing end
+local joined = redis.call('HGETALL', KEYS[2])
+for i = 1, #joined, 2 do  -- who joined an earlier run; whoever is about to join has a token there, which is shorter
+  if #joined[i + 1] == #run and joined[i + 1] ~= run then redis.call('HDEL', KEYS[2], joined[i]) end
+end
+redis.call('SET', KEYS[1], run)
+return 0
+"""
+)
 
 
 class Rebuild:
@@ -46,8 +90,8 @@ class Rebuild:
     ) -> None:
         self._client, self._counts, self._local, self._fleet = client, counts, local, fleet
         self._leases, self._sweep, self._clock = leases, sweep, clock
-        self._begin, self._join = client.register_script(epochs.BEGIN), client.register_script(epochs.JOIN)
-        self._open = client.register_script(epochs.OPEN)
+        self._begin, self._join = client.register_script(BEGIN), client.register_script(JOIN)
+        self._open = client.register_script(OPEN)
         self.untold: set[str] = set()  # tenants of which Redis missed something
         self._running: dict[str, asyncio.Task[None]] = {}
         self._passing: dict[str, set[asyncio.Future[None]]] = defaultdict(set)

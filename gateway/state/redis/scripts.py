@@ -6,7 +6,7 @@ only ever grow and are set to the larger value (a G-Counter, Shapiro et al. 2011
 harmless. A hold (`hold:...`) is a hash with `state`: `open`, `settled`, or `presumed` (settled in place of a machine
 that seems dead: its return undoes that). Its end takes off what it set aside, in the same step, and leaves a mark.
 
-Nothing is admitted unless `epoch` and `joined` say that the counters are whole on this very server (`epochs.py`). A
+Nothing is admitted unless `epoch` and `joined` say that the counters are whole on this very server (`rebuild.py`). A
 script that has written something is not refused the rest for want of memory: none is ever half done.
 
 Lua's numbers are doubles, exact up to MAX_AMOUNT. Amounts travel as text; cjson would round them to 14 digits.
@@ -37,6 +37,16 @@ local function standing(meter, start, reach)
     end
   end
   return start, sums.u, sums.h, sums.l, newest, past
+end
+
+-- What is told of each meter from KEYS[first] on, whose start and reach are ARGV[n] and the next, and so on.
+local function standings(reply, first, n)
+  for i = first, #KEYS do
+    local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]))
+    for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
+    n = n + 2
+  end
+  return reply
 end
 
 local function keep(meter, seconds)
@@ -157,18 +167,13 @@ SETTLE = (
 redis.call('SREM', KEYS[2], ARGV[1])
 release(KEYS[1])
 mark(KEYS[1], 'settled', ARGV[3])
-local counted, reply = tonumber(ARGV[4]), {}
+local counted = tonumber(ARGV[4])
 for i = 1, counted do
   local start, total, seconds = unpack(ARGV, 2 + i * 3, 4 + i * 3)
   merge(KEYS[2 + i], 'u:' .. start .. ':' .. ARGV[2], total)
   keep(KEYS[2 + i], seconds)
 end
-for i = 3 + counted, #KEYS do
-  local n = 5 + counted * 3 + (i - 3 - counted) * 2
-  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]))
-  for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
-end
-return reply
+return standings({}, 3 + counted, 5 + counted * 3)
 """
 )
 
@@ -198,13 +203,8 @@ mark(KEYS[1], 'presumed', ARGV[4])
 LOOK = (
     COMMON
     + """
-local run, reply = run_id(), {1}
+local run = run_id()
 if redis.call('GET', KEYS[1]) ~= run or redis.call('HGET', KEYS[2], ARGV[1]) ~= run then return {0} end
-for i = 3, #KEYS do
-  local n = 2 + (i - 3) * 2
-  local start, used, held, _, last = standing(KEYS[i], ARGV[n], tonumber(ARGV[n + 1]))
-  for _, number in ipairs({start, used, held, last}) do reply[#reply + 1] = number end
-end
-return reply
+return standings({1}, 3, 2)
 """
 )

@@ -9,7 +9,7 @@ import pytest
 from gateway.state import Hold, Limit
 from gateway.state.counters import Counter, Standing, bind_hold, counter_at, metered
 from gateway.state.redis.counts import Counts, Member, epoch_keys, hold_key, meter_key, open_key
-from gateway.state.redis.epochs import BEGIN, JOIN, OPEN
+from gateway.state.redis.rebuild import BEGIN, JOIN, OPEN
 from gateway.state.redis.server import Server
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.pending import Pending
