@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from gateway.state.values import Amounts, Balance, Hold, Limit, OverLimit, Unit, Window
-from gateway.state.windows import span
+from gateway.state.windows import latest_span
 
 # Seconds that settled holds and past counters stay: repeated calls and late settlements still find them. Seven days
 # is longer than any request lives and any clock is wrong.
@@ -91,7 +91,7 @@ def counter_at(meter: Meter, at: float, zone: str, latest: int | None = None) ->
 
     Never one before that: a clock that went back, or a neighbour's that is behind, reopens nothing.
     """
-    return Counter(*meter, *span(meter.window, at if latest is None else max(at, latest), zone))
+    return Counter(*meter, *latest_span(meter.window, at if latest is None else max(at, latest), zone))
 
 
 def balances(
@@ -103,7 +103,7 @@ def balances(
 
 def _balance(bound: Bound, standing: Standing, at: float, zone: str) -> Balance:
     window = bound.meter.window
-    resets = standing.resets or (at if window == "minute" else span(window, at, zone)[1])
+    resets = standing.resets or (at if window == "minute" else latest_span(window, at, zone)[1])
     return Balance(bound.meter.scope, bound.limit, standing.used, standing.held, float(resets))
 
 

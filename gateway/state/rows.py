@@ -10,6 +10,7 @@ from typing import Any
 from gateway.state import COLUMNS, GROUPS, RECOVERED, Hold, known_zone
 from gateway.state.windows import span
 
+_KNOWN = frozenset(COLUMNS)
 TAG = "tag:"  # before the name, in a group that is one tag's value
 _TAG_LENGTH = 64  # as long as the API lets a tag's name be
 MOST_GROUPS = 16
@@ -17,15 +18,15 @@ MOST_GROUPS = 16
 
 def checked_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row in the columns' order. Raises ValueError naming what is missing or unknown."""
-    missing, unknown = set(COLUMNS) - row.keys(), row.keys() - set(COLUMNS)
-    if missing or unknown:
+    if row.keys() != _KNOWN:
+        missing, unknown = _KNOWN - row.keys(), row.keys() - _KNOWN
         raise ValueError(f"a journal row lacks {sorted(missing)} and has unknown {sorted(unknown)}")
     return {column: row[column] for column in COLUMNS}
 
 
 def checked_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
     """Part of a row. Raises ValueError naming what is no column: later, in `recovered`, nobody could mend it."""
-    if unknown := columns.keys() - set(COLUMNS):
+    if unknown := columns.keys() - _KNOWN:
         raise ValueError(f"a journal row has no {sorted(unknown)}")
     return dict(columns)
 

@@ -11,12 +11,13 @@ from functools import partial
 from typing import Any
 
 from gateway.state import Amounts, Balance, Clock, Hold, Limit
-from gateway.state.counters import Counter, bind
+from gateway.state.counters import Counter
 from gateway.state.rows import checked_columns, checked_row
 from gateway.state.sqlite import counters, holds
 from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.database import Database
 from gateway.state.sqlite.pending import Pending, owners, pending
+from gateway.state.sqlite.terms import terms
 
 
 class SqliteBudgets:
@@ -30,7 +31,8 @@ class SqliteBudgets:
 
     async def checkpoint(self, request_id: str, spent: Amounts, columns: Mapping[str, Any] | None = None) -> None:
         checked = checked_columns(columns or {})
-        await self._database.write(partial(holds.checkpoint, request_id=request_id, spent=spent, columns=checked))
+        work = partial(holds.checkpoint, request_id=request_id, spent=spent, columns=checked)
+        await self._database.write(work, patient=True)
 
     async def settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None = None) -> list[Balance]:
         checked, now = None if row is None else checked_row(row), self._clock.now()
@@ -47,8 +49,8 @@ class SqliteBudgets:
         at: float,
         zone: str = "UTC",
     ) -> list[Balance]:
-        bounds = bind(tenant, key, tenant_limits, key_limits)
-        return await self._database.read(partial(holds.standings, bounds=bounds, at=at, zone=zone))
+        asked = terms(tenant, key, tuple(tenant_limits), tuple(key_limits))
+        return await self._database.read(partial(holds.standings, terms=asked, at=at, zone=zone))
 
     async def recover(self, alive: Callable[[str], bool]) -> list[str]:
         now = self._clock.now()

@@ -1,8 +1,8 @@
 """One SQLite file: one thread that writes, a few that read. Knows threads and transactions, no table.
 
 Everything that waits to be written goes into one transaction, so that one fsync serves many requests (group commit).
-Each piece of work runs in a savepoint: its failure undoes itself and nobody else's. A result is handed out only after
-the commit, so whatever was acknowledged is on the disk. A caller that is cancelled does not stop its work.
+Each piece of work can be undone by itself: its failure is nobody else's. A result is handed out only after the commit,
+so whatever was acknowledged is on the disk. A caller that is cancelled does not stop its work.
 Readers have their own connections and, the file being in WAL mode, never wait for the writer.
 """
 
@@ -26,11 +26,14 @@ Work = Callable[[sqlite3.Connection], T]
 
 MEMORY = ":memory:"
 READERS = 2  # so that one long report does not keep every key lookup waiting
+# What nobody waits for may wait so long for a transaction to join: longer than the fsync that it saves (0.1 to 2 ms).
+PATIENT_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Work[Any]
+    patient: bool
     done: "asyncio.Future[Any]"
 
 
@@ -58,11 +61,14 @@ class Database:
         """Open or create the file (and its folder). Raises StateUnavailable that says what is wrong with it."""
         return cls(path, await asyncio.to_thread(_opened, path))
 
-    async def write(self, work: Work[T]) -> T:
-        """What `work` returns or raises, once it is durable. Raises StateUnavailable when it cannot be."""
+    async def write(self, work: Work[T], patient: bool = False) -> T:
+        """What `work` returns or raises, once it is durable. Raises StateUnavailable when it cannot be.
+
+        `patient` work waits up to PATIENT_S for other work, to share its commit.
+        """
         if self._closed:
             raise StateUnavailable("the state file is closed")
-        job = _Job(work, self._loop.create_future())
+        job = _Job(work, patient, self._loop.create_future())
         self._jobs.put(job)
         result: T = await job.done
         return result
@@ -101,13 +107,12 @@ class Database:
         self._db.close()
 
     def _waiting(self) -> list[_Job | None]:
-        """Everything submitted by now, at least one."""
+        """Everything submitted by now, at least one; None is the end."""
         jobs = [self._jobs.get()]
-        try:
-            while True:
-                jobs.append(self._jobs.get_nowait())
-        except Empty:
-            return jobs
+        if jobs[0] and jobs[0].patient and self._jobs.empty():
+            with suppress(Empty):
+                jobs.append(self._jobs.get(timeout=PATIENT_S))
+        return [*jobs, *(self._jobs.get() for _ in range(self._jobs.qsize()))]
 
     def _commit(self, batch: list[_Job]) -> list[Any]:
         """One outcome a job: what it returned, or _Failed."""

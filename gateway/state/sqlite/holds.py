@@ -11,25 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import orjson
+
 from gateway.state import Amounts, Balance, Hold
-from gateway.state.counters import (
-    KEEP,
-    Bound,
-    Counter,
-    Live,
-    Meter,
-    balances,
-    bind_hold,
-    counter_at,
-    dump_bounds,
-    load_bounds,
-    metered,
-    moved,
-    refuse,
-)
+from gateway.state.counters import KEEP, Counter, Live, Meter, balances, counter_at, moved, refuse
 from gateway.state.rows import drafted, recovered
 from gateway.state.sqlite import counters as table
 from gateway.state.sqlite import journal
+from gateway.state.sqlite.terms import Terms, kept_terms, terms
 
 _INSERT = (
     "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft) "
@@ -39,23 +28,23 @@ _OVER = "EXISTS (SELECT 1 FROM journal WHERE request_id = ?1) OR EXISTS (SELECT 
 
 
 def hold(db: sqlite3.Connection, hold: Hold) -> list[Balance]:
-    bounds, at, zone = bind_hold(hold), hold.at, hold.zone
-    read = {meter: table.read(db, meter, at) for meter in metered(bounds)}
-    standings = {meter: standing for meter, (standing, _) in read.items()}
+    (bounds, meters, _), at, zone = _terms(hold), hold.at, hold.zone
+    read = table.read(db, meters, at)
+    standings = {meter: reading.standing for meter, reading in read.items()}
     if not _known(db, hold.request_id):
         refuse(balances(bounds, standings, at, zone), hold.amounts, partial(_live, db, hold))
-        counters = [counter_at(meter, at, zone, latest) for meter, (_, latest) in read.items()]
-        counters = [counter for counter in counters if counter.unit in hold.amounts]
-        _insert(db, hold, bounds, counters)
-        for counter in counters:
-            standings[counter.meter] = moved(standings[counter.meter], counter, hold.amounts[counter.unit])
+        counted = [meter for meter in meters if meter.unit in hold.amounts]
+        counters = [counter_at(meter, at, zone, read[meter].latest) for meter in counted]
+        _insert(db, hold, counters)
+        for meter, counter in zip(counted, counters, strict=True):
+            standings[meter] = moved(standings[meter], counter, hold.amounts[meter.unit])
     return balances(bounds, standings, at, zone)
 
 
 def record(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
     """Set the hold's amounts aside on these counters, unless it is known. Judges nothing."""
     if not _known(db, hold.request_id):
-        _insert(db, hold, bind_hold(hold), counters)
+        _insert(db, hold, counters)
 
 
 def checkpoint(db: sqlite3.Connection, request_id: str, spent: Amounts, columns: Mapping[str, Any]) -> None:
@@ -71,7 +60,7 @@ def settle(
     held = _open(db, request_id)
     if held is not None:
         _close(db, held, spent, row, at)
-        return standings(db, load_bounds(held["bounds"]), at, held["zone"])
+        return standings(db, kept_terms(held["bounds"]), at, held["zone"])
     if row is not None and not _over(db, request_id):
         journal.insert(db, row)
     return []
@@ -87,9 +76,9 @@ def settle_orphan(db: sqlite3.Connection, request_id: str, at: float) -> bool:
     return True
 
 
-def standings(db: sqlite3.Connection, bounds: Iterable[Bound], at: float, zone: str) -> list[Balance]:
-    bounds = tuple(bounds)
-    return balances(bounds, {meter: table.read(db, meter, at)[0] for meter in metered(bounds)}, at, zone)
+def standings(db: sqlite3.Connection, terms: Terms, at: float, zone: str) -> list[Balance]:
+    read = table.read(db, terms.meters, at)
+    return balances(terms.bounds, {meter: reading.standing for meter, reading in read.items()}, at, zone)
 
 
 def settled(db: sqlite3.Connection, request_ids: Iterable[str]) -> dict[str, bool]:
@@ -122,9 +111,13 @@ def _live(db: sqlite3.Connection, hold: Hold, balance: Balance) -> list[Live]:
     return table.live(db, Meter(balance.scope, name, balance.limit.unit, balance.limit.window), hold.at)
 
 
-def _insert(db: sqlite3.Connection, hold: Hold, bounds: Sequence[Bound], counters: Sequence[Counter]) -> None:
-    kept: tuple[Any, ...] = (counters, dict(hold.amounts), drafted(hold))
-    texts = dump_bounds(bounds), *map(json.dumps, kept)
+def _terms(hold: Hold) -> Terms:
+    return terms(hold.tenant, hold.key, hold.tenant_limits, hold.key_limits)
+
+
+def _insert(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
+    amounts = json.dumps(dict(hold.amounts))  # of any size where nothing limits them; orjson has 64 bits
+    texts = _terms(hold).text, _text([*map(tuple, counters)]), amounts, _text(drafted(hold))
     db.execute(_INSERT, (hold.request_id, hold.tenant, hold.owner, hold.zone, *texts))
     table.set_aside(db, counters, hold.amounts, hold.tenant)
 
@@ -133,8 +126,12 @@ def _updated(text: str, news: Mapping[Any, Any]) -> str:
     return json.dumps({**json.loads(text), **news})
 
 
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _close(db: sqlite3.Connection, held: sqlite3.Row, spent: Amounts, row: Mapping[str, Any] | None, at: float) -> None:
-    counters = [Counter(*counter) for counter in json.loads(held["counters"])]
+    counters = [Counter(*counter) for counter in orjson.loads(held["counters"])]
     table.book(db, counters, json.loads(held["amounts"]), spent)
     db.execute("DELETE FROM holds WHERE request_id = ?", (held["request_id"],))
     if row is None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.state import Window
-from gateway.state.windows import MINUTE, span
+from gateway.state import WINDOWS, Window
+from gateway.state.windows import MINUTE, latest_span, span
 
 ZONES = sorted(available_timezones())
 HOUR = 3600
@@ -112,6 +112,12 @@ def test_later_is_never_in_an_earlier_window(window: Window, one: float, other: 
     first, last = span(window, min(one, other), zone), span(window, max(one, other), zone)
     assert first[0] <= last[0]
     assert first[1] <= last[1]
+
+
+@given(st.lists(st.tuples(st.sampled_from(WINDOWS), moments, st.sampled_from(["UTC", "America/St_Johns"])), min_size=2))
+def test_what_is_remembered_is_no_other_span(asked: list[tuple[Window, float, str]]) -> None:
+    near = [(window, moment + step, zone) for window, moment, zone in asked for step in (0, 0.5, MINUTE, 86_400)]
+    assert [latest_span(*each) for each in near] == [span(*each) for each in near]
 
 
 @given(moments, st.sampled_from(ZONES))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.state import StateUnavailable
+from gateway.state.sqlite import database
 from gateway.state.sqlite.database import Database, Work
 
 Scenario = Callable[[Database], Awaitable[None]]
@@ -70,6 +71,43 @@ def test_what_waits_shares_one_commit(path: str) -> None:
         assert await asyncio.gather(*waiting) == [str(number) for number in range(100)]
         await blocked
         assert statements.count("COMMIT") == 2  # the one that blocked, and the hundred
+
+    play(path, scenario)
+
+
+def test_patient_work_joins_the_next_commit(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENT_S", 30)
+
+    async def scenario(database: Database) -> None:
+        statements = list[str]()
+        await database.write(lambda db: db.set_trace_callback(statements.append))
+        statements.clear()
+        patient = asyncio.create_task(database.write(partial(note, "patient"), patient=True))
+        await asyncio.sleep(0.1)
+        assert not patient.done()
+        assert await database.write(partial(note, "prompt")) == "prompt"
+        assert await patient == "patient"
+        assert statements.count("COMMIT") == 1
+        assert await database.read(notes) == ["patient", "prompt"]
+
+    play(path, scenario)
+
+
+def test_patient_work_is_done_without_company(path: str) -> None:
+    async def scenario(database: Database) -> None:
+        assert await database.write(partial(note, "a"), patient=True) == "a"
+
+    play(path, scenario)
+
+
+def test_closing_ends_patience(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENT_S", 3600)
+
+    async def scenario(database: Database) -> None:
+        patient = asyncio.create_task(database.write(partial(note, "a"), patient=True))
+        await asyncio.sleep(0.1)
+        await asyncio.wait_for(database.close(), 30)
+        assert await patient == "a"
 
     play(path, scenario)
 
