@@ -11,6 +11,7 @@ import orjson
 from gateway.exchange import Call, Hit, Miss, Packed, Plan, Prompt, Verdict
 from gateway.prices import Prices
 from gateway.record import Record
+from gateway.tracing import Stage
 from serving.events import Completion, Usage
 from serving.tokens import Count
 
@@ -52,9 +53,23 @@ class Findings:
         """The alias that answered, which may be a fallback; until one has, the alias asked."""
         return self._routed("model") or (self.prompt.model if self.prompt else None)
 
+    @property
+    def answered(self) -> bool:
+        """Whether a backend has begun to answer."""
+        return self._routed("served") is not None
+
     def cost(self, usage: Usage) -> int | None:
-        """Nano-dollars; None before the model is known, and for one without a price."""
-        return self._prices.cost(self.model, usage) if self.model else None
+        """Nano-dollars; None before the model is known, and where a model without a price had a part in it.
+
+        `usage` is that of all generations together: each that has ended is priced as its own alias, which a fallback
+        changes between a retry and the next.
+        """
+        if self.model is None:
+            return None
+        generations = [(str(ended.facts["model"]), _used(ended)) for ended in self._call.trace.every("generate")]
+        rest = (usage - sum((used for _, used in generations), Usage())).within(usage)
+        costs = [self._prices.cost(alias, used) for alias, used in [*generations, (self.model, rest)]]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def ceiling_cost(self) -> int | None:
         """Nano-dollars of the plan, by the dearest alias that may answer; None when one of them has no price."""
@@ -151,3 +166,8 @@ class Findings:
         """Who answered, as the route noted it."""
         stage = self._call.trace.last("route")
         return stage.facts.get(fact) if stage else None
+
+
+def _used(generation: Stage) -> Usage:
+    facts = generation.facts
+    return Usage(facts["input_tokens"], facts["output_tokens"], facts["cached_tokens"])

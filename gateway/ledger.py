@@ -12,17 +12,18 @@ verdicts and keeps only their facts.
 Invariants: at most one hold and one settlement per call; one journal row per call, written in the settlement's own
 step; what is booked was observed. Where nothing was, the prompt is booked of a client that leaves once its request is
 on its way, and of an answer that broke before its first count: the engine has read it. The same is noted with the hold
-when the prompt leaves, in case this process dies.
+when the prompt leaves, in case this process dies; nobody waits for that write, which takes less time than a prefill.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from gateway.errors import NotAllowed, Wire
+from gateway.errors import NotAllowed, Refusal, Wire
 from gateway.exchange import Call, Closed, Opened, Packed
 from gateway.findings import Findings, V
 from gateway.limits import refusal
@@ -32,6 +33,8 @@ from gateway.shielded import SETTLE_S, background, drained, insisted, protected
 from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, Unit
 from gateway.tracing import Trace
 from serving.events import Completion, Delta, End, Event, Start, Usage
+
+log = logging.getLogger("tollgate.ledger")
 
 CHECKPOINT_S = 1.0  # with CHECKPOINT_TOKENS: what a killed process can lose at most
 CHECKPOINT_TOKENS = 256
@@ -95,10 +98,9 @@ class Entry:
     def __init__(self, ledger: Ledger, call: Call) -> None:
         self._ledger, self._call = ledger, call
         self._findings = Findings(call, ledger.prices)
-        self._held = self._sent = self._ended = self._closed = False
+        self._held = self._admitted = self._sent = self._ended = self._closed = False
         self._usage: Usage | None = None
         self._first_ms: float | None = None
-        self._start: Start | None = None
         self._noted = (0.0, 0)  # when and at how many tokens the last checkpoint was
         self._balances: tuple[Balance, ...] = ()
 
@@ -128,13 +130,12 @@ class Entry:
             except OverLimit as error:
                 self._held = False
                 raise refusal(error, call.at, caller.zone) from error
+        self._admitted = True
         self._sent = ceiling is not None
 
     def observe(self, event: Event) -> None:
         """Note what an event says was used; cheap, never waits."""
         match event:
-            case Start():
-                self._start = event
             case Delta():
                 self._usage = _most(self._usage, event.usage)
                 if self._first_ms is None and event.delta:
@@ -168,10 +169,11 @@ class Entry:
             return 200, None
         if left:
             self._usage = self._usage or self._unseen()
-            if not error.args:
+            reason = error.args[0] if error.args else None
+            if not isinstance(reason, Refusal):
                 return LEFT, "client_left"
-            error = error.args[0]  # a reason other than the client: the gateway stops
-        self._usage = self._usage or (self._unseen() if self._start else None)
+            error = reason  # another than the client's: the gateway stops
+        self._usage = self._usage or (self._unseen() if self._findings.answered else None)
         wire = Wire.of(error, self._call.request_id)
         return wire.status, wire.code
 
@@ -205,8 +207,8 @@ class Entry:
         background(self._ledger.budgets.checkpoint(self._call.request_id, spent, columns))
 
     def _amounts(self, usage: Usage) -> dict[Unit, int]:
-        """What this request has used, in every unit."""
-        amounts: dict[Unit, int] = {"requests": 1, "tokens": usage.total_tokens}
+        """What this request has used, in every unit: nothing, not even itself, before it knew of its hold."""
+        amounts: dict[Unit, int] = {"requests": int(self._admitted), "tokens": usage.total_tokens}
         cost = self._findings.cost(usage)
         return amounts if cost is None else amounts | {"usd": cost}
 
@@ -236,7 +238,10 @@ class Entry:
         else:
             await insisted(lambda: ledger.journal.write(row), f"the journal's row of {request}")
         for listener in ledger.listeners:
-            listener(record, self._call.trace)
+            try:
+                listener(record, self._call.trace)
+            except Exception:  # the answer is made and paid: what cannot be told of it breaks nothing
+                log.exception("a listener failed on request %s", request)
 
 
 def _most(known: Usage | None, told: Usage | None) -> Usage | None:

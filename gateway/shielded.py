@@ -7,6 +7,7 @@ would be enough. Tasks are kept here, because the event loop keeps only weak ref
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from gateway.state import StateUnavailable
@@ -16,7 +17,8 @@ T = TypeVar("T")
 log = logging.getLogger("tollgate.ledger")
 
 SETTLE_S = 10.0  # a settlement is two small writes; past this the caller goes on, and the work too
-AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 240.0)  # a store that restarts is back within minutes
+AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # a store that restarts is back within minutes; then once a minute
+MOST = 10_000  # writes that wait for the store, some 5 KB each: what comes on top of them is left to a restart
 
 _running: set[asyncio.Task[Any]] = set()
 
@@ -42,9 +44,10 @@ async def protected(work: Coroutine[Any, Any, Any]) -> None:
 
 
 async def drained() -> None:
-    """Wait until what runs in the background has ended, SETTLE_S at most: before the store is closed."""
-    if _running:
-        await asyncio.wait(set(_running), timeout=SETTLE_S)
+    """Wait until what runs in the background of this loop has ended, SETTLE_S at most: before the store is closed."""
+    ours = {task for task in _running if task.get_loop() is asyncio.get_running_loop()}
+    if ours:
+        await asyncio.wait(ours, timeout=SETTLE_S)
 
 
 async def insisted(write: Callable[[], Awaitable[T]], what: str) -> T | None:
@@ -52,13 +55,16 @@ async def insisted(write: Callable[[], Awaitable[T]], what: str) -> T | None:
     try:
         return await write()
     except StateUnavailable as error:
-        log.error("%s could not be written (%s); it is tried again", what, error)
-        background(_again(write, what))
+        if len(_running) >= MOST:
+            log.error("%s could not be written (%s) and %d others wait: it is given up", what, error, MOST)
+        else:
+            log.error("%s could not be written (%s); it is tried again", what, error)
+            background(_again(write, what))
         return None
 
 
 async def _again(write: Callable[[], Awaitable[Any]], what: str) -> None:
-    for pause in AGAIN_S:
+    for pause in chain(AGAIN_S, repeat(AGAIN_S[-1])):
         await asyncio.sleep(pause)
         try:
             await write()
@@ -66,7 +72,6 @@ async def _again(write: Callable[[], Awaitable[Any]], what: str) -> None:
             continue
         log.warning("%s was written at last", what)
         return
-    log.error("%s was given up; if it is a settlement, a restart makes it at the last checkpoint", what)
 
 
 def _finished(task: asyncio.Task[Any]) -> None:

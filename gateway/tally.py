@@ -36,6 +36,16 @@ class Tally:
             self._usage = event.usage
         return replace(event, usage=self._usage)
 
+    def facts(self) -> dict[str, Any]:
+        """What this generation has used, and who says so."""
+        usage = self._usage
+        return {
+            "usage": self.source,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+        }
+
     def _possible(self, usage: Usage, said: bool) -> bool:
         """Nothing negative, no more than the window and the ceiling, not less than before, not 0 for a text."""
         least = max(self._usage.output_tokens, int(said))

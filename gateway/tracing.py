@@ -82,6 +82,10 @@ class Trace:
         self.stages.append(stage)
         return stage
 
+    def every(self, name: str) -> list[Stage]:
+        """The stages of this name that did not fail, oldest first."""
+        return [s for s in self.stages if s.name == name and s.error is None]
+
     def last(self, name: str) -> Stage | None:
         """The newest stage of this name that did not fail."""
         return next((s for s in reversed(self.stages) if s.name == name and s.error is None), None)

@@ -36,6 +36,14 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
         )
 
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens - other.input_tokens,
+            self.output_tokens - other.output_tokens,
+            self.cached_tokens - other.cached_tokens,
+            self.reasoning_tokens - other.reasoning_tokens,
+        )
+
     def within(self, most: "Usage") -> "Usage":
         """The same with no count below 0 or above that of `most`; the parts (cached, reasoning) within their whole."""
         inputs = min(max(self.input_tokens, 0), most.input_tokens)

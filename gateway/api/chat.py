@@ -20,9 +20,10 @@ async def chat(request: Request) -> Response:
     runtime = request.app.state.runtime
     trace = Trace(request.headers.get("traceparent"))
     with trace.stage("auth"):
-        who = await caller(request)
+        await caller(request)
     with trace.stage("read"):
         asked = read_chat(await request.body(), runtime.settings.server)
+    who = await caller(request)  # again: a body may take half a minute, and the key may have been revoked meanwhile
     call = Call(
         request_id=request.state.request_id,
         caller=who,

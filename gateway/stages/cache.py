@@ -9,7 +9,6 @@ tenant; every miss says why.
 """
 
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -62,7 +61,7 @@ class Cache:
         """Store a complete answer in the slot that the miss named; anything else is a no-op."""
         if isinstance(found, Hit) or found.slot is None or verdict.stop != "complete" or verdict.unknown_citations:
             return
-        slot, now, route = found.slot, time.time(), call.trace.last("route")
+        slot, now, route = found.slot, call.at, call.trace.last("route")
         if route and f"model:{route.facts['model']}" not in slot.tags:
             return  # a fallback's answer is none of the model that was asked
         body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)

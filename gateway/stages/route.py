@@ -84,7 +84,8 @@ class Route:
                 if isinstance(event, End):
                     ended = True
                     model.pool.succeeded(backend)
-                    call.trace.note("generate", began, usage=tally.source, **_rounded(event.metrics or {}))
+                    facts = tally.facts() | _rounded(event.metrics or {})
+                    call.trace.note("generate", began, model=model.alias, **facts)
                 yield event
         except BackendError:
             model.pool.failed(backend)

@@ -184,7 +184,16 @@ async def assembled(folder: Path, tokenize: bool = True, **sections: Any) -> Asy
         if not tokenize:
             del fake.answers["/tokenize"], spare.answers["/tokenize"]
         runtime = await start(settings(fake.url, spare.url, folder, **sections), stack)
+        await _connected(runtime)
         yield Assembled(runtime, fake, spare)
+
+
+async def _connected(runtime: Runtime) -> None:
+    """A busy machine may need longer than the gateway waits for its first models; one that hangs is not waited for."""
+    for _ in range(100):
+        if set(runtime.models) == set(runtime.settings.models):
+            return
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

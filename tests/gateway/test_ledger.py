@@ -18,15 +18,19 @@ from gateway.errors import (
     NotAllowed,
     NotFound,
     OutputTruncated,
+    Overloaded,
     RateLimited,
     RequestTooLarge,
 )
+from gateway.record import Record
+from gateway.tracing import Trace
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.events import Usage
 from tests.fakes.backend import DONE, HANG, JSON, RST, Script, last, piece, said, words
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
+from tests.gateway.waiting import reached, until
 
 PROMPT = 13  # tokens, as the scripted backend counts every prompt
 CEILING = PROMPT + 64  # and the alias's default ceiling
@@ -206,6 +210,35 @@ def test_tags_are_in_the_row_in_one_spelling(core: Assembled) -> None:
     outcome = core.ask(tags={"team": "a", "feature": "search"})
     assert core.row(outcome.call)["tags"] == '{"feature":"search","team":"a"}'
     assert core.row(core.ask().call)["tags"] is None
+
+
+def test_who_fails_to_listen_breaks_no_answer(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(record: Record, trace: Trace) -> None:
+        raise OSError("no space left")
+
+    ledger, heard = core.runtime.pipeline.ledger, []
+    monkeypatch.setattr(ledger, "listeners", (failing, lambda record, _: heard.append(record)))
+    outcome = core.ask()
+    assert outcome.error is None
+    assert [record.request_id for record in heard] == [outcome.call.request_id]
+
+
+@pytest.mark.parametrize(("reason", "status"), [("a text", 499), (Overloaded("The gateway stops."), 503), (None, 499)])
+def test_a_cancelled_request_is_a_clients_unless_the_gateway_says_why(
+    core: Assembled, reason: object, status: int
+) -> None:
+    core.fake.plan(Script((*words("a", "b"), HANG)))
+    asked = call()
+
+    async def cut() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: reached(asked, "route"))
+        task.cancel(reason)
+        await asyncio.wait([task])
+
+    core.do(cut())
+    assert core.row(asked)["status"] == status
+    core.assert_settled(asked)
 
 
 def test_a_day_is_the_tenants_own(core: Assembled) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gateway import shielded
 from gateway.errors import Wire
 from gateway.exchange import Call
+from gateway.state import StateUnavailable
 from gateway.state.sqlite import schema
 from tests.fakes.backend import HANG, Script, last, piece, words
 from tests.gateway.assembled import Assembled
@@ -72,7 +73,7 @@ def test_a_settlement_waits_for_a_hanging_store_so_long_and_no_longer(
 
 def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY", 0.05)  # how long SQLite waits for the lock before it refuses
-    monkeypatch.setattr(shielded, "AGAIN_S", (0.1,) * 100)
+    monkeypatch.setattr(shielded, "AGAIN_S", (0.01, 0.1))  # the last one again and again
     gateway = make()
     gateway.fake.plan(SLOW)
     asked = call(cache="skip")
@@ -89,7 +90,21 @@ def test_a_settlement_that_the_store_refuses_is_tried_again(make: Make, monkeypa
     gateway.assert_settled(asked)
 
 
-def test_a_store_that_is_away_admits_nothing(make: Make) -> None:
+def test_what_waits_for_the_store_is_bounded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(shielded, "MOST", len(shielded._running))
+
+    async def away() -> None:
+        raise StateUnavailable("away")
+
+    async def scenario() -> None:
+        assert await shielded.insisted(away, "a row") is None
+
+    asyncio.run(scenario())
+    assert "it is given up" in caplog.text
+
+
+def test_a_store_that_is_away_admits_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shielded, "SETTLE_S", 0.1)  # what the end of the gateway waits for it
     gateway = make()
     gateway.do(gateway.runtime.state.close())
     error = gateway.ask(cache="skip").error

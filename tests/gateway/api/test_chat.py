@@ -178,3 +178,18 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come to pass in time"
         time.sleep(0.01)
+
+
+def test_a_key_that_is_revoked_while_its_body_comes_is_refused(gateway: Gateway) -> None:
+    made = gateway.admin("POST", "/keys", json={"tenant": gateway.tenant()}).json()
+    body = json.dumps(BODY).encode()
+    with gateway.connect() as client:
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {made['key']}\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        client.sendall(head.encode() + body[:10])
+        time.sleep(0.3)  # it is let in
+        assert gateway.admin("DELETE", f"/keys/{made['id']}").status_code == 200
+        client.sendall(body[10:])
+        assert client.recv(12) == b"HTTP/1.1 401"

@@ -71,6 +71,18 @@ def test_a_fallbacks_answer_is_its_own_in_name_and_price_and_is_not_kept(make: M
     assert (again.cache["verdict"], again.closed.gateway["model"]) == ("miss", "small")
 
 
+def test_each_generation_has_the_price_of_the_model_that_made_it(make: Make) -> None:
+    """The first is cut; its retry is answered by the fallback, which is cheaper by far."""
+    dear, cheap = {"input": 10.0, "output": 20.0}, {"input": 0.1, "output": 0.2}
+    gateway = make(prices={"small": dear, "other": cheap})
+    gateway.fake.plan(Script(said("a", "b", finish="length")), FULL)
+    outcome = gateway.ask(on_length="retry")
+    row = gateway.row(outcome.call)
+    assert (row["model"], row["input_tokens"], row["output_tokens"]) == ("other", 26, 4)
+    assert row["cost_nano"] == (13 * 10_000 + 2 * 20_000) + (13 * 100 + 2 * 200)
+    gateway.assert_settled(outcome.call)
+
+
 def test_a_replica_that_left_does_not_keep_another_from_answering(make: Make) -> None:
     """The one that counts tokens is away: the count is a guess, and the answer comes from the other."""
     gateway = make()
