@@ -52,7 +52,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "gateway/limits.py": (f"{UNIT}/test_limits.py", *ALONE),
     "gateway/ledger.py": (f"{UNIT}/test_ledger.py", f"{UNIT}/test_ledger_leaving.py"),
     "gateway/shielded.py": (f"{UNIT}/test_shielded.py",),
-    "gateway/api/auth.py": (f"{UNIT}/api/test_auth.py",),
+    "gateway/api/auth.py": tuple(f"{UNIT}/api/{name}.py" for name in ("test_auth", "test_models", "admin/test_admin")),
     "gateway/api/idempotency.py": (f"{UNIT}/api/test_idempotency.py",),
 }
 LIMIT = 3.0  # a mutant may take so many times as long as the module itself, and SLACK_S: then it hangs, and is noticed

@@ -10,6 +10,7 @@ import pytest
 from gateway import shielded
 from gateway.errors import Wire
 from gateway.exchange import Call
+from gateway.shielded import background, drained, insisted
 from gateway.state import StateUnavailable
 from gateway.state.sqlite import schema
 from tests.fakes.backend import HANG, Script, last, piece, words
@@ -101,6 +102,47 @@ def test_what_waits_for_the_store_is_bounded(monkeypatch: pytest.MonkeyPatch, ca
 
     asyncio.run(scenario())
     assert "it is given up" in caplog.text
+
+
+def test_between_two_tries_a_store_has_time_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shielded, "AGAIN_S", (0.01,) * 1000)
+
+    async def scenario() -> None:
+        back, written = asyncio.Event(), asyncio.Event()
+
+        async def write() -> None:
+            if not back.is_set():
+                raise StateUnavailable("the store is away")
+            written.set()
+
+        asyncio.get_running_loop().call_later(0.05, back.set)
+        assert await insisted(write, "a row") is None
+        await drained()
+        assert written.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_waits_for_what_runs_in_the_background() -> None:
+    async def scenario() -> None:
+        task = background(asyncio.sleep(0.05))
+        await drained()
+        assert task.done()
+
+    asyncio.run(scenario())
+
+
+def test_what_fails_in_the_background_is_logged_by_its_class_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise ValueError("what somebody said")
+
+    async def scenario() -> None:
+        background(fail())
+        await drained()
+
+    asyncio.run(scenario())
+    assert "failed: ValueError" in caplog.text
+    assert "somebody" not in caplog.text
 
 
 def test_a_store_that_is_away_admits_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

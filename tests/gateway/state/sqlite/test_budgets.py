@@ -161,6 +161,15 @@ def test_totals_are_those_of_a_tenant_and_its_keys_whose_windows_last() -> None:
     play(scenario)
 
 
+def test_counted_tells_of_the_counters_that_were_ever_moved() -> None:
+    async def scenario(store: Store) -> None:
+        await store.budgets.hold(store.hold())
+        strange = KEYS_DAY._replace(name="k2")
+        assert await store.budgets.counted([strange, KEYS_DAY]) == [Total(KEYS_DAY, 0, 10)]
+
+    play(scenario)
+
+
 def test_settled_tells_of_the_known_only() -> None:
     async def scenario(store: Store) -> None:
         for request_id in ("with a row", "without", "open"):
