@@ -1,7 +1,8 @@
 """Several real Redis servers as one: a master and its replica under Sentinel, a Cluster. See `redis.py` for one."""
 
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +131,20 @@ def cluster(folder: Path, count: int = 3, options: Mapping[str, Any] | None = No
     settings = {"cluster-enabled": "yes", "cluster-node-timeout": 1000, "cluster-require-full-coverage": "no"}
     with ExitStack() as stack:
         servers = [
-            RedisServer(folder / str(number), settings | dict(options or {}), free_port(below=65_536 - BUS))
-            for number in range(count)
+            RedisServer(folder / str(number), settings | dict(options or {}), _port()) for number in range(count)
         ]
         joined = Cluster([stack.enter_context(server) for server in servers])
         joined.join()
         yield joined
+
+
+def _port() -> int:
+    """One that is free, and that of its bus too."""
+    while True:
+        port = free_port(below=65_536 - BUS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port + BUS))
+            return port
 
 
 def _role(server: RedisServer) -> str:

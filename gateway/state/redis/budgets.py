@@ -6,7 +6,8 @@ file, then told to Redis; if Redis misses it, the file is told again later. So R
 
 Invariants: what Redis counts is never less than what the files say of the machines that take part; a request whose hold
 was returned is on file. A machine out of reach at the very time when Redis loses its counters is waited for PATIENCE_S;
-what it had spent is missing then, until it is back.
+what it had spent is missing then, until it is back. One out of reach for DEAD_S is taken for dead; should it live, what
+its requests use after their last checkpoint is missing until it is back.
 """
 
 import asyncio
@@ -145,8 +146,6 @@ class RedisBudgets:
 
     async def _elsewhere(self, request_id: str) -> str | None:
         """The tenant of a hold that another process of this machine made."""
-        if (await self._local.settled([request_id])).get(request_id, True):
-            return None
         return next((held.tenant for held in await self._local.pending() if held.request_id == request_id), None)
 
     async def _told(self, tried: Tried, request_id: str, settled: list[Balance]) -> list[Balance]:

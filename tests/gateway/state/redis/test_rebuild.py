@@ -9,12 +9,13 @@ import pytest
 
 from gateway.state import Hold, Limit, OverLimit, StateUnavailable
 from gateway.state.counters import Counter
-from gateway.state.redis.counts import epoch_keys
+from gateway.state.redis.counts import epoch_keys, open_key
 from gateway.state.sqlite.budgets import SqliteBudgets
 from tests.fakes.redis import RedisServer
+from tests.fakes.redis_groups import cluster, sentinel_group
 from tests.gateway.state.redis.machine import Machine, Process, machine, machines, process, until
 
-Disaster = Callable[[RedisServer], None]
+Disaster = Callable[[RedisServer], object]
 
 
 def flush(server: RedisServer) -> None:
@@ -88,10 +89,8 @@ async def recovered(one: Machine) -> bool:
     return True
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(1, 5))])
-@pytest.mark.parametrize("disaster", [flush, empty, kill, shorten])
-def test_nothing_is_overspent_when_redis_forgets(tmp_path: Path, disaster: Disaster, seed: int) -> None:
-    """Two machines, more asked than there is; the disaster comes at a random moment, twice."""
+def overspends_never(url: str, folder: Path, disaster: Callable[[], object], seed: int, times: int = 2) -> None:
+    """Two machines, more asked than there is; the disaster comes at random moments."""
     chance, limit, books = random.Random(seed), Limit("tokens", "day", 1_500), Books()
 
     async def requests(one: Machine, stream: int) -> None:
@@ -103,12 +102,12 @@ def test_nothing_is_overspent_when_redis_forgets(tmp_path: Path, disaster: Disas
             await books.request(one, hold, spent, chance.random() * 0.1)
             await asyncio.sleep(chance.random() * 0.05)
 
-    async def scenario(server: RedisServer) -> None:
-        async with machines(server.url, tmp_path, 2) as fleet:
+    async def scenario() -> None:
+        async with machines(url, folder, 2) as fleet:
             load = [asyncio.create_task(requests(one, stream)) for one in fleet for stream in range(8)]
-            for _ in range(2):
+            for _ in range(times):
                 await asyncio.sleep(chance.random())
-                await asyncio.to_thread(disaster, server)
+                await asyncio.to_thread(disaster)
             admitted = books.admitted
             await until(lambda: nearly_spent(), "the budget is spent")
             over.set()
@@ -121,8 +120,37 @@ def test_nothing_is_overspent_when_redis_forgets(tmp_path: Path, disaster: Disas
         return books.refused > 20 and books.used > limit.amount * 0.9
 
     over = asyncio.Event()
+    asyncio.run(scenario())
+
+
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(1, 5))])
+
+
+@SEEDS
+@pytest.mark.parametrize("disaster", [flush, empty, kill, shorten])
+def test_nothing_is_overspent_when_redis_forgets(tmp_path: Path, disaster: Disaster, seed: int) -> None:
     with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as server:
-        asyncio.run(scenario(server))
+        overspends_never(server.url, tmp_path, lambda: disaster(server), seed)
+
+
+@SEEDS
+def test_nothing_is_overspent_when_sentinel_fails_over(tmp_path: Path, seed: int) -> None:
+    """The old master goes on answering for a while."""
+    with sentinel_group(tmp_path / "redis") as group:
+        overspends_never(group.url, tmp_path, group.failover, seed, times=1)
+
+
+@SEEDS
+def test_nothing_is_overspent_when_the_owner_of_a_slot_dies(tmp_path: Path, seed: int) -> None:
+    with cluster(tmp_path / "redis") as joined:
+        owner = joined.owner(open_key("acme"))
+
+        def die() -> None:
+            owner.kill()
+            owner.start()
+            joined.until_whole()
+
+        overspends_never(joined.url, tmp_path, die, seed, times=1)
 
 
 @pytest.fixture
