@@ -113,6 +113,20 @@ def test_a_store_that_is_away_admits_nobody() -> None:
         asyncio.run(closed())
 
 
+def test_a_remembered_key_needs_no_store() -> None:
+    async def run() -> None:
+        state = await open_state("sqlite://:memory:")
+        await state.keys.add_tenant(Tenant("acme", (), 0.0))
+        key_id, secret, full = mint()
+        await state.keys.add_key(key(key_id, secret))
+        recent = RecentKeys(state.keys, lambda: 0.0)
+        first = await authenticate(bearer(full), state.keys, NOW, recent)
+        await state.close()
+        assert await authenticate(bearer(full), state.keys, NOW, recent) == first
+
+    asyncio.run(run())
+
+
 @contextmanager
 def calls() -> Iterator[list[str]]:
     """The gateway's own functions that run, in this thread and in those that start, and the comparisons of digests."""
