@@ -33,7 +33,7 @@ from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
 from gateway.state import State
 from gateway.state.open import open_state
-from gateway.state.owners import alive, owner
+from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
 from prompts.library import Library
 from retrieval.embed import Embedder
@@ -179,7 +179,7 @@ async def _keep_recovering(state: State) -> None:
 
 
 async def _recover(state: State) -> None:
-    for request_id in await state.budgets.recover(alive):
+    for request_id in await state.budgets.recover(state.alive):
         log.warning("settled the hold of request %s, whose process died, at its last checkpoint", request_id)
 
 

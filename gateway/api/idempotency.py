@@ -33,7 +33,7 @@ from gateway.errors import InvalidValue, NotKept, Wire
 from gateway.replays import PARAM, fingerprint, usable
 from gateway.shielded import insisted, protected
 from gateway.state import Replay, State, StateUnavailable
-from gateway.state.owners import alive, owner
+from gateway.state.owners import owner
 
 # Stripe's length. The draft's quoted string (RFC 8941) is taken as it stands: both are opaque to us.
 KEY = re.compile(r"[ -~]{1,255}")
@@ -63,7 +63,7 @@ class Once(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._reply.call.trace.stage("claim"):
-                found = await self._state.replays.begin(self._claim, alive)
+                found = await self._state.replays.begin(self._claim, self._state.alive)
             if found is None:
                 await self._reply(scope, _stays, Recorder(send, self._keep).send)
         except BaseException as error:  # a panic of a Rust library is no Exception; a lost claim may have been made

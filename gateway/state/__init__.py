@@ -227,7 +227,10 @@ RECOVERED: Mapping[str, Any] = {"status": 0, "error": "process_died", "stop": No
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The five, the clock they go by, and how to close them (to be awaited, once)."""
+    """The five, the clock they go by, and how to close them (to be awaited, once).
+
+    `alive` tells whether the process that an owner's name belongs to still runs, as far as that can be told here.
+    """
 
     keys: Keys
     budgets: Budgets
@@ -235,4 +238,5 @@ class State:
     journal: Journal
     replays: Replays
     clock: Clock
+    alive: Callable[[str], bool]
     close: Callable[[], Awaitable[None]]

@@ -42,7 +42,7 @@ from gateway.state.redis.outbox import Outbox
 from gateway.state.redis.replays import RedisReplays
 from gateway.state.redis.server import Server
 from gateway.state.redis.shared import SharedJournal
-from gateway.state.sqlite import meta
+from gateway.state.sqlite import locks_of, meta
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.clock import clock_of
 from gateway.state.sqlite.database import Database
@@ -64,7 +64,7 @@ async def open_redis(
     try:
         database = await Database.open(ledger)
         try:
-            return await _opened(server, database, durable, trust_clock)
+            return await _opened(server, database, ledger, durable, trust_clock)
         except BaseException:
             await database.close()
             raise
@@ -73,7 +73,7 @@ async def open_redis(
         raise
 
 
-async def _opened(server: Server, database: Database, durable: bool, trust_clock: bool) -> State:
+async def _opened(server: Server, database: Database, ledger: str, durable: bool, trust_clock: bool) -> State:
     clock = await clock_of(database, trust_clock)
     await check_usable(server, clock.now)
     if durable:
@@ -86,6 +86,7 @@ async def _opened(server: Server, database: Database, durable: bool, trust_clock
     journal = RedisJournal(SqliteJournal(database), SharedJournal(server), outbox)
     await keys.refresh()
     await budgets.start()
+    locks = locks_of(ledger)
     tasks = [asyncio.create_task(every(REFRESH_S, keys.refresh)), asyncio.create_task(every(PUSH_S, outbox.push))]
 
     async def close() -> None:
@@ -95,8 +96,9 @@ async def _opened(server: Server, database: Database, durable: bool, trust_clock
             await asyncio.wait_for(outbox.push(), STOP_S)
         await database.close()
         await server.aclose()
+        locks.close()
 
-    return State(keys, budgets, RedisAnswers(server), journal, RedisReplays(server), clock, close)
+    return State(keys, budgets, RedisAnswers(server), journal, RedisReplays(server), clock, locks.alive, close)
 
 
 def _node(db: sqlite3.Connection) -> str:

@@ -1,10 +1,13 @@
 """State in one SQLite file: durable on one machine, shared by the processes on it."""
 
-from gateway.state import State
+from pathlib import Path
+
+from gateway.state import State, StateUnavailable, owners
+from gateway.state.locks import Locks
 from gateway.state.sqlite.answers import SqliteAnswers
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.sqlite.clock import clock_of
-from gateway.state.sqlite.database import Database
+from gateway.state.sqlite.database import MEMORY, Database
 from gateway.state.sqlite.journal import SqliteJournal
 from gateway.state.sqlite.keys import SqliteKeys
 from gateway.state.sqlite.replays import SqliteReplays
@@ -18,9 +21,16 @@ async def open_sqlite(path: str, trust_clock: bool = False) -> State:
     database = await Database.open(path)
     try:
         clock = await clock_of(database, trust_clock)
+        locks = None if path == MEMORY else locks_of(path)
     except BaseException:
         await database.close()
         raise
+
+    async def close() -> None:
+        await database.close()
+        if locks:
+            locks.close()
+
     return State(
         SqliteKeys(database, clock),
         SqliteBudgets(database, clock),
@@ -28,5 +38,15 @@ async def open_sqlite(path: str, trust_clock: bool = False) -> State:
         SqliteJournal(database),
         SqliteReplays(database),
         clock,
-        database.close,
+        locks.alive if locks else owners.alive,
+        close,
     )
+
+
+def locks_of(path: str) -> Locks:
+    """The locks of the processes that share the file, in a folder beside it. Raises StateUnavailable."""
+    folder = Path(f"{path}.owners")
+    try:
+        return Locks(folder)
+    except OSError as error:
+        raise StateUnavailable(f"{folder} cannot keep the locks of its processes: {error.strerror}") from error
