@@ -65,6 +65,7 @@ STREAM = {"content-type": "text/event-stream; charset=utf-8"}
 JSON = {"content-type": "application/json"}
 LINE = b"data: " + b"a" * 65536  # a piece of an endless one
 CHATS = "/v1/chat/completions"
+BACKLOG = 4096  # connections that wait to be accepted: thousands may come at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class FakeBackend:
         return [seen for seen in self.requests if seen.path == CHATS]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port, backlog=BACKLOG)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 

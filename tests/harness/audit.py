@@ -37,7 +37,7 @@ class Evidence:
 
     seen: Sequence[Seen] = ()
     replies: Sequence[Reply] = ()
-    priced: Container[str] = ("small",)
+    priced: Container[str] = ("small", "hasty")
     checkpoint: int = 256
 
 

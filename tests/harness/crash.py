@@ -17,8 +17,8 @@ from tests.harness.counting import ASKED
 from tests.harness.gateway import Gateway
 
 GAP_S = 0.05  # between the tokens of a stream: fifty of them are a thousand events a second
-TOKENS = 200  # a stream lasts ten seconds, longer than any moment that is drawn
-SPAN_S = 5.0
+TOKENS = 120  # a stream lasts six seconds, longer than any moment that is drawn
+SPAN_S = 3.0
 # The gateway notes what was used each second; twice that again is for a machine that is busy with fifty streams.
 CHECKPOINT = int(3 / GAP_S)
 BODY = {"model": "small", "messages": ASKED, "max_tokens": TOKENS, "stream": True}

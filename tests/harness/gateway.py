@@ -31,7 +31,7 @@ CLIENTS = 20_000  # more at once than any proof has: it is not overload that is 
 SETTINGS = """
 [server]
 max_requests = {clients}
-grace_s = 5
+grace_s = 1
 [state]
 url = {state}
 ledger = {ledger}
@@ -42,21 +42,37 @@ plain = "off"
 [backends.fake]
 url = {backend}
 max_connections = {clients}
-connect_s = {patience}
-first_token_s = {patience}
-between_tokens_s = {patience}
+connect_s = 120
+first_token_s = 120
+between_tokens_s = 120
+[backends.hasty]
+url = {backend}
+max_connections = {clients}
+connect_s = 120
+first_token_s = 3
+between_tokens_s = 3
 [models.small]
 backends = ["fake"]
 tokenizer = {tokenizer}
 max_output = 64
+[models.hasty]
+backends = ["hasty"]
+tokenizer = {tokenizer}
+max_output = 64
 [prices.small]
+input = 1.0
+output = 2.0
+[prices.hasty]
 input = 1.0
 output = 2.0
 """
 
 
 class Gateway:
-    """The processes, one at a time; `log` has what all of them said. `patience`: seconds to wait for a token."""
+    """The processes, one at a time; `log` has what all of them said.
+
+    Its models are `small` and, with little patience for a backend that hangs, `hasty`.
+    """
 
     def __init__(
         self,
@@ -64,7 +80,6 @@ class Gateway:
         backend: str,
         state: str,
         workers: int = 1,
-        patience: float = 120.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.workers, self.port = folder, workers, free_port()
@@ -76,11 +91,13 @@ class Gateway:
         self._state, self.database = state, database(folder, state)
         texts |= {"state": json.dumps(state), "ledger": json.dumps(f"sqlite:///{self.database}")}
         self.config = folder / "gateway.toml"
-        self.config.write_text(SETTINGS.format(clients=CLIENTS, patience=patience, **texts))
+        self.config.write_text(SETTINGS.format(clients=CLIENTS, **texts))
         self._process: subprocess.Popen[bytes] | None = None
+        self._workers_started = 0  # ever
 
     def start(self) -> None:
-        """Return once it is ready. Raises AssertionError with its log when it ends instead."""
+        """Return once all of it is ready. Raises AssertionError with its log when it ends instead."""
+        self._workers_started += self.workers
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config)]
         command += ["--port", str(self.port), "--workers", str(self.workers)]
         with self.log.open("ab") as log:
@@ -92,6 +109,7 @@ class Gateway:
             assert self._process.poll() is None, f"it ended: {self.tail()}"
             assert time.monotonic() < deadline, f"it is not ready: {self.tail()}"
             time.sleep(POLL_S)
+        self.until_whole()
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal, SIGKILL to every process of it, another to the first; return once all have gone."""
@@ -100,8 +118,16 @@ class Gateway:
         send(self._process.pid, number)
         self._process.wait(STOP_S)
 
+    def until_whole(self) -> None:
+        """Return once every worker knows its models: the kernel asks one of several sooner."""
+        deadline = time.monotonic() + START_S
+        while self.log.read_text(errors="replace").count("model hasty: ") < self._workers_started:
+            assert time.monotonic() < deadline, f"it does not start: {self.tail()}"
+            time.sleep(POLL_S)
+
     def kill_worker(self) -> None:
-        """SIGKILL to the oldest of several workers."""
+        """SIGKILL to the oldest of several workers, which is then replaced."""
+        self._workers_started += 1
         assert self._process
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         os.kill(min(map(int, children)), signal.SIGKILL)

@@ -36,7 +36,7 @@ def case(seed: int) -> Case:
     several, streamed = draw.random() < 0.1, draw.random() < 0.7
     steps = choices(*texts) if several else draw.choice((said(*texts), stopped(*texts), said(*texts, finish="length")))
     body: dict[str, Any] = {
-        "model": "small",
+        "model": "hasty",
         "messages": ASKED,
         "max_tokens": MOST + 1,
         "seed": seed,

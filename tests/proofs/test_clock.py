@@ -47,7 +47,8 @@ def test_steps_of_the_wall_clock(tmp_path: Path, fake: FakeBackend, audited: Aud
 
 
 # Berlin's clocks go back at 01:00 UTC on 25 October 2026, and ahead at 01:00 UTC on 28 March 2027.
-@pytest.mark.parametrize("change", [1_792_890_000, pytest.param(1_806_195_600, marks=pytest.mark.prove)])
+@pytest.mark.prove  # the windows themselves: tests/gateway/state/test_windows.py
+@pytest.mark.parametrize("change", [1_792_890_000, 1_806_195_600])
 def test_a_change_to_and_from_summer_time(tmp_path: Path, fake: FakeBackend, audited: Audited, change: int) -> None:
     """It is stopped before the change and started after it, on the same day."""
     replies: list[Reply] = []

@@ -10,8 +10,9 @@ from tests.gateway.waiting import waited
 from tests.harness.audit import Evidence, assert_clean
 from tests.harness.client import Reply
 from tests.harness.crash import CHECKPOINT, Crash, kill_one, terminate
-from tests.harness.gateway import serving
+from tests.harness.gateway import Gateway, serving
 from tests.harness.plugin import Audited
+from tests.proofs.conftest import Pair
 
 LIMITS = ("requests/day=1000000", "tokens/day=100000000", "usd/month=1000")
 
@@ -20,46 +21,42 @@ def evidence(fake: FakeBackend, replies: list[Reply]) -> Evidence:
     return Evidence(fake.chats(), replies, checkpoint=CHECKPOINT)
 
 
-def killed_often(folder: Path, state: str, fake: FakeBackend, times: int, streams: int, seed: int) -> None:
+def killed_often(gateway: Gateway, fake: FakeBackend, key: str, times: int, streams: int, seed: int) -> list[Reply]:
     replies: list[Reply] = []
-    with serving(folder, fake.url, state) as gateway:
-        key = gateway.key("acme", *LIMITS)
-        for number in range(times):
-            replies += Crash(seed + number, streams).run(gateway, fake, key)
-            assert gateway.books().open, "it was killed when nothing was held"
-            gateway.start()
-            assert_clean(gateway.books(), evidence(fake, replies))  # settled before anything is admitted
+    for number in range(times):
+        replies += Crash(seed + number, streams).run(gateway, fake, key)
+        assert gateway.books().open, "it was killed when nothing was held"
+        gateway.start()
+        assert_clean(gateway.books(), evidence(fake, replies))  # settled before anything is admitted
     assert any(reply.broken and reply.said for reply in replies)
+    return replies
 
 
-def test_a_few_kills(tmp_path: Path, state: str, fake: FakeBackend) -> None:
-    killed_often(tmp_path, state, fake, times=2, streams=12, seed=random.randrange(10**6))
+def test_killed_and_then_told_to_stop(tmp_path: Path, state: str, fake: FakeBackend, audited: Audited) -> None:
+    with serving(tmp_path, fake.url, state) as gateway:
+        key = gateway.key("acme", *LIMITS)
+        killed = killed_often(gateway, fake, key, times=1, streams=12, seed=random.randrange(10**6))
+        stopped = Crash(7, 12, terminate).run(gateway, fake, key)
+        audited(gateway.books, lambda: evidence(fake, killed + stopped))
+        rows = {row["request_id"]: row for row in gateway.books().rows}
+    assert {(reply.status, reply.code, reply.done) for reply in stopped} == {(200, "overloaded", False)}
+    assert {rows[reply.request_id]["error"] for reply in stopped} == {"overloaded"}
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_a_hundred_kills(tmp_path: Path, state: str, fake: FakeBackend) -> None:
-    killed_often(tmp_path, state, fake, times=100, streams=50, seed=1000)
+    with serving(tmp_path, fake.url, state) as gateway:
+        killed_often(gateway, fake, gateway.key("acme", *LIMITS), times=100, streams=50, seed=1000)
 
 
-def sqlite(folder: Path) -> str:
-    return f"sqlite:///{folder}/state.db"
-
-
-def test_told_to_stop_it_settles_by_itself(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url, sqlite(tmp_path)) as gateway:
-        key = gateway.key("acme", *LIMITS)
-        replies = Crash(7, 12, terminate).run(gateway, fake, key)
-        audited(gateway.books, lambda: evidence(fake, replies))
-        assert {(row["status"], row["error"]) for row in gateway.books().rows} == {(503, "overloaded")}
-    assert {(reply.status, reply.code, reply.done) for reply in replies} == {(200, "overloaded", False)}
-
-
-def test_one_worker_dies_and_the_others_go_on(tmp_path: Path, fake: FakeBackend, audited: Audited) -> None:
-    with serving(tmp_path, fake.url, sqlite(tmp_path), workers=2) as gateway:
-        key = gateway.key("acme", *LIMITS)
-        replies = Crash(11, 12, kill_one).run(gateway, fake, key)
-        waited(lambda: not gateway.books().open)
-        audited(gateway.books, lambda: evidence(fake, replies))
+@pytest.mark.parametrize("started", ["sqlite"], indirect=True)
+def test_one_worker_dies_and_the_others_go_on(pair: Pair, audited: Audited) -> None:
+    gateway, fake = pair.gateway, pair.fake
+    key = gateway.key("acme", *LIMITS)
+    replies = Crash(11, 12, kill_one).run(gateway, fake, key)
+    waited(lambda: not gateway.books().open)
+    gateway.until_whole()  # for whoever has the pair next
+    audited(gateway.books, lambda: evidence(fake, replies))
     assert any(reply.done for reply in replies)
     assert any(reply.broken for reply in replies)

@@ -153,27 +153,27 @@ def test_a_failover(tmp_path: Path) -> None:
         assert_rest(failing, key, BEFORE + sum(reply.done for reply in during))
 
 
-def killed_often(folder: Path, times: int, streams: int, seed: int) -> None:
+def killed_often(made: World, times: int, streams: int, seed: int) -> None:
     """Redis dies under running streams: they end as if nothing had happened, and it is told all of them afterwards."""
-    with world(folder) as made:
-        key = made.gateway.key("acme", *LIMITS)
+    key = made.gateway.key("acme", *LIMITS)
 
-        def kill(_: Gateway) -> None:
-            made.server.kill()
-            made.server.start()
+    def kill(_: Gateway) -> None:
+        made.server.kill()
+        made.server.start()
 
-        for number in range(times):
-            replies = Crash(seed + number, streams, kill).run(made.gateway, made.fake, key)
-            assert all(reply.done for reply in replies), f"seed {seed + number}"
-            made.replies += replies
-            made.audit()
+    for number in range(times):
+        replies = Crash(seed + number, streams, kill).run(made.gateway, made.fake, key)
+        assert all(reply.done for reply in replies), f"seed {seed + number}"
+        made.replies += replies
+        made.audit()
 
 
-def test_redis_is_killed(tmp_path: Path) -> None:
-    killed_often(tmp_path, times=1, streams=12, seed=5)
+def test_redis_is_killed(shared: World) -> None:
+    killed_often(shared, times=1, streams=12, seed=5)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_redis_is_killed_thirty_times(tmp_path: Path) -> None:
-    killed_often(tmp_path, times=30, streams=50, seed=2000)
+    with world(tmp_path) as made:
+        killed_often(made, times=30, streams=50, seed=2000)
