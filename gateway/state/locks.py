@@ -22,35 +22,33 @@ from gateway.state.counters import KEEP
 
 
 class Locks:
-    """The locks in `folder` (made if absent), this process's among them; to be closed. Raises OSError."""
+    """The locks in `folder` (made if absent), this process's among them; to be closed. Raises OSError.
 
-    def __init__(self, folder: Path) -> None:
+    None: a state that nobody shares needs no lock.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._mine = self._path(owners.owner())
-        _take(self._mine)
-        self._sweep()
+        self._mine: Path | None = None
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._mine = _named(folder, owners.owner())
+            _take(self._mine)
+            _sweep(folder)
 
     def alive(self, owner: str) -> bool:
         """Whether the process of that name still runs."""
-        if owner == owners.owner():
-            return True
-        held = _held(self._path(owner))
+        held = _held(_named(self._folder, owner)) if self._folder and owner != owners.owner() else None
         return owners.alive(owner) if held is None else held
 
     def close(self) -> None:
-        """Let go, as the end of the process would. The file stays, for what may still be held under its name."""
-        _release(self._mine)
+        """Let go, as the end of the process would. The file stays, for what may still be held under its name.
 
-    def _path(self, owner: str) -> Path:
-        return self._folder / hashlib.sha256(owner.encode()).hexdigest()[:32]
-
-    def _sweep(self) -> None:
-        """Remove the files of processes that are long gone: whatever they held was settled at the next start."""
-        for path in self._folder.iterdir():
-            with suppress(OSError):  # another process is sweeping, too
-                if path.stat().st_mtime < time.time() - KEEP and not _held(path):
-                    path.unlink()
+        Further calls are no-ops.
+        """
+        if self._mine:
+            _release(self._mine)
+            self._mine = None
 
 
 _guard = threading.Lock()
@@ -94,3 +92,15 @@ def _held(path: Path) -> bool | None:
     finally:
         os.close(lock)
     return False
+
+
+def _named(folder: Path, owner: str) -> Path:
+    return folder / hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files of processes that are long gone: whatever they held was settled at the next start."""
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process is sweeping, too
+            if path.stat().st_mtime < time.time() - KEEP and not _held(path):
+                path.unlink()

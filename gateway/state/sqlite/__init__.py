@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.state import State, StateUnavailable, owners
+from gateway.state import State, StateUnavailable
 from gateway.state.locks import Locks
 from gateway.state.sqlite.answers import SqliteAnswers
 from gateway.state.sqlite.budgets import SqliteBudgets
@@ -21,15 +21,14 @@ async def open_sqlite(path: str, trust_clock: bool = False) -> State:
     database = await Database.open(path)
     try:
         clock = await clock_of(database, trust_clock)
-        locks = None if path == MEMORY else locks_of(path)
+        locks = locks_of(path)
     except BaseException:
         await database.close()
         raise
 
     async def close() -> None:
         await database.close()
-        if locks:
-            locks.close()
+        locks.close()
 
     return State(
         SqliteKeys(database, clock),
@@ -38,14 +37,17 @@ async def open_sqlite(path: str, trust_clock: bool = False) -> State:
         SqliteJournal(database),
         SqliteReplays(database),
         clock,
-        locks.alive if locks else owners.alive,
+        locks.alive,
         close,
     )
 
 
 def locks_of(path: str) -> Locks:
-    """The locks of the processes that share the file, in a folder beside it. Raises StateUnavailable."""
-    folder = Path(f"{path}.owners")
+    """The locks of the processes that share the file, in a folder beside it; of `:memory:` there are none.
+
+    Raises StateUnavailable.
+    """
+    folder = None if path == MEMORY else Path(f"{path}.owners")
     try:
         return Locks(folder)
     except OSError as error:

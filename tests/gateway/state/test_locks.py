@@ -46,15 +46,16 @@ def test_a_held_lock_outweighs_a_name_that_seems_dead(tmp_path: Path) -> None:
     unseen = f"{node}/{boot}/999999999/1"
     here = Locks(tmp_path)
     assert not here.alive(unseen)
-    with open(here._path(unseen), "w") as file:
+    with open(locks._named(tmp_path, unseen), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert here.alive(unseen)
     assert not here.alive(unseen)
     here.close()
 
 
-def test_without_a_lock_the_name_decides(tmp_path: Path) -> None:
-    here = Locks(tmp_path)
+@pytest.mark.parametrize("shared", [True, False])
+def test_without_a_lock_the_name_decides(tmp_path: Path, shared: bool) -> None:
+    here = Locks(tmp_path if shared else None)
     assert here.alive(FOREIGN)
     assert here.alive(owners.owner())
     here.close()
@@ -62,10 +63,11 @@ def test_without_a_lock_the_name_decides(tmp_path: Path) -> None:
 
 def test_two_states_of_one_process_share_its_lock(tmp_path: Path) -> None:
     one, two = Locks(tmp_path), Locks(tmp_path)
-    mine = one._path(owners.owner())
+    mine = locks._named(tmp_path, owners.owner())
     one.close()
     assert locks._held(mine)
     two.close()
+    two.close()  # a no-op
     assert not locks._held(mine)
     assert not [path for path in locks._taken if path.parent == tmp_path]
 
