@@ -24,6 +24,7 @@ from gateway.state.values import (
     GROUPS,
     MAX_AMOUNT,
     REPLAY_S,
+    RUNS_S,
     UNITS,
     WINDOWS,
     Amounts,
@@ -49,6 +50,7 @@ __all__ = [
     "MAX_AMOUNT",
     "RECOVERED",
     "REPLAY_S",
+    "RUNS_S",
     "UNITS",
     "WINDOWS",
     "Amounts",
@@ -170,7 +172,7 @@ class Replays(Protocol):
     async def begin(self, replay: Replay, alive: Callable[[str], bool]) -> Replay | None:
         """Claim the key for this request: None when it is now ours, else what is there, done or still running.
 
-        What is older than REPLAY_S, or runs under an owner that is not alive, is replaced.
+        What is older than REPLAY_S, runs for longer than an hour or under an owner that is not alive, is replaced.
         """
 
     async def finish(self, replay: Replay) -> None:

@@ -3,7 +3,7 @@
 Frozen, and checked where a wrong one could cost money. Import them from `gateway.state`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -208,8 +208,16 @@ class Replay:
     content_type: str = ""
     body: bytes = b""
 
+    def over(self, at: float, alive: Callable[[str], bool]) -> bool:
+        """Whether another request may have the key: this is too old, or nobody works on it any more."""
+        if self.status:
+            return self.at <= at - REPLAY_S
+        return self.at <= at - RUNS_S or not alive(self.owner)
+
 
 REPLAY_S = 86_400.0  # as long as Stripe keeps them (docs.stripe.com/api/idempotent_requests)
+# What runs longer than six times the default deadline of a backend runs nowhere: its machine is gone.
+RUNS_S = 3_600.0
 
 # The journal's columns: what `usage` can group and sum. `at` and the two times (milliseconds) are float, tokens and
 # cost_nano int, `status` any scalar, the rest text; `tags` is a JSON object of texts, sorted by name; `detail` is JSON

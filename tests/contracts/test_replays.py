@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway.state import REPLAY_S, Replay, State
+from gateway.state import REPLAY_S, RUNS_S, Replay, State
 from tests.contracts.conftest import Scenario
 
 Play = Callable[[Scenario], None]
@@ -72,6 +72,18 @@ def test_a_dead_owners_claim_is_taken_over_and_it_may_not_return(play: Play) -> 
         assert await state.replays.begin(CLAIM, living) == RETRY
         await state.replays.finish(replace(RETRY, status=200, body=b"its own"))
         assert await state.replays.begin(CLAIM, living) == replace(RETRY, status=200, body=b"its own")
+
+    play(scenario)
+
+
+def test_a_claim_on_which_nobody_can_still_work_is_taken_over(play: Play) -> None:
+    """Its owner is on a machine that cannot be asked, so is presumed alive: no request runs for an hour."""
+
+    async def scenario(state: State) -> None:
+        await state.replays.begin(CLAIM, living)
+        almost, after = (replace(RETRY, at=NOW + RUNS_S + seconds) for seconds in (-1, 1))
+        assert await state.replays.begin(almost, living) == CLAIM
+        assert await state.replays.begin(after, living) is None
 
     play(scenario)
 

@@ -40,7 +40,7 @@ class RedisReplays:
 
     async def begin(self, replay: Replay, alive: Callable[[str], bool]) -> Replay | None:
         found = await self._claimed(replay, replay)
-        while found and _free(found, replay, alive):
+        while found and found.over(replay.at, alive):
             found = await self._claimed(replay, found)  # it is taken only if nobody else was quicker
         return found
 
@@ -55,11 +55,6 @@ class RedisReplays:
         args = [over.request_id, over.owner, over.status, int(REPLAY_S), *_fields(replay)]
         reply = await self._claim(keys=[_place(replay)], args=args)
         return _as_replay(replay, dict(zip(reply[::2], reply[1::2], strict=True))) if reply else None
-
-
-def _free(found: Replay, replay: Replay, alive: Callable[[str], bool]) -> bool:
-    """Whether what is there may be replaced: too old by the caller's time, or nobody lives who could finish it."""
-    return found.at <= replay.at - REPLAY_S or not (found.status or alive(found.owner))
 
 
 def _place(replay: Replay) -> str:

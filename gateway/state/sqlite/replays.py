@@ -39,7 +39,7 @@ def _begin(db: sqlite3.Connection, replay: Replay, alive: Callable[[str], bool])
 
 def _free(found: Replay, replay: Replay, alive: Callable[[str], bool]) -> bool:
     """Whether a claim may be taken: it is this request's own (asked again), or nobody lives who could finish it."""
-    return not found.status and (_identity(found) == _identity(replay) or not alive(found.owner))
+    return found.over(replay.at, alive) or (not found.status and _identity(found) == _identity(replay))
 
 
 def _finish(db: sqlite3.Connection, replay: Replay) -> None:
