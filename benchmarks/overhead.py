@@ -104,7 +104,7 @@ class Bench:
 
     def repetition(self, figures: defaultdict[str, Figures]) -> None:
         """One fresh gateway through every case."""
-        with gateway(self.folder, self.cores[-1]) as through:
+        with gateway(self.folder, self.cores[-1:]) as through:
             figures["start"]["live s"].append(through.waited("/health/live"))
             figures["start"]["ready s"].append(through.waited("/health/ready"))
             figures["start"]["RSS when ready MiB"].append(through.memory("VmRSS"))

@@ -11,9 +11,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -24,7 +25,8 @@ START_S = 120.0  # a start takes seconds; on a machine that swaps or compiles be
 LIMITS = ("requests/minute=1000000000", "tokens/day=1000000000000", "usd/month=1000000")
 SETTINGS = """
 [state]
-url = "sqlite:///state.db"
+url = {state}
+ledger = "sqlite:///ledger.db"
 [build]
 prompts = {prompts}
 [backends.stub]
@@ -42,13 +44,24 @@ source = {documents}
 
 
 class Process:
-    """A child process on one core, as /proc sees it together with its own children. Leaving the block stops it."""
+    """A child process on cores of its own, as /proc sees it together with its children. Leaving the block stops it.
 
-    def __init__(self, command: Sequence[object], core: int, log: Path, port: int) -> None:
+    `extra` is its environment beside ours.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[object],
+        cores: Sequence[int],
+        log: Path,
+        port: int,
+        extra: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.port, self._log, self._began = port, log, time.monotonic()
+        env = {**environment(), **extra}
         with log.open("wb") as out:
-            self._popen = subprocess.Popen(list(map(str, command)), stdout=out, stderr=out, env=environment())
-        os.sched_setaffinity(self._popen.pid, {core})
+            self._popen = subprocess.Popen(list(map(str, command)), stdout=out, stderr=out, env=env)
+        os.sched_setaffinity(self._popen.pid, cores)
 
     def __enter__(self) -> "Process":
         return self
@@ -68,10 +81,11 @@ class Process:
         return sum(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
     def waited(self, path: str) -> float:
-        """Wait until `path` answers 200; seconds since the process was started. Exits with its log if it never does."""
+        """Wait until `path` answers 200; seconds since the process was started. Exits with its log's end if not."""
         while not _answers(f"http://127.0.0.1:{self.port}{path}"):
             if self._popen.poll() is not None or time.monotonic() - self._began > START_S:
-                raise SystemExit(f"{self._log.read_text()}\n{self._log.stem} did not answer at {path}")
+                end = "\n".join(self._log.read_text().splitlines()[-20:])
+                raise SystemExit(f"{end}\n{self._log.stem} did not answer at {path}")
             time.sleep(0.02)
         return time.monotonic() - self._began
 
@@ -87,23 +101,25 @@ class Process:
 def stub(folder: Path, core: int) -> Process:
     """The backend; see stub.py."""
     port = free_port()
-    process = Process([sys.executable, HERE / "stub.py", port], core, folder / "stub.log", port)
+    process = Process([sys.executable, HERE / "stub.py", port], [core], folder / "stub.log", port)
     process.waited("/health")
     return process
 
 
-def gateway(folder: Path, core: int) -> Process:
+def gateway(
+    folder: Path, cores: Sequence[int], workers: int = 1, extra: Mapping[str, str] = MappingProxyType({})
+) -> Process:
     """`tollgate serve` on the settings in `folder`, just started."""
     port = free_port()
-    command = [TOLLGATE, "serve", "--config", folder / "gateway.toml", "--port", port]
-    return Process(command, core, folder / "gateway.log", port)
+    command = [TOLLGATE, "serve", "--config", folder / "gateway.toml", "--port", port, "--workers", workers]
+    return Process(command, cores, folder / f"gateway-{port}.log", port, extra)
 
 
-def set_up(folder: Path, backend: int) -> str:
+def set_up(folder: Path, backend: int, state: str = "sqlite:///state.db") -> str:
     """Make settings, tenant, key and collection for a backend on that port; returns the key."""
     places = {"prompts": ROOT / "prompts", "documents": ROOT / "documents", "tokenizer": ROOT / "serving/tiny/model"}
     quoted = {name: json.dumps(str(path)) for name, path in places.items()}
-    (folder / "gateway.toml").write_text(SETTINGS.format(stub=backend, **quoted))
+    (folder / "gateway.toml").write_text(SETTINGS.format(stub=backend, state=json.dumps(state), **quoted))
     tollgate(folder, "tenants", "create", "bench", *(option for limit in LIMITS for option in ("--limit", limit)))
     tollgate(folder, "index", "build")
     return str(json.loads(tollgate(folder, "keys", "create", "--tenant", "bench", "--json"))[0]["key"])
