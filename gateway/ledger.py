@@ -131,7 +131,7 @@ class Entry:
                 self._held = False
                 raise refusal(error, call.at, caller.zone) from error
         self._admitted = True
-        self._sent = ceiling is not None
+        self._admitted, self._sent = True, ceiling is not None
 
     def observe(self, event: Event) -> None:
         """Note what an event says was used; cheap, never waits."""
@@ -229,7 +229,7 @@ class Entry:
         self._closed = True
         ledger, request, spent = self._ledger, self._call.request_id, self._spent()
         record = self._findings.record(status, error, spent, self._first_ms, gateway, self._difference())
-        row, amounts = record.row(), self._amounts(spent)
+        row, amounts = record.row(), self._amounts(spent) if self._admitted else {}
         if self._held:
             settled = await insisted(
                 lambda: ledger.budgets.settle(request, amounts, row), f"the settlement of {request}"

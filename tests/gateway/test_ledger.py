@@ -23,6 +23,7 @@ from gateway.errors import (
     RequestTooLarge,
 )
 from gateway.record import Record
+from gateway.state import Balance, Hold, StateUnavailable
 from gateway.tracing import Trace
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout, BackendUnavailable
 from serving.events import Usage
@@ -210,6 +211,23 @@ def test_tags_are_in_the_row_in_one_spelling(core: Assembled) -> None:
     outcome = core.ask(tags={"team": "a", "feature": "search"})
     assert core.row(outcome.call)["tags"] == '{"feature":"search","team":"a"}'
     assert core.row(core.ask().call)["tags"] is None
+
+
+def test_a_hold_whose_answer_was_lost_counts_no_request(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made, its caller heard that the store is away, and was refused with 503."""
+    budgets, who = core.runtime.state.budgets, caller()
+    hold = budgets.hold
+
+    async def lost(asked: Hold) -> list[Balance]:
+        await hold(asked)
+        raise StateUnavailable("the answer was lost")
+
+    monkeypatch.setattr(budgets, "hold", lost)
+    outcome = core.ask(who=who)
+    assert isinstance(outcome.error, StateUnavailable)
+    assert core.row(outcome.call)["status"] == 503
+    assert core.holds() == []
+    assert [(b.used, b.held) for b in core.balances(who).values()] == [(0, 0)] * 3
 
 
 def test_who_fails_to_listen_breaks_no_answer(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
