@@ -130,7 +130,6 @@ class Entry:
             except OverLimit as error:
                 self._held = False
                 raise refusal(error, call.at, caller.zone) from error
-        self._admitted = True
         self._admitted, self._sent = True, ceiling is not None
 
     def observe(self, event: Event) -> None:
@@ -229,7 +228,7 @@ class Entry:
         self._closed = True
         ledger, request, spent = self._ledger, self._call.request_id, self._spent()
         record = self._findings.record(status, error, spent, self._first_ms, gateway, self._difference())
-        row, amounts = record.row(), self._amounts(spent) if self._admitted else {}
+        row, amounts = record.row(), self._amounts(spent)
         if self._held:
             settled = await insisted(
                 lambda: ledger.budgets.settle(request, amounts, row), f"the settlement of {request}"

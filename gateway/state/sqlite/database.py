@@ -9,6 +9,7 @@ Readers have their own connections and, the file being in WAL mode, never wait f
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,12 +20,16 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeVar
 
 from gateway.state import StateUnavailable
+from gateway.state.sqlite import schema
 from gateway.state.sqlite.schema import connect, prepare
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 MEMORY = ":memory:"
+LOOK_S = (
+    0.002  # between two looks at another process's lock: shorter ones make all of them slower, longer ones some wait
+)
 READERS = 2  # so that one long report does not keep every key lookup waiting
 # What nobody waits for may wait so long for a transaction to join: longer than the fsync that it saves (0.1 to 2 ms).
 PATIENT_S = 0.005
@@ -117,7 +122,7 @@ class Database:
     def _commit(self, batch: list[_Job]) -> list[Any]:
         """One outcome a job: what it returned, or _Failed."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._begin()
             outcomes = [self._attempt(job.work) for job in batch]
             self._db.execute("COMMIT")
             return outcomes
@@ -125,6 +130,22 @@ class Database:
             with suppress(sqlite3.Error):  # nothing to roll back when the failure did it
                 self._db.execute("ROLLBACK")
             return [_Failed(_unavailable(error)) for _ in batch]
+
+    def _begin(self) -> None:
+        """Take the file's one write lock, as soon as another process lets go of it.
+
+        SQLite itself would look again ever more rarely, every 100 ms at last, and beside a busy neighbour wait for
+        seconds: it is seldom that the lock is free at that very moment.
+        """
+        deadline = time.monotonic() + schema.BUSY
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_S)
 
     def _attempt(self, work: Work[Any]) -> Any:
         """Raises sqlite3.Error only when the failure took the whole transaction with it (a full disk does)."""
@@ -146,6 +167,7 @@ def _opened(path: str) -> sqlite3.Connection:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         db = connect(path)
         prepare(db, path)
+        db.execute("PRAGMA busy_timeout = 0")  # the waiting is done in `_begin`
         return db
     except (sqlite3.OperationalError, OSError) as error:
         raise StateUnavailable(f"{path} cannot be opened as state: {error}") from error
