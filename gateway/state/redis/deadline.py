@@ -95,4 +95,6 @@ async def finished(call: Coroutine[Any, Any, T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody will hear of it, which asyncio would complain about
         raise
