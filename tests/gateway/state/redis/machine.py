@@ -146,3 +146,13 @@ def process(*arguments: str) -> Iterator[Process]:
             yield Process(running)
         finally:
             running.kill()
+
+
+async def once_back(call: Callable[[], Awaitable[object]]) -> None:
+    """Make a call once Redis answers again."""
+    for _ in range(300):
+        with suppress(StateUnavailable):
+            await call()
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("Redis did not answer again")

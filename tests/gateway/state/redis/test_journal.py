@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gateway.state.redis.shared import PIECE, QUARTER_S, ROW_S, SharedJournal
 from gateway.state.sqlite.database import Database
 from gateway.state.sqlite.journal import SqliteJournal
 from tests.fakes.redis import RedisServer
+from tests.gateway.state.redis.machine import once_back
 
 CALL_S = 2.0
 NOON = 1_795_348_800.0  # 2026-11-22 12:00 UTC
@@ -71,16 +72,6 @@ async def total(machine: Machine, **asked: Any) -> tuple[int, int]:
     return (found[0]["requests"], found[0]["input_tokens"]) if found else (0, 0)
 
 
-async def again(call: Callable[[], Awaitable[object]]) -> None:
-    """Once Redis answers again."""
-    for _ in range(300):
-        with suppress(StateUnavailable):
-            await call()
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("Redis did not answer again")
-
-
 def test_one_machine_reads_what_another_wrote(tmp_path: Path) -> None:
     async def scenario(_: RedisServer, one: Machine, two: Machine) -> None:
         await one.journal.write(row(1, tags='{"team": "a"}'))
@@ -108,8 +99,8 @@ def test_an_outage_delays_rows_and_loses_none(tmp_path: Path) -> None:
         with pytest.raises(StateUnavailable):
             await total(one)
         redis.start()
-        await again(one.outbox.push)
-        await again(lambda: total(two))
+        await once_back(one.outbox.push)
+        await once_back(lambda: total(two))
         assert await total(two) == (4, 3 + 5 + 7 + 9)
 
     play(tmp_path, scenario)
@@ -126,8 +117,8 @@ def test_after_a_loss_everything_is_told_again_and_nothing_counts_twice(tmp_path
             redis.admin.flushall()
         else:
             redis.restart(empty=loss == "empty")
-        await again(one.outbox.push)
-        await again(two.outbox.push)
+        await once_back(one.outbox.push)
+        await once_back(two.outbox.push)
         assert await total(one) == await total(two) == (5, 3 + 5 + 7 + 9 + 11)
         assert await two.journal.read("r003") == row(3)
 
@@ -146,7 +137,7 @@ def test_a_restart_that_lost_the_end_is_told_it_again(tmp_path: Path) -> None:
         await one.outbox.push()
         redis.kill()
         redis.start()
-        await again(one.outbox.push)
+        await once_back(one.outbox.push)
         (found,) = await one.journal.usage([], now - 86_400, now + 86_400)
         assert (found["requests"], found["input_tokens"]) == (2, 3 + 5)
 

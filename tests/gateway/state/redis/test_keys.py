@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gateway.state.redis.server import Server
 from gateway.state.sqlite.database import Database
 from gateway.state.sqlite.keys import SqliteKeys
 from tests.fakes.redis import RedisServer
+from tests.gateway.state.redis.machine import once_back
 
 CALL_S = 2.0
 ACME = Tenant("acme", (Limit("tokens", "day", 50),), 1.5, "Europe/Berlin")
@@ -58,16 +59,6 @@ def play(folder: Path, scenario: Callable[..., Awaitable[None]], count: int = 2)
 
     with RedisServer(folder / "redis") as redis:
         asyncio.run(run())
-
-
-async def asked(call: Callable[[], Awaitable[object]]) -> None:
-    """Once Redis answers again."""
-    for _ in range(300):
-        with suppress(StateUnavailable):
-            await call()
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("Redis did not answer again")
 
 
 def test_what_one_machine_does_another_has(tmp_path: Path) -> None:
@@ -122,8 +113,8 @@ def test_a_lost_directory_comes_back_from_the_machines(tmp_path: Path, loss: str
             redis.admin.flushall()
         else:
             redis.restart(empty=True)
-        await asked(two.keys.refresh)  # which brings what is old
-        await asked(one.keys.refresh)
+        await once_back(two.keys.refresh)  # which brings what is old
+        await once_back(one.keys.refresh)
         await two.keys.refresh()
         for each in (one, two):
             assert await each.copy.tenants() == [replace(ACME, limits=OTHER)]
@@ -146,9 +137,9 @@ def test_what_a_restart_lost_at_the_end_comes_back(tmp_path: Path) -> None:
         await one.keys.revoke("k1", 5.0)
         redis.kill()
         redis.start()
-        await asked(lambda: two.keys.add_key(replace(KEY, id="k2")))
+        await once_back(lambda: two.keys.add_key(replace(KEY, id="k2")))
         await two.keys.add_key(replace(KEY, id="k3"))
-        await asked(one.keys.refresh)
+        await once_back(one.keys.refresh)
         await two.keys.refresh()
         for each in (one, two):
             assert [(key.id, key.revoked) for key in await each.copy.keys("acme")] == [
