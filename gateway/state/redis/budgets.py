@@ -29,6 +29,7 @@ from gateway.state.redis.rebuild import Rebuild
 from gateway.state.redis.server import Server
 from gateway.state.redis.sweep import Push, Sweep
 from gateway.state.sqlite.budgets import SqliteBudgets
+from gateway.state.sqlite.counters import Total
 from gateway.state.sqlite.database import Database
 
 STOP_S = 5.0  # a stop that takes longer is mistaken for one that hangs, and killed
@@ -128,34 +129,23 @@ class RedisBudgets:
 
     async def _settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None) -> list[Balance]:
         tried = self._tried.get(request_id)
-        tenant = tried.hold.tenant if tried else await self._elsewhere(request_id)
-        settled = await self._local.settle(request_id, spent, row)
+        if tried is None:  # it is over, or was never held here
+            return await self._local.settle(request_id, spent, row)
+        settled, totals = await self._local.booked(request_id, spent, row, tried.counters)
         self._tried.pop(request_id, None)
         self._leases.settled(request_id, spent)
-        if tenant is None:
-            return settled
         try:
-            if tried:
-                return await self._told(tried, request_id, settled)
-            self._rebuild.untold.add(tenant)
-            await self._rebuild.told(tenant)
-            return settled  # this machine's: of what another process held only the file knows the limits
+            return await self._told(tried.hold, totals, first=bool(settled))
         except StateUnavailable:
-            self._rebuild.untold.add(tenant)
+            self._rebuild.untold.add(tried.hold.tenant)
             return []
 
-    async def _elsewhere(self, request_id: str) -> str | None:
-        """The tenant of a hold that another process of this machine made."""
-        return next((held.tenant for held in await self._local.pending() if held.request_id == request_id), None)
-
-    async def _told(self, tried: Tried, request_id: str, settled: list[Balance]) -> list[Balance]:
+    async def _told(self, hold: Hold, totals: Sequence[Total], first: bool) -> list[Balance]:
         """The balances, once Redis knows; of a settlement that was not the first there are none."""
-        hold, now = tried.hold, self._clock.now()
-        bounds = bind_hold(hold)
-        totals = await self._local.counted(tried.counters)
-        meters = metered(bounds) if settled else []
-        standings = await self._counts.settle(hold.tenant, request_id, totals, meters, now, hold.zone)
-        return balances(bounds, standings, now, hold.zone) if settled else []
+        bounds, now = bind_hold(hold) if first else (), self._clock.now()
+        meters = metered(bounds)
+        standings = await self._counts.settle(hold.tenant, hold.request_id, totals, meters, now, hold.zone)
+        return balances(bounds, standings, now, hold.zone)
 
     async def _tend(self) -> None:
         """What the last beat showed, and what Redis missed."""

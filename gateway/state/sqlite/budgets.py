@@ -1,7 +1,7 @@
 """Holds and settlements in SQLite: each call is one transaction of `holds.py`.
 
-Beside the protocol it offers what a gateway with Redis needs of its own file (`record`, `totals`, `pending`,
-`settled`): there the file is the record, and the shared counters are rebuilt from it.
+Beside the protocol it offers what a gateway with Redis needs of its own file (`record`, `booked`, `totals`,
+`pending`, `settled`): there the file is the record, and the shared counters are rebuilt from it.
 """
 
 import asyncio
@@ -35,10 +35,7 @@ class SqliteBudgets:
         await self._database.write(work, patient=True)
 
     async def settle(self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None = None) -> list[Balance]:
-        checked, now = None if row is None else checked_row(row), self._clock.now()
-        return await self._database.write(
-            partial(holds.settle, request_id=request_id, spent=spent, row=checked, at=now)
-        )
+        return (await self.booked(request_id, spent, row, ()))[0]
 
     async def balances(
         self,
@@ -72,9 +69,16 @@ class SqliteBudgets:
         """The tenant's counters and its keys' whose end is still to come."""
         return await self._database.read(partial(counters.totals, tenant=tenant, at=self._clock.now()))
 
-    async def counted(self, of: Sequence[Counter]) -> list[Total]:
-        """These counters, those that were ever moved."""
-        return await self._database.read(partial(counters.counted, counters=of))
+    async def booked(
+        self, request_id: str, spent: Amounts, row: Mapping[str, Any] | None, of: Sequence[Counter]
+    ) -> tuple[list[Balance], list[Total]]:
+        """Settle, and say how these counters stand then, those that were ever moved."""
+        checked, now = None if row is None else checked_row(row), self._clock.now()
+
+        def work(db: sqlite3.Connection) -> tuple[list[Balance], list[Total]]:
+            return holds.settle(db, request_id, spent, checked, now), counters.counted(db, of)
+
+        return await self._database.write(work)
 
     async def pending(self, tenant: str | None = None) -> list[Pending]:
         """The open holds, of one tenant or all, oldest first."""

@@ -161,11 +161,14 @@ def test_totals_are_those_of_a_tenant_and_its_keys_whose_windows_last() -> None:
     play(scenario)
 
 
-def test_counted_tells_of_the_counters_that_were_ever_moved() -> None:
+def test_booked_settles_and_tells_of_the_counters_that_were_ever_moved() -> None:
     async def scenario(store: Store) -> None:
         await store.budgets.hold(store.hold())
         strange = KEYS_DAY._replace(name="k2")
-        assert await store.budgets.counted([strange, KEYS_DAY]) == [Total(KEYS_DAY, 0, 10)]
+        settled, totals = await store.budgets.booked("r", {"tokens": 4}, None, [strange, KEYS_DAY])
+        assert [balance.used for balance in settled if balance.limit.unit == "tokens"] == [4, 4]
+        assert totals == [Total(KEYS_DAY, 4, 0)]
+        assert await store.budgets.booked("r", {"tokens": 4}, None, [KEYS_DAY]) == ([], totals)
 
     play(scenario)
 
