@@ -82,7 +82,7 @@ async def _opened(server: Server, database: Database, ledger: str, durable: bool
     outbox = Outbox(SharedJournal(server), database, node, clock)
     budgets = RedisBudgets(server, SqliteBudgets(database, clock), database, node, clock, outbox.stand_in)
     copy = SqliteKeys(database, clock)
-    keys = RedisKeys(Directory(server, Mirror(database, copy)), copy, clock)
+    keys = RedisKeys(Directory(server, Mirror(database, copy)), copy, clock, budgets.open)
     journal = RedisJournal(SqliteJournal(database), SharedJournal(server), outbox)
     await keys.refresh()
     await budgets.start()

@@ -1,8 +1,7 @@
 """How a hold is admitted: Redis judges it, this machine's file records it; only then is it so.
 
-While Redis is away it is taken from a lease; without one Redis is asked once more. When Redis has lost its counters it
-waits until they are whole, and when leases are all that is in its way, until they were given back. Nothing is admitted
-on a doubt.
+While Redis is away it is taken from a lease. When Redis has lost its counters it waits until they are whole, and when
+leases are all that is in its way, until they were given back. Nothing is admitted on a doubt.
 
 Invariant: whatever is returned as admitted is on file, and counts in Redis or is part of a lease that does.
 """
@@ -51,19 +50,14 @@ class Admission:
 
     async def hold(self, hold: Hold, bounds: tuple[Bound, ...]) -> list[Balance]:
         """See `Budgets.hold`."""
-        recalled = again = False
+        recalled = False
         for _ in range(ROUNDS):
             with self._rebuild.passing(hold.tenant):
                 asked = time.monotonic()
                 try:
                     reply = await self._counts.hold(hold, bounds)
-                except StateUnavailable:
-                    if (standing := await self._leased(hold)) is not None:
-                        return standing
-                    if again:
-                        raise
-                    again = True  # one slow answer of a crowded machine refuses nobody; the breaker ends an outage
-                    continue
+                except StateUnavailable as away:
+                    return await self._leased(hold, away)
                 if reply.what == "held":
                     await self._record(hold, bounds, reply, asked)
             if reply.what in ("held", "settled"):
@@ -91,11 +85,11 @@ class Admission:
         if time.monotonic() - asked > PATIENCE_S and (await self._counts.hold(hold, bounds)).what != "held":
             raise StateUnavailable("Redis lost a hold while it was written down here: retry")
 
-    async def _leased(self, hold: Hold) -> list[Balance] | None:
-        """From a lease, if there is one. The balances are as they were when it was taken."""
+    async def _leased(self, hold: Hold, away: StateUnavailable) -> list[Balance]:
+        """From a lease, or not at all. The balances are as they were when it was taken."""
         lease = self._leases.spend(hold, self._clock.now())
         if lease is None:
-            return None
+            raise away
         counters = _of(hold, lease.counters)
         self._tried[hold.request_id] = Tried(hold, counters)
         self._rebuild.untold.add(hold.tenant)

@@ -79,6 +79,10 @@ class RedisBudgets:
                 await self._fleet.stop()
         await self._rebuild.stop()
 
+    async def open(self, tenant: str) -> None:
+        """Have its counters whole before its first hold, which would wait for others. Raises StateUnavailable."""
+        await self._rebuild.ensure(tenant)
+
     async def hold(self, hold: Hold) -> list[Balance]:
         self._tried.setdefault(hold.request_id, Tried(hold))
         self._leasing.asked(hold)

@@ -4,7 +4,7 @@ So every request's key is found without Redis, and while Redis is away; a key ma
 there. A revocation reaches the copies with the next `refresh`. Knows neither Lua nor SQL.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -19,10 +19,15 @@ R = TypeVar("R", Dated, Key)
 
 
 class RedisKeys:
-    """`gateway.state.Keys` over a directory and this machine's copy of it."""
+    """`gateway.state.Keys` over a directory and this machine's copy of it.
 
-    def __init__(self, directory: Directory, copy: SqliteKeys, clock: Clock) -> None:
-        self._directory, self._copy, self._clock = directory, copy, clock
+    `opened` is told of a new tenant, to have its counters everywhere before its first request waits for them.
+    """
+
+    def __init__(
+        self, directory: Directory, copy: SqliteKeys, clock: Clock, opened: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._directory, self._copy, self._clock, self._opened = directory, copy, clock, opened
 
     async def refresh(self) -> None:
         """Copy what others changed; to be called a few times a second. Raises StateUnavailable."""
@@ -30,7 +35,11 @@ class RedisKeys:
 
     async def add_tenant(self, tenant: Tenant, by: str = "") -> bool:
         now = self._clock.now()
-        return await self._add(tenant_field(tenant.name), Dated(tenant, now), tenant_created(tenant, now, by))
+        added = await self._add(tenant_field(tenant.name), Dated(tenant, now), tenant_created(tenant, now, by))
+        if added:
+            with suppress(StateUnavailable):  # it is there; its first request sees to it then
+                await self._opened(tenant.name)
+        return added
 
     async def set_limits(self, name: str, limits: Sequence[Limit], by: str = "") -> bool:
         now = self._clock.now()

@@ -12,6 +12,7 @@ import pytest
 from openai.types.chat import ChatCompletionUserMessageParam as User
 
 from gateway.api.failure import wire_of
+from gateway.errors import NotFound
 from gateway.state import Hold, Limit, StateUnavailable
 from gateway.state.open import open_state
 from gateway.state.owners import owner
@@ -282,10 +283,11 @@ def attempts(caplog: pytest.LogCaptureFixture, least: int) -> Iterator[list[int]
     statuses += [line["status"] for line in lines()]
 
 
-def test_a_bug_is_logged_once_and_a_refusal_never(caplog: pytest.LogCaptureFixture) -> None:
+def test_bugs_and_a_state_that_is_away_are_logged_once_and_refusals_never(caplog: pytest.LogCaptureFixture) -> None:
     assert wire_of(KeyError(CANARY), "req_1").code == "internal_error"
-    assert len(caplog.records) == 1
-    assert wire_of(StateUnavailable(CANARY), "req_1").code == "state_unavailable"
-    assert wire_of(asyncio.InvalidStateError(), "req_1").status == 500
-    assert len(caplog.records) == 2
+    assert wire_of(asyncio.InvalidStateError(), "req_2").status == 500
+    assert wire_of(StateUnavailable("the state file cannot answer (SQLITE_FULL)"), "req_3").code == "state_unavailable"
+    assert wire_of(NotFound(CANARY), "req_4").status == 404
+    assert len(caplog.records) == 3
+    assert "req_3 was refused: the state file cannot answer (SQLITE_FULL)" in caplog.messages[-1]
     assert CANARY not in caplog.text

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.state import Hold, Limit, StateUnavailable
 from gateway.state.counters import Counter as Window
+from gateway.state.redis.counts import epoch_keys
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.windows import span
 from tests.fakes.redis import RedisServer
@@ -59,6 +60,19 @@ def test_what_machines_settle_adds_up(server: RedisServer, tmp_path: Path) -> No
                 (balance,) = await one.budgets.settle(f"r{number}", {"tokens": number + 1})
             assert (balance.used, balance.held) == (1 + 2 + 3, 0)
             assert [await one.spent() for one in fleet] == [[(1, 0)], [(2, 0)], [(3, 0)]]
+
+    asyncio.run(scenario())
+
+
+def test_a_tenant_that_was_opened_waits_for_nobody_at_its_first_hold(server: RedisServer, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db") as one, machine(server.url, tmp_path / "b.db") as two:
+            await one.budgets.open("acme")
+            epoch, joined = epoch_keys("acme")
+            run = server.admin.get(epoch)
+            assert run is not None
+            assert server.admin.hvals(joined) == [run, run]
+            assert await two.admitted(two.asked("r"))
 
     asyncio.run(scenario())
 

@@ -34,14 +34,21 @@ class Machine:
     keys: RedisKeys
     copy: SqliteKeys
     server: Server
+    opened: list[str]
 
 
 @asynccontextmanager
 async def machine(url: str, file: Path) -> AsyncIterator[Machine]:
     server, database = Server(url, CALL_S), await Database.open(str(file))
-    copy = SqliteKeys(database, clock := Clock())
+    copy, opened = SqliteKeys(database, clock := Clock()), list[str]()
+
+    async def open_slowly(tenant: str) -> None:
+        opened.append(tenant)
+        raise StateUnavailable("its counters are not whole yet")
+
     try:
-        yield Machine(RedisKeys(Directory(server, Mirror(database, copy)), copy, clock), copy, server)
+        keys = RedisKeys(Directory(server, Mirror(database, copy)), copy, clock, open_slowly)
+        yield Machine(keys, copy, server, opened)
     finally:
         await database.close()
         await server.aclose()
@@ -65,6 +72,7 @@ def test_what_one_machine_does_another_has(tmp_path: Path) -> None:
     async def scenario(_: RedisServer, one: Machine, two: Machine) -> None:
         assert await one.keys.add_tenant(ACME, "admin")
         assert not await two.keys.add_tenant(replace(ACME, limits=()))
+        assert (one.opened, two.opened) == (["acme"], [])
         await two.keys.add_key(KEY, "cli:ann")
         assert await one.keys.find("k1") == (KEY, ACME)  # asked of Redis: not copied yet
         with pytest.raises(ValueError, match="taken"):
