@@ -70,7 +70,10 @@ class PromptRef:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a tenant asked. `fields` are the checked OpenAI fields to pass on (temperature, tools, ...)."""
+    """What a tenant asked. `fields` are the checked OpenAI fields to pass on (temperature, tools, ...).
+
+    `text` is a raw prompt, in place of messages: no chat template renders it.
+    """
 
     request_id: str
     caller: Caller
@@ -82,6 +85,7 @@ class Call:
     stream: bool
     trace: Trace
     at: float  # seconds since the epoch
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

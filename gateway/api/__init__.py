@@ -1,21 +1,30 @@
 """The HTTP edge: everything that knows headers, status codes and server-sent events, and nothing else.
 
-`routes()` and `wrap()` are all that `gateway/app.py` needs. A route finds the `Runtime` at
-`request.app.state.runtime`.
+`routes()` and `wrap()` are all that `gateway/app.py` needs. FastAPI serves its routes; the inference endpoints are
+answered before it (`inference.py`). Both find the `Runtime` at `request.app.state.runtime`.
 """
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 
-from gateway.api import admin, chat, health, models, usage
+from gateway.api import admin, health, models, usage
+from gateway.api.endpoint import Endpoint
+from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
 from gateway.api.middleware import Edge, unrouted
+from gateway.api.wire import read_chat
 from gateway.settings import Settings
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "/v1/chat/completions": generation(read_chat),
+}
 
 
 def routes() -> list[APIRouter]:
-    """Every route of the API."""
-    return [chat.router, models.router, usage.router, health.router, admin.router]
+    """Every route of the API but the inference endpoints."""
+    return [models.router, usage.router, health.router, admin.router]
 
 
 def wrap(app: FastAPI, settings: Settings) -> FastAPI:
@@ -26,6 +35,7 @@ def wrap(app: FastAPI, settings: Settings) -> FastAPI:
     """
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, unrouted)
+    app.add_middleware(Inference, endpoints=ENDPOINTS)
     app.add_middleware(Intake, limits=settings.server)
-    app.add_middleware(Edge)  # added last, so outermost
+    app.add_middleware(Edge, endpoints=ENDPOINTS)  # added last, so outermost
     return app

@@ -12,11 +12,11 @@ store.
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import Depends, Request
 
-from gateway.errors import Unauthenticated
+from gateway.errors import Unauthenticated, WrongMethod
 from gateway.exchange import Caller
 from gateway.keyring import ID_BYTES, PREFIX, SECRET_BYTES, alive, digest
 from gateway.state import Key, Keys, Tenant
@@ -66,6 +66,13 @@ async def admin(request: Request) -> None:
     """The dependency of every admin route."""
     if not is_admin(request.headers, request.app.state.runtime.admin_key):
         raise Unauthenticated("This needs the admin key: send the value of TOLLGATE_ADMIN_KEY as a bearer token.")
+
+
+async def refuse_method(request: Request) -> NoReturn:
+    """Raises WrongMethod, or Unauthenticated: without a key nobody learns which methods there are."""
+    if not is_admin(request.headers, request.app.state.runtime.admin_key):
+        await caller(request)
+    raise WrongMethod(f"This path does not take {request.method[:16]}.")
 
 
 Authenticated = Annotated[Caller, Depends(caller)]

@@ -27,6 +27,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.api.endpoint import Shape
 from gateway.api.headers import of_limits, of_trace
 from gateway.api.reply import Reply
 from gateway.errors import InvalidValue, NotKept, Wire
@@ -40,24 +41,26 @@ KEY = re.compile(r"[ -~]{1,255}")
 # Of one kept body: a streamed token takes about 300 bytes, so this is 14,000 of them. The 512 requests that a server
 # answers at once by default hold 2 GiB at the very most while they are recorded.
 KEPT_BYTES = 4 * 1024 * 1024
+Kept = tuple[int, str, bytes]  # status, content type, body
 
 
-async def once(request: Request, reply: Reply, state: State) -> Response:
-    """`reply`, made safe to repeat if the request has a key. Raises InvalidValue for a malformed one."""
+async def once(request: Request, reply: Reply, shape: Shape, state: State) -> Response:
+    """`reply`, made safe to repeat if the request has a key; failures are kept in this shape. Raises InvalidValue for a
+    malformed key."""
     key = _key(request.headers)
     if key is None:
         return reply
     call = reply.call
     digest = fingerprint(call.caller, request.method, request.scope["path"], orjson.loads(await request.body()))
-    return Once(reply, Replay(call.caller.tenant, key, digest, call.request_id, owner(), call.at), state)
+    return Once(reply, Replay(call.caller.tenant, key, digest, call.request_id, owner(), call.at), shape, state)
 
 
 class Once(Response):
     """Sends `reply` if `claim` is the first under its key, else what is kept there. Raises StillRunning, KeyReused."""
 
-    def __init__(self, reply: Reply, claim: Replay, state: State) -> None:
+    def __init__(self, reply: Reply, claim: Replay, shape: Shape, state: State) -> None:
         super().__init__()
-        self._reply, self._claim, self._state = reply, claim, state
+        self._reply, self._claim, self._shape, self._state = reply, claim, shape, state
         self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,7 +68,7 @@ class Once(Response):
             with self._reply.call.trace.stage("claim"):
                 found = await self._state.replays.begin(self._claim, self._state.alive)
             if found is None:
-                await self._reply(scope, _stays, Recorder(send, self._keep).send)
+                await self._reply(scope, _stays, Recorder(send, self._keep, self._rendered).send)
         except BaseException as error:  # a panic of a Rust library is no Exception; a lost claim may have been made
             await self._failed(error)
             raise
@@ -85,7 +88,7 @@ class Once(Response):
         if self._ended:
             return
         if not isinstance(error, asyncio.CancelledError) and await self._charged():
-            await self._keep(*_rendered(error, self._claim.request_id))
+            await self._keep(*self._rendered(error))
         else:
             await self._written(lambda: self._state.replays.abandon(self._claim))
 
@@ -102,6 +105,11 @@ class Once(Response):
     async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
         await protected(insisted(write, f"what is kept of request {self._claim.request_id} under its Idempotency-Key"))
 
+    def _rendered(self, error: BaseException) -> Kept:
+        """A failure as the edge would send it."""
+        wire = Wire.of(error, self._claim.request_id)
+        return wire.status, "application/json", orjson.dumps(self._shape(wire, self._claim.request_id))
+
     async def _repeat(self, kept: Replay, scope: Scope, receive: Receive, send: Send) -> None:
         now = self._state.clock.now()
         usable(kept, self._claim, now)
@@ -117,13 +125,16 @@ class Once(Response):
 
 
 class Recorder:
-    """A `send` that remembers what passes, and hands it to `keep` (status, content type, body) before its end passes.
+    """A `send` that remembers what passes, and hands it to `keep` before its end passes; what is too large to keep is
+    a failure, `rendered`.
 
     What a client that is gone no longer takes is recorded all the same.
     """
 
-    def __init__(self, send: Send, keep: Callable[[int, str, bytes], Awaitable[None]]) -> None:
-        self._send, self._keep = send, keep
+    def __init__(
+        self, send: Send, keep: Callable[[int, str, bytes], Awaitable[None]], rendered: Callable[[BaseException], Kept]
+    ) -> None:
+        self._send, self._keep, self._rendered = send, keep, rendered
         self._status, self._content_type = 0, ""
         self._body, self._size = bytearray(), 0
         self._gone = False
@@ -152,10 +163,10 @@ class Recorder:
         else:
             self._body.clear()
 
-    def _recorded(self) -> tuple[int, str, bytes]:
+    def _recorded(self) -> Kept:
         if self._size <= KEPT_BYTES:
             return self._status, self._content_type, bytes(self._body)
-        return _rendered(
+        return self._rendered(
             NotKept(
                 f"The answer under this Idempotency-Key was sent once and is not kept: it has {self._size} bytes, and "
                 f"at most {KEPT_BYTES} are. Ask again under a new key, and pay again.",
@@ -173,12 +184,6 @@ def _key(headers: Headers) -> str | None:
     raise InvalidValue(
         "Send one Idempotency-Key of 1 to 255 printable ASCII characters, a UUID for example.", param=PARAM
     )
-
-
-def _rendered(error: BaseException, request_id: str = "") -> tuple[int, str, bytes]:
-    """Status, content type and body of a failure, as the edge would send it."""
-    wire = Wire.of(error, request_id)
-    return wire.status, "application/json", orjson.dumps(wire.body())
 
 
 async def _stays() -> Message:

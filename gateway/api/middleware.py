@@ -11,6 +11,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import orjson
@@ -19,10 +21,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.auth import refuse_method
 from gateway.api.connection import patient, stopping
+from gateway.api.endpoint import Endpoint, Shape, openai
 from gateway.api.failure import wire_of
 from gateway.api.headers import of_limits
-from gateway.errors import NotFound, WrongMethod
+from gateway.errors import NotFound
 
 LEFT = 499  # nginx's status for a client that closed the connection first
 TIMEOUT = 408  # the only refusal of a request that has not come in whole
@@ -33,16 +37,17 @@ access = logging.getLogger("tollgate.access")
 
 
 class Edge:
-    """Gives each request its id, renders whatever it raises, and logs it."""
+    """Gives each request its id, renders whatever it raises, and logs it; `endpoints` (by path) say in what shape."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint] = MappingProxyType({})) -> None:
+        self._app, self._endpoints = app, endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = Visit(scope, send)
+        endpoint = self._endpoints.get(scope["path"])
+        visit = Visit(scope, send, endpoint.refusal if endpoint else openai)
         try:
             await self._app(scope, receive, visit.send)
         except ClientDisconnect:
@@ -60,8 +65,8 @@ class Edge:
 class Visit:
     """One request as the edge sees it. `status` is what was sent, 0 when nothing was."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, patient(send)
+    def __init__(self, scope: Scope, send: Send, shape: Shape) -> None:
+        self._scope, self._send, self._shape = scope, patient(send), shape
         self._began = time.perf_counter()
         self.request_id = f"req_{secrets.token_hex(16)}"
         self.status = 0
@@ -84,7 +89,7 @@ class Visit:
         self._state["error"] = wire.code
         if self.status:
             return
-        body = orjson.dumps(wire.body())
+        body = orjson.dumps(self._shape(wire, self.request_id))
         balances = (wire.balance,) if wire.balance else ()
         headers = (
             wire.headers()
@@ -123,5 +128,5 @@ class Visit:
 async def unrouted(request: Request, error: Exception) -> NoReturn:
     """The app's handler of HTTPException, which only the router raises: no such path, or not with this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        raise WrongMethod(f"This path does not take {request.method[:16]}.")
+        await refuse_method(request)
     raise NotFound("There is nothing under this path; see /v1/models for what the gateway serves.")

@@ -1,7 +1,7 @@
-"""One answer on its way to one client, streamed or whole; both read the same events. Knows no route and no store.
+"""One answer on its way to one client, streamed or whole; both read the same events. Knows no API and no store.
 
 Until the first event an exception leaves as it is, so that a refusal keeps its HTTP status; after it the status is
-sent, and an exception becomes one last event without `[DONE]`.
+sent, and an exception becomes one last event. What the bytes are is the `writer`'s matter.
 
 Invariant: the task that reads the answer also closes it, on every way out, and it ends when the client leaves.
 """
@@ -9,7 +9,6 @@ Invariant: the task that reads the answer also closes it, on every way out, and 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -17,9 +16,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.connection import kept_alive, patient, while_connected
+from gateway.api.endpoint import Writer
 from gateway.api.failure import wire_of
 from gateway.api.headers import Headers, of_answer
-from gateway.api.sse import Chunks, failure
 from gateway.exchange import Answer, Call, Closed, Opened
 from serving.events import Delta
 
@@ -39,11 +38,11 @@ class Reply(Response):
     """
 
     def __init__(
-        self, call: Call, answers: AsyncGenerator[Answer, None], include_usage: bool, now: Callable[[], float]
+        self, call: Call, answers: AsyncGenerator[Answer, None], writer: Writer, now: Callable[[], float]
     ) -> None:
         super().__init__()
         self.call, self.begun = call, False
-        self._answers, self._include_usage, self._now = answers, include_usage, now
+        self._answers, self._writer, self._now = answers, writer, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = self._stream(scope, send) if self.call.stream else self._collect(send)
@@ -63,7 +62,7 @@ class Reply(Response):
             async for answer in answers:
                 closed = answer
         assert isinstance(closed, Closed)
-        body = orjson.dumps(completion(self._id, opened, closed), default=dict)
+        body = orjson.dumps(self._writer.whole(opened, closed), default=dict)
         headers = of_answer(self.call, opened.cache, closed.balances, closed.cost_usd, self._now())
         await _begin(send, {"content-type": "application/json", "content-length": str(len(body))} | headers)
         return body
@@ -87,46 +86,19 @@ class Reply(Response):
     def _failure(self, scope: Scope, error: BaseException) -> bytes:
         wire = wire_of(error, self.call.request_id)
         scope["state"]["error"] = wire.code
-        return failure(wire)
+        return self._writer.failure(wire)
 
     async def _pieces(self, answers: AsyncGenerator[Answer, None], opened: Opened, send: Send) -> bytes:
-        chunks = Chunks(self._id, opened.start, self._include_usage)
+        if first := self._writer.opening(opened):
+            await _send(send, first, more=True)
         async with kept_alive(send) as say:
             async for answer in answers:
                 match answer:
                     case Delta():
-                        await _send(say, chunks.delta(answer), more=True)
+                        await _send(say, self._writer.delta(answer), more=True)
                     case Closed():
-                        return chunks.closing(answer)
+                        return self._writer.closing(answer)
         raise RuntimeError("the answer ended without Closed")
-
-    @property
-    def _id(self) -> str:
-        return f"chatcmpl-{self.call.request_id}"
-
-
-def completion(answer_id: str, opened: Opened, closed: Closed) -> dict[str, Any]:
-    """OpenAI's chat.completion (platform.openai.com/docs/api-reference/chat/object); stop_reason is vLLM's."""
-    start = opened.start
-    return {
-        "id": answer_id,
-        "object": "chat.completion",
-        "created": start.created,
-        "model": start.model,
-        "system_fingerprint": start.fingerprint,
-        "choices": [
-            {
-                "index": choice.index,
-                "message": choice.message,
-                "logprobs": choice.logprobs,
-                "finish_reason": choice.finish_reason,
-                "stop_reason": choice.stop_reason,
-            }
-            for choice in closed.completion.choices
-        ],
-        "usage": closed.usage.openai(),
-        "gateway": closed.gateway,
-    }
 
 
 async def _begin(send: Send, headers: Headers) -> None:

@@ -1,4 +1,4 @@
-"""What a chat request looks like on the wire, and what it means. Pure: bytes and limits in, a `ChatRequest` out.
+"""What a chat request looks like on the wire, and what it means. Pure: bytes and limits in, `Asked` out.
 
 Typed here is what the gateway acts on (messages, `prompt`, `stream`, `gateway`); every other field goes through the
 positive list of `serving.fields`. Knows no caller, no model and no template: whether they exist is found out later.
@@ -6,16 +6,16 @@ positive list of `serving.fields`. Knows no caller, no model and no template: wh
 Invariant: what is passed on was built from checked values, never copied from the client's bytes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.api.body import Strict, checked, parse
+from gateway.api.chat import ChatWriter
+from gateway.api.endpoint import Asked
 from gateway.api.messages import AnyMessage, Name, plain
 from gateway.errors import InvalidValue
-from gateway.exchange import Message, OnLength, Options, PromptRef, Retrieval
+from gateway.exchange import OnLength, Options, PromptRef, Retrieval
 from gateway.scopes import checked_tags
 from gateway.settings import Server
 from serving.fields import FieldError, allowed
@@ -80,20 +80,7 @@ class ChatBody(BaseModel):
     gateway: GatewayBody | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A checked request: `fields` are to be passed on, `include_usage` asks for a stream's usage chunk."""
-
-    model: str | None
-    messages: tuple[Message, ...]
-    prompt: PromptRef | None
-    fields: Mapping[str, Any]
-    options: Options
-    stream: bool
-    include_usage: bool
-
-
-def read_chat(body: bytes, limits: Server) -> ChatRequest:
+def read_chat(body: bytes, limits: Server) -> Asked:
     """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     _countable(raw.get("messages"), limits.max_messages)
@@ -103,14 +90,15 @@ def read_chat(body: bytes, limits: Server) -> ChatRequest:
         fields = allowed(raw)
     except FieldError as error:
         raise InvalidValue(error.message, param=error.param) from None
-    return ChatRequest(
+    include_usage = bool(chat.stream_options and chat.stream_options.include_usage)
+    return Asked(
         model=chat.model,
         messages=tuple(plain(message) for message in raw.get("messages") or ()),
-        prompt=chat.prompt.ref() if chat.prompt else None,
         fields=fields,
         options=chat.gateway.options() if chat.gateway else Options(),
         stream=chat.stream or False,
-        include_usage=bool(chat.stream_options and chat.stream_options.include_usage),
+        writer=lambda call: ChatWriter(call.request_id, include_usage),
+        prompt=chat.prompt.ref() if chat.prompt else None,
     )
 
 

@@ -18,6 +18,8 @@ from openai import OpenAI
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from gateway.api.chat import ChatWriter
+from gateway.api.endpoint import openai
 from gateway.api.idempotency import KEPT_BYTES, Once, Recorder
 from gateway.api.reply import Reply
 from gateway.app import create_app
@@ -333,7 +335,8 @@ def test_openais_client_waits_for_the_answer_that_is_under_way(held_up: tuple[Ga
 
 def once(state: State, asked: Call, answers: AsyncGenerator[Answer, None]) -> tuple[Once, Replay]:
     claim = Replay(asked.caller.tenant, "a", b"digest", asked.request_id, owner(), asked.at)
-    return Once(Reply(asked, answers, False, state.clock.now), claim, state), claim
+    reply = Reply(asked, answers, ChatWriter(asked.request_id, False), state.clock.now)
+    return Once(reply, claim, openai, state), claim
 
 
 async def unasked() -> Message:
@@ -423,7 +426,7 @@ def test_what_a_client_that_is_gone_no_longer_takes_is_recorded_all_the_same() -
         kept.append((status, content_type, body))
 
     async def scenario() -> None:
-        send = Recorder(gone, keep).send
+        send = Recorder(gone, keep, lambda error: (500, "", b"")).send
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         for body, more in ((b"a", True), (b"b", False)):
             await send({"type": "http.response.body", "body": body, "more_body": more})

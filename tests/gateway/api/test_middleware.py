@@ -104,9 +104,6 @@ def test_after_a_body_that_did_not_come_the_connection_is_closed() -> None:
         ("GET", "//ids", 404, "not_found"),
         ("GET", "/docs", 404, "not_found"),
         ("GET", "/openapi.json", 404, "not_found"),
-        ("POST", "/ids", 405, "method_not_allowed"),
-        ("OPTIONS", "/ids", 405, "method_not_allowed"),
-        ("DELETE", "/ids", 405, "method_not_allowed"),
     ],
 )
 def test_what_is_not_there_answers_in_the_one_shape(method: str, path: str, status: int, code: str) -> None:

@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.wire import ChatRequest, read_chat
+from gateway.api.endpoint import Asked
+from gateway.api.wire import read_chat
 from gateway.errors import InvalidValue, Refusal
-from gateway.exchange import Options, PromptRef, Retrieval
+from gateway.exchange import Closed, Options, PromptRef, Retrieval
 from gateway.settings import Server
+from serving.events import Choice, Completion, Start, Usage
+from tests.gateway.calls import call
 
 HI = {"role": "user", "content": "Hi"}
 
 
-def read(**body: Any) -> ChatRequest:
+def read(**body: Any) -> Asked:
     return read_chat(json.dumps({"model": "small", "messages": [HI], **body}).encode(), Server())
 
 
@@ -26,7 +29,8 @@ def refused(**body: Any) -> Refusal:
 
 
 def test_the_smallest_request() -> None:
-    assert read() == ChatRequest("small", (HI,), None, {}, Options(), False, False)
+    asked = read()
+    assert asked == Asked("small", (HI,), {}, Options(), False, asked.writer)
 
 
 def test_fields_to_pass_on_are_the_checked_ones_without_nulls() -> None:
@@ -122,9 +126,12 @@ def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
 
 
 def test_usage_is_asked_for_with_the_stream() -> None:
-    asked = read(stream=True, stream_options={"include_usage": True})
-    assert (asked.stream, asked.include_usage) == (True, True)
-    assert not read(stream=True, stream_options=None).include_usage
+    def writes_usage(asked: Asked) -> bool:
+        answer = Completion(Start("id", 0, "small"), (Choice(0, {}, "stop"),), Usage())
+        return b'"usage":' in asked.writer(call()).closing(Closed(answer, Usage(), (), None, {}))
+
+    assert writes_usage(read(stream=True, stream_options={"include_usage": True}))
+    assert not writes_usage(read(stream=True, stream_options=None))
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -1,0 +1,70 @@
+"""What an inference endpoint is: how its requests are read, and how answers and failures are written. Knows no API.
+
+Each API is a page that makes one of these: a pair of functions around the one pipeline. `read` turns a body into what
+was asked; a `Writer` turns `Opened`, `Delta`s and `Closed` into bytes. What asks for no generation (embeddings, a count
+of tokens) is a `handle` of its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import Wire
+from gateway.exchange import Call, Closed, Message, Opened, Options, PromptRef
+from gateway.settings import Server
+from serving.events import Delta
+
+
+class Writer(Protocol):
+    """One answer as its client reads it. Streamed: `opening`, `delta`s, `closing`, or `failure` instead."""
+
+    def whole(self, opened: Opened, closed: Closed) -> Any:
+        """The body of an answer that is not streamed, to be written as JSON."""
+
+    def opening(self, opened: Opened) -> bytes:
+        """What comes before the first piece; may be empty."""
+
+    def delta(self, piece: Delta) -> bytes: ...
+
+    def closing(self, closed: Closed) -> bytes: ...
+
+    def failure(self, wire: Wire) -> bytes:
+        """The last event of a stream that broke; `opening` may not have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A checked body, whatever API it came by: either `messages` or a raw `text` that no chat template renders, a
+    `prompt` of the library, or both of messages and prompt. `fields` are to be passed on, in chat completions' names.
+
+    `writer` makes the answer's writer for the call that this becomes.
+    """
+
+    model: str | None
+    messages: tuple[Message, ...]
+    fields: Mapping[str, Any]
+    options: Options
+    stream: bool
+    writer: Callable[[Call], Writer]
+    prompt: PromptRef | None = None
+    text: str | None = None
+
+
+Read = Callable[[bytes, Server], Asked]
+Shape = Callable[[Wire, str], Any]  # a failure's body as an API has it; the string is the request id
+
+
+def openai(wire: Wire, request_id: str) -> Any:
+    """OpenAI's error object (platform.openai.com/docs/guides/error-codes)."""
+    return wire.body()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is under one path: `handle` answers a POST or raises; `refusal` is how its API writes what was raised."""
+
+    handle: Callable[[Request], Awaitable[Response]]
+    refusal: Shape = openai
