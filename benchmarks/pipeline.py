@@ -1,0 +1,199 @@
+"""What a request costs in our own Python: CPU time of the pipeline and its ledger, without HTTP and without a network.
+
+    python -m benchmarks.pipeline [--requests 300] [--rounds 7] [--profile ledger]
+
+The real stages with a state in a file and the tiny model's own tokenizer; the backend is a function that answers at
+once. `nothing` has no ledger; `rows` writes the journal's row of each request; `ledger` holds and settles under four
+limits beside it; `cached` looks for each (new) question in the exact cache and keeps its answer, too. All take turns,
+`rounds` times, and the medians are shown: on a busy machine compare the ratios. A delta's CPU time is that of a request
+with DELTAS of them less that of one with a single one.
+
+Nothing is asserted: it is a measurement. `--profile` shows where the time of one way goes, and on the loop's thread only.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import pstats
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import uvloop
+
+from benchmarks.nothing import NoBudgets, NoJournal
+from gateway.exchange import Call, Caller, Options
+from gateway.ledger import Ledger
+from gateway.metrics import Metrics
+from gateway.models import Model
+from gateway.pipeline import Pipeline
+from gateway.prices import Prices
+from gateway.schemas import Schemas
+from gateway.settings import Settings
+from gateway.stages.build import Build
+from gateway.stages.cache import Cache
+from gateway.stages.check import Check
+from gateway.stages.finish import Finish
+from gateway.stages.preflight import Preflight
+from gateway.stages.retrieve import Retrieve
+from gateway.stages.route import Route
+from gateway.state import Limit, State
+from gateway.state.open import open_state
+from gateway.telemetry import Telemetry
+from gateway.tracing import Trace
+from prompts.library import Library
+from retrieval.embed import Embedder
+from serving.backend import Backend
+from serving.events import Delta, End, Event, Start, Stop, Usage
+from serving.pool import Pool
+from serving.tokens import LocalTokens
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ROOT / "serving" / "tiny" / "model"
+DELTAS = 65
+AT_ONCE = 16  # requests that share a commit
+WARM = 800  # until the write-ahead log is as long as it gets: to lengthen a file costs more than to write into it
+TENANT_LIMITS = (Limit("requests", "minute", 10**9), Limit("tokens", "day", 10**12), Limit("usd", "month", 10**15))
+KEY_LIMITS = (Limit("tokens", "day", 10**12),)
+SYSTEM = "You answer questions about a company's products, briefly and kindly. " * 4
+ROW = "{:8} {:>9} {:>6} {:>6} {:>9} {:>6} {:>6} {:>11}"
+_numbers = count()
+
+
+class Instant:
+    """A backend that answers at once, `deltas` words. It stands in for `serving.backend.Backend`."""
+
+    name, deltas = "instant", 1
+
+    async def stream(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncGenerator[Event, None]:
+        yield Start("chatcmpl-1", 1_700_000_000, "tiny")
+        for number in range(1, self.deltas + 1):
+            yield Delta(0, {"content": "word "}, usage=Usage(40, number))
+        yield End((Stop(0, "stop"),), Usage(40, self.deltas))
+
+
+class Way(NamedTuple):
+    """One way to answer: with how much of a ledger, and with what the request says of the cache."""
+
+    name: str
+    pipeline: Pipeline
+    options: Options
+
+
+def pipeline(state: State, backend: Instant) -> Pipeline:
+    """The stages as `gateway.app` puts them together."""
+    table = {"models": {"small": {"backends": ["b"]}}, "prices": {"small": {"input": 0.1, "output": 0.4}}}
+    settings = Settings.model_validate(table | {"backends": {"b": {"url": "http://127.0.0.1:1"}}})
+    pool = Pool([cast(Backend, backend)])
+    models = {"small": Model("small", "tiny", pool, LocalTokens.load(TINY), 4096, 512)}
+    metrics, telemetry, schemas, embedder = Metrics(), Telemetry(settings.telemetry), Schemas(), Embedder()
+    listeners = (telemetry, lambda record, _: metrics.observe(record))
+    return Pipeline(
+        Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
+        Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
+        Preflight(models, {}, settings.check.rounds),
+        Cache(settings.cache, state.answers, embedder, models, lambda name: name),
+        Retrieve({}, embedder, models),
+        Finish(Route(models, settings.route.attempts, b"secret")),
+        Check(schemas),
+    )
+
+
+def ways(state: State, backend: Instant) -> list[Way]:
+    rows = replace(state, budgets=NoBudgets(state.journal))
+    nothing = replace(state, budgets=NoBudgets(NoJournal()), journal=NoJournal())
+    whole, skip = pipeline(state, backend), Options(cache="skip")
+    return [
+        Way("nothing", pipeline(nothing, backend), skip),
+        Way("rows", pipeline(rows, backend), skip),
+        Way("ledger", whole, skip),
+        Way("cached", whole, Options()),
+    ]
+
+
+def asked(options: Options) -> Call:
+    """A chat of two messages, some 100 tokens, which nobody has asked before."""
+    number = next(_numbers)
+    caller = Caller("key-1", "acme", TENANT_LIMITS, KEY_LIMITS)
+    messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": f"What does product {number} cost?"})
+    fields = {"temperature": 0.0, "max_tokens": 256}
+    return Call(
+        f"request-{number}", caller, "small", messages, None, fields, options, True, Trace(), time.time()
+    )  # fmt: skip
+
+
+async def spent(way: Way, requests: int, at_once: int = 1) -> float:
+    """Microseconds of CPU time a request, of all threads."""
+
+    async def client() -> None:
+        for _ in range(requests // at_once):
+            async for _ in way.pipeline.run(asked(way.options)):
+                pass
+
+    began = time.process_time_ns()
+    await asyncio.gather(*(client() for _ in range(at_once)))
+    return (time.process_time_ns() - began) / (requests // at_once * at_once) / 1e3
+
+
+async def measured(way: Way, backend: Instant, requests: int) -> tuple[float, float, float]:
+    """Microseconds of CPU time: a request alone, one among AT_ONCE, and each delta more."""
+    backend.deltas = 1
+    alone, among = await spent(way, requests), await spent(way, requests, AT_ONCE)
+    backend.deltas = DELTAS
+    longer = await spent(way, requests, AT_ONCE)
+    return alone, among, (longer - among) / (DELTAS - 1)
+
+
+async def compared(found: list[Way], backend: Instant, requests: int, rounds: int) -> None:
+    """Prints the medians of all rounds."""
+    figures: dict[str, list[tuple[float, float, float]]] = {way.name: [] for way in found}
+    for _ in range(rounds):
+        for way in found:
+            figures[way.name].append(await measured(way, backend, requests))
+    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
+    print(ROW.format("ledger", "us alone", "+us", "times", f"us of {AT_ONCE}", "+us", "times", "us a delta"))
+    base = medians["nothing"]
+    for name, (alone, among, delta) in medians.items():
+        cells = [
+            f"{us:.0f}" if us > 20 else f"{us:.2f}"
+            for us in (alone, alone - base[0], alone / base[0], among, among - base[1], among / base[1])
+        ]
+        print(ROW.format(name, *cells, f"{delta:.1f}"))
+
+
+async def profiled(way: Way, backend: Instant, requests: int, deltas: int) -> None:
+    backend.deltas = deltas
+    profile = cProfile.Profile()
+    with profile:
+        await spent(way, requests)
+    for order in ("tottime", "cumtime"):
+        pstats.Stats(profile).sort_stats(order).print_stats(40)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=300, help="of a way in a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--profile", choices=["nothing", "rows", "ledger", "cached"])
+    parser.add_argument("--deltas", type=int, default=1, help="with --profile")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        backend, state = Instant(), await open_state(f"sqlite:///{folder}/state.db")
+        found = ways(state, backend)
+        for way in found:
+            await spent(way, WARM, AT_ONCE)
+        if given.profile:
+            (way,) = (way for way in found if way.name == given.profile)
+            await profiled(way, backend, given.requests, given.deltas)
+        else:
+            await compared(found, backend, given.requests, given.rounds)
+        await state.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
