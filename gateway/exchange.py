@@ -92,7 +92,8 @@ class Call:
 class Prompt:
     """What will be sent. `fields`: the template's below the request's own; `question`: what similarity may compare.
 
-    `template` is kept so that the same version is rendered again once the passages are known.
+    `template` is kept so that the same version is rendered again once the passages are known. `text` is a raw prompt
+    for the engine's /v1/completions, in place of messages.
     """
 
     model: str  # alias
@@ -104,6 +105,7 @@ class Prompt:
     retrieve: Retrieval | None
     on_length: OnLength
     cache: CacheTier
+    text: str | None = None
 
     @property
     def source(self) -> dict[str, str] | None:

@@ -37,7 +37,10 @@ def fingerprint(
 
 
 def _origin(call: Call, prompt: Prompt) -> Any:
-    """Where the messages come from, less the question: a template and its other variables, or the other messages."""
+    """Where the prompt comes from, less the question: a template and its other variables, the other messages, or a raw
+    text."""
+    if prompt.text is not None:
+        return ["text", prompt.text]
     if prompt.template is None or call.prompt is None:
         *others, last = prompt.messages or ({},)
         others.append(last if prompt.question is None else _without(last, "content"))

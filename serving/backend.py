@@ -60,12 +60,12 @@ class Backend:
     def __repr__(self) -> str:
         return f"Backend({self.name!r})"
 
-    async def stream(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}) -> AsyncGenerator[Event, None]:
+    async def stream(
+        self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = "/v1/chat/completions"
+    ) -> AsyncGenerator[Event, None]:
         """Answer one chat completion, event by event. Raises BackendError; closing the generator stops the backend."""
         clock, reader, decoder = Clock(self.name, self._timeouts), Reader(self.name), Decoder()
-        asked = self._connection.answer(
-            "POST", "/v1/chat/completions", {**body, **STREAMED}, headers, clock, EVENT_STREAM
-        )
+        asked = self._connection.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
         async with asked as pieces:
             while piece := await self._connection.piece(pieces, clock):
                 with self._whole_events():

@@ -30,6 +30,7 @@ PROBES: Mapping[str, Mapping[str, Any]] = {
     "plain": {"messages": [_user("Hello, how are you?")]},
     "empty": {"messages": [_user("")]},
     "spaces": {"messages": [_user("  two  before,\n\n\tone tab, and three after   ")]},
+    "raw": {"prompt": "  Once upon a time, 1,234 <|im_end|>\n"},
     "system": {"messages": [_system("You are terse."), _user("Why?")]},
     "two systems": {"messages": [_system("One."), _user("?"), _system("Two."), _user("!")]},
     "turns": {"messages": [_user("1+1?"), {"role": "assistant", "content": "2"}, _user("And 2+2?")]},

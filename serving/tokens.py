@@ -47,8 +47,8 @@ class Tokens(Protocol):
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         """Tokens of the prompt made of a request's `messages`, `tools`, `reasoning_effort`, `continue_final_message`
-        and `add_generation_prompt`. Raises PromptRefused when the server would refuse them, BackendError when it has
-        to be asked and cannot be.
+        and `add_generation_prompt`, or of its raw `prompt`. Raises PromptRefused when the server would refuse them,
+        BackendError when it has to be asked and cannot be.
         """
         ...
 
@@ -75,10 +75,10 @@ class LocalTokens:
         return LocalTokens(self._vocabulary, self._templates, "estimate")
 
     async def count(self, request: Mapping[str, Any]) -> Count:
-        prompt = self._templates.render(request)
-        if len(prompt) > LONG_TEXT_CHARS:
-            return Count(await asyncio.to_thread(self.text, prompt), self._source)
-        return Count(self.text(prompt), self._source)
+        raw = request.get("prompt")
+        prompt, around = (self._templates.render(request), 0) if raw is None else (raw, self._vocabulary.around)
+        tokens = await asyncio.to_thread(self.text, prompt) if len(prompt) > LONG_TEXT_CHARS else self.text(prompt)
+        return Count(tokens + around, self._source)
 
     def text(self, text: str) -> int:
         try:
@@ -105,6 +105,8 @@ class ServerTokens:
         }
         if effort := request.get("reasoning_effort"):
             body["chat_template_kwargs"] = {"reasoning_effort": effort, "enable_thinking": effort != "none"}
+        if (raw := request.get("prompt")) is not None:
+            body = {"prompt": raw}
         try:
             return Count(await self._backend.tokenize(self._model | body), "exact")
         except BackendRejected as error:
@@ -119,7 +121,9 @@ class EstimateTokens:
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         messages, tools = request.get("messages"), request.get("tools")
-        said = orjson.dumps([messages, tools or []]).decode()
+        said = (
+            request["prompt"] if request.get("prompt") is not None else orjson.dumps([messages, tools or []]).decode()
+        )
         around = TOKENS_PER_MESSAGE * (len(messages) + 1 if isinstance(messages, list) else 1)
         around += TOKENS_FOR_TOOLS if tools else 0
         return Count(_estimate(said) + around, "estimate")

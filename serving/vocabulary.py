@@ -36,7 +36,10 @@ SAMPLES = (
 
 
 class Vocabulary(Protocol):
-    """Counts the tokens of a text, adding none of its own."""
+    """Counts the tokens of a text, adding none of its own; `around` are those that a server puts around a raw prompt."""
+
+    @property
+    def around(self) -> int: ...
 
     def count(self, text: str) -> int: ...
 
@@ -46,6 +49,7 @@ class Library:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self.around: int = tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def count(self, text: str) -> int:
         # In a batch, for only then does the library let other threads run.
@@ -61,6 +65,7 @@ class ByteLevel:
         self._control = re.compile("|".join(map(re.escape, longest_first))) if control else None
         self._nfc = nfc
         self._library = library
+        self.around = library.around
 
     def count(self, text: str) -> int:
         if LONG_SPACE.search(text):

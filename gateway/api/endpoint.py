@@ -38,7 +38,8 @@ class Writer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A checked body, whatever API it came by: either `messages` or a raw `text` that no chat template renders, a
-    `prompt` of the library, or both of messages and prompt. `fields` are to be passed on, in chat completions' names.
+    `prompt` of the library, or both of messages and prompt. `fields` are to be passed on, in the names of the engine's
+    chat completions, or with `text` of its completions.
 
     `writer` makes the answer's writer for the call that this becomes.
     """

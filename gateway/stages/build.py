@@ -65,6 +65,7 @@ class Build:
             retrieve=self._retrieval(call, template),
             on_length=self._on_length(call, template, schema is not None, fields),
             cache=(template.front.cache if template else None) or self._plain(fields, call),
+            text=call.text,
         )
 
     def _template(self, call: Call) -> Template | None:

@@ -37,7 +37,7 @@ class Preflight:
             raise ContextLengthExceeded(
                 f"The prompt has {count.tokens} tokens and the window of {prompt.model!r} is {model.window}: "
                 f"shorten it by at least {1 - left}.",
-                param="messages",
+                param=_param(prompt),
             )
         output = min(_asked(prompt) or model.max_output, left)
         room = self._room(prompt, left - output)
@@ -51,7 +51,8 @@ class Preflight:
         try:
             return await self._models[alias].tokens.count(request(prompt))
         except PromptRefused as error:
-            raise InvalidValue(f"The model {alias!r} cannot take these messages: {error}.", param="messages") from error
+            param = _param(prompt)
+            raise InvalidValue(f"The model {alias!r} cannot take this prompt: {error}.", param=param) from error
         except BackendError:  # the replica that counts is away; another may still answer
             return await ESTIMATE.count(request(prompt))
 
@@ -79,10 +80,16 @@ class Preflight:
 
 
 def request(prompt: Prompt) -> dict[str, object]:
-    """The part of the request that the chat template renders: what has tokens."""
+    """The part of the request that has tokens: what the chat template renders, or a raw prompt."""
+    if prompt.text is not None:
+        return {"prompt": prompt.text}
     return {"messages": [dict(m) for m in prompt.messages]} | {
         name: prompt.fields[name] for name in TEMPLATED if prompt.fields.get(name) is not None
     }
+
+
+def _param(prompt: Prompt) -> str:
+    return "messages" if prompt.text is None else "prompt"
 
 
 def _asked(prompt: Prompt) -> int | None:

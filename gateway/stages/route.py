@@ -24,6 +24,8 @@ from serving.backend import Backend
 from serving.errors import BackendError, BackendRejected
 from serving.events import End, Event
 
+CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+
 
 class Route:
     """Sends prompts to backends. `attempts` bounds how many are asked; `secret` keys the tenants' cache salts."""
@@ -42,7 +44,7 @@ class Route:
         for model, backend in self._candidates(call, packed, output):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
-            stream = backend.stream(body, self._headers(call))
+            stream = backend.stream(body, self._headers(call), COMPLETIONS if "prompt" in body else CHAT)
             with model.pool.using(backend):
                 async with aclosing(stream):
                     try:
@@ -107,9 +109,12 @@ class Route:
     def _body(self, call: Call, packed: Packed, model: Model, output: int, begun: str | None) -> dict[str, Any]:
         """The request as this model's engine takes it: checked fields, our ceiling, and the tenant's own cache salt."""
         fields = {k: v for k, v in packed.prompt.fields.items() if k not in ("max_tokens", "max_completion_tokens")}
-        body = fields | request(packed.prompt) | {"model": model.served, "max_completion_tokens": output}
+        ceiling = "max_completion_tokens" if packed.prompt.text is None else "max_tokens"
+        body = fields | request(packed.prompt) | {"model": model.served, ceiling: output}
         body["cache_salt"] = self._salt(call.caller.tenant)
-        if begun is not None:
+        if begun is not None and packed.prompt.text is not None:
+            body["prompt"] = packed.prompt.text + begun
+        elif begun is not None:
             body["messages"] = [*body["messages"], {"role": "assistant", "content": begun}]
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         return body
