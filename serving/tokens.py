@@ -121,9 +121,8 @@ class EstimateTokens:
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         messages, tools = request.get("messages"), request.get("tools")
-        said = (
-            request["prompt"] if request.get("prompt") is not None else orjson.dumps([messages, tools or []]).decode()
-        )
+        raw = request.get("prompt")
+        said = orjson.dumps([messages, tools or []]).decode() if raw is None else raw
         around = TOKENS_PER_MESSAGE * (len(messages) + 1 if isinstance(messages, list) else 1)
         around += TOKENS_FOR_TOOLS if tools else 0
         return Count(_estimate(said) + around, "estimate")

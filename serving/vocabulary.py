@@ -36,7 +36,7 @@ SAMPLES = (
 
 
 class Vocabulary(Protocol):
-    """Counts the tokens of a text, adding none of its own; `around` are those that a server puts around a raw prompt."""
+    """Counts the tokens of a text, adding none; `around` are those that a server puts around a raw prompt."""
 
     @property
     def around(self) -> int: ...
