@@ -15,54 +15,17 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.cli.common import Failure
+from gateway.cli.head import BoundedHead
 from gateway.settings import Settings
 
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
 CUT_S = 5.0  # beyond the grace: for what was cut to be told and settled; a connection that reads nothing is left then
-# Request line and headers together, as much as nginx takes at most by default. One read may lie beyond it.
-MAX_HEAD_BYTES = 32 * 1024
-
-_MESSAGE = f"The request line and the headers are larger than {MAX_HEAD_BYTES} bytes; send less."
-_BODY = orjson.dumps(
-    {"error": {"message": _MESSAGE, "type": "invalid_request_error", "param": None, "code": "headers_too_large"}}
-)
-HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    + f"content-length: {len(_BODY)}\r\n\r\n".encode()
-    + _BODY
-)
-
-
-class BoundedHead(HttpToolsProtocol):
-    """uvicorn's parser, which by itself keeps headers of any size (RFC 6585 section 5 for the answer)."""
-
-    _head: int | None = None  # bytes of an unfinished head, without those of the read it began in
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head = 0
-
-    def on_headers_complete(self) -> None:
-        self._head = None
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        continued = self._head is not None
-        super().data_received(data)
-        if self._head is None or not continued or self.transport.is_closing():
-            return
-        self._head += len(data)
-        if self._head > MAX_HEAD_BYTES:
-            self.transport.write(HEAD_TOO_LARGE)
-            self.transport.close()
 
 
 class Server(uvicorn.Server):

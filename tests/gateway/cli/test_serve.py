@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.cli.server import MAX_HEAD_BYTES
+from gateway.cli.head import MAX_HEAD_BYTES
 from gateway.state.clock import DRIFT_S
 from gateway.state.open import open_state
 from tests.fakes.backend import DONE, HANG, Script, said, words
