@@ -112,7 +112,8 @@ class Hold:
 
     `owner` names the process that holds it (`owners.owner()`), so that a dead process's holds can be told from a slow
     one's. `zone` is the tenant's; `draft` is what is known of the journal's row by now (some of COLUMNS), for the row
-    that `recover` writes. Raises ValueError for a negative amount.
+    that `recover` writes; `spent` is its first checkpoint, where the request is on its way as soon as it is held: the
+    draft says the same then. Raises ValueError for a negative amount.
     """
 
     request_id: str
@@ -125,6 +126,7 @@ class Hold:
     at: float
     zone: str = "UTC"
     draft: Mapping[str, Any] = field(default_factory=dict)
+    spent: Amounts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if any(amount < 0 for amount in self.amounts.values()):

@@ -58,7 +58,7 @@ class Counts:
         """`ahead` makes it a lease, which counts so many seconds later in sliding minutes: as long it may be spent."""
         meters = metered(bounds)
         terms = [_term(hold, counter_at(meter, hold.at, hold.zone), bounds, ahead or 0) for meter in meters]
-        fields = self._fields(hold.owner, drafted(hold), {}, {})
+        fields = self._fields(hold.owner, drafted(hold), hold.spent, {})
         single = int(not oversize(bounds, hold.amounts))
         ask = ("ask" if ahead is None else "lease", single, fields)
         what, starts, *numbers = await self._asked(hold.tenant, hold.request_id, ask, meters, terms)

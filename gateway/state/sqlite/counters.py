@@ -56,11 +56,10 @@ def live(db: sqlite3.Connection, meter: Meter, at: float) -> list[Live]:
     return [Live(*row) for row in rows]
 
 
-def set_aside(db: sqlite3.Connection, counters: Iterable[Counter], amounts: Amounts, tenant: str) -> None:
-    db.executemany(
-        "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET held = held + excluded.held",
-        [(*counter, tenant, amounts.get(counter.unit, 0)) for counter in counters],
-    )
+def set_aside(db: sqlite3.Connection, counters: Sequence[Counter], amounts: Amounts, tenant: str) -> None:
+    if counters:
+        values = [value for counter in counters for value in (*counter, tenant, amounts.get(counter.unit, 0))]
+        db.execute(_setting_aside(len(counters)), values)
 
 
 def book(db: sqlite3.Connection, counters: Iterable[Counter], amounts: Amounts, spent: Amounts) -> None:
@@ -92,6 +91,12 @@ def forget(db: sqlite3.Connection, at: float) -> None:
     """Remove what nobody will ask for again; never a counter on which something is held."""
     for windows, keep in (("('minute')", _KEEP_MINUTES), ("('day', 'month')", KEEP)):
         db.execute(f'DELETE FROM counters WHERE "window" IN {windows} AND "end" < ? AND held = 0', (at - keep,))
+
+
+@cache
+def _setting_aside(counters: int) -> str:
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, 0, ?)"] * counters)
+    return f"INSERT INTO counters VALUES {rows} ON CONFLICT DO UPDATE SET held = held + excluded.held"
 
 
 @cache

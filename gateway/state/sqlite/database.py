@@ -14,10 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from gateway.state import StateUnavailable
 from gateway.state.sqlite import schema
@@ -35,8 +34,7 @@ READERS = 2  # so that one long report does not keep every key lookup waiting
 PATIENT_S = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     work: Work[Any]
     patient: bool
     done: "asyncio.Future[Any]"
@@ -108,7 +106,7 @@ class Database:
             jobs = self._waiting()
             running = None not in jobs
             batch = [job for job in jobs if job is not None]
-            self._loop.call_soon_threadsafe(partial(_resolve, batch, self._commit(batch)))
+            self._loop.call_soon_threadsafe(_resolve, batch, self._commit(batch))
         self._db.close()
 
     def _waiting(self) -> list[_Job | None]:
@@ -123,8 +121,9 @@ class Database:
         """One outcome a job: what it returned, or _Failed."""
         try:
             self._begin()
-            outcomes = [self._attempt(job.work) for job in batch]
-            self._db.execute("COMMIT")
+            outcomes = [self._attempt(job.work, len(batch) == 1) for job in batch]
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
             return outcomes
         except Exception as error:  # whatever it is, every caller gets an answer and the thread lives on
             with suppress(sqlite3.Error):  # nothing to roll back when the failure did it
@@ -147,17 +146,22 @@ class Database:
                     raise
                 time.sleep(LOOK_S)
 
-    def _attempt(self, work: Work[Any]) -> Any:
-        """Raises sqlite3.Error only when the failure took the whole transaction with it (a full disk does)."""
-        self._db.execute("SAVEPOINT job")
+    def _attempt(self, work: Work[Any], alone: bool) -> Any:
+        """Work that is `alone` in its transaction is undone with it.
+
+        Raises sqlite3.Error only when the failure took the whole transaction with it (a full disk does).
+        """
+        if not alone:
+            self._db.execute("SAVEPOINT job")
         try:
             outcome = work(self._db)
         except Exception as error:
             if not self._db.in_transaction:
                 raise
-            self._db.execute("ROLLBACK TO job")
+            self._db.execute("ROLLBACK" if alone else "ROLLBACK TO job")
             outcome = _Failed(_unavailable(error) if isinstance(error, sqlite3.Error) else error)
-        self._db.execute("RELEASE job")
+        if not alone:
+            self._db.execute("RELEASE job")
         return outcome
 
 

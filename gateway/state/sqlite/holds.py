@@ -20,22 +20,23 @@ from gateway.state.sqlite import counters as table
 from gateway.state.sqlite import journal
 from gateway.state.sqlite.terms import Terms, kept_terms, terms
 
-_INSERT = (
-    "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _OVER = "EXISTS (SELECT 1 FROM journal WHERE request_id = ?1) OR EXISTS (SELECT 1 FROM settled WHERE request_id = ?1)"
+_INSERT = (
+    "INSERT INTO holds (request_id, tenant, owner, zone, bounds, counters, amounts, draft, spent) "
+    f"SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT ({_OVER}) ON CONFLICT DO NOTHING"
+)
 
 
 def hold(db: sqlite3.Connection, hold: Hold) -> list[Balance]:
+    """It is judged once it is written: a refusal undoes that, as any exception does."""
     (bounds, meters, _), at, zone = _terms(hold), hold.at, hold.zone
     read = table.read(db, meters, at)
     standings = {meter: reading.standing for meter, reading in read.items()}
-    if not _known(db, hold.request_id):
+    counted = [meter for meter in meters if meter.unit in hold.amounts]
+    counters = [counter_at(meter, at, zone, read[meter].latest) for meter in counted]
+    if _inserted(db, hold, counters):
         refuse(balances(bounds, standings, at, zone), hold.amounts, partial(_live, db, hold))
-        counted = [meter for meter in meters if meter.unit in hold.amounts]
-        counters = [counter_at(meter, at, zone, read[meter].latest) for meter in counted]
-        _insert(db, hold, counters)
+        table.set_aside(db, counters, hold.amounts, hold.tenant)
         for meter, counter in zip(counted, counters, strict=True):
             standings[meter] = moved(standings[meter], counter, hold.amounts[meter.unit])
     return balances(bounds, standings, at, zone)
@@ -43,8 +44,8 @@ def hold(db: sqlite3.Connection, hold: Hold) -> list[Balance]:
 
 def record(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
     """Set the hold's amounts aside on these counters, unless it is known. Judges nothing."""
-    if not _known(db, hold.request_id):
-        _insert(db, hold, counters)
+    if _inserted(db, hold, counters):
+        table.set_aside(db, counters, hold.amounts, hold.tenant)
 
 
 def checkpoint(db: sqlite3.Connection, request_id: str, spent: Amounts, columns: Mapping[str, Any]) -> None:
@@ -57,7 +58,7 @@ def checkpoint(db: sqlite3.Connection, request_id: str, spent: Amounts, columns:
 def settle(
     db: sqlite3.Connection, request_id: str, spent: Amounts, row: Mapping[str, Any] | None, at: float
 ) -> list[Balance]:
-    held = _open(db, request_id)
+    held = _taken(db, request_id)
     if held is not None:
         _close(db, held, spent, row, at)
         return standings(db, kept_terms(held["bounds"]), at, held["zone"])
@@ -68,7 +69,7 @@ def settle(
 
 def settle_orphan(db: sqlite3.Connection, request_id: str, at: float) -> bool:
     """At its last checkpoint, with the row that says so. False when somebody settled it before."""
-    held = _open(db, request_id)
+    held = _taken(db, request_id)
     if held is None:
         return False
     row = recovered(json.loads(held["draft"]), json.loads(held["columns"]))
@@ -92,17 +93,25 @@ def forget(db: sqlite3.Connection, at: float) -> None:
     db.execute("DELETE FROM settled WHERE at < ?", (at - KEEP,))
 
 
-def _known(db: sqlite3.Connection, request_id: str) -> bool:
-    known = "EXISTS (SELECT 1 FROM holds WHERE request_id = ?1)"
-    return bool(db.execute(f"SELECT {known} OR {_OVER}", (request_id,)).fetchone()[0])
-
-
 def _over(db: sqlite3.Connection, request_id: str) -> bool:
     return bool(db.execute(f"SELECT {_OVER}", (request_id,)).fetchone()[0])
 
 
 def _open(db: sqlite3.Connection, request_id: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute("SELECT * FROM holds WHERE request_id = ?", (request_id,)).fetchone()
+    return row
+
+
+def _inserted(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> bool:
+    """False when it is known: nothing is changed."""
+    kept = [*map(tuple, counters)], dict(hold.amounts), drafted(hold), dict(hold.spent)
+    values = hold.request_id, hold.tenant, hold.owner, hold.zone, _terms(hold).text, *map(_text, kept)
+    return db.execute(_INSERT, values).rowcount == 1
+
+
+def _taken(db: sqlite3.Connection, request_id: str) -> sqlite3.Row | None:
+    """The open hold, which is none any more."""
+    row: sqlite3.Row | None = db.execute("DELETE FROM holds WHERE request_id = ? RETURNING *", (request_id,)).fetchone()
     return row
 
 
@@ -115,25 +124,20 @@ def _terms(hold: Hold) -> Terms:
     return terms(hold.tenant, hold.key, hold.tenant_limits, hold.key_limits)
 
 
-def _insert(db: sqlite3.Connection, hold: Hold, counters: Sequence[Counter]) -> None:
-    amounts = json.dumps(dict(hold.amounts))  # of any size where nothing limits them; orjson has 64 bits
-    texts = _terms(hold).text, _text([*map(tuple, counters)]), amounts, _text(drafted(hold))
-    db.execute(_INSERT, (hold.request_id, hold.tenant, hold.owner, hold.zone, *texts))
-    table.set_aside(db, counters, hold.amounts, hold.tenant)
-
-
 def _updated(text: str, news: Mapping[Any, Any]) -> str:
     return json.dumps({**json.loads(text), **news})
 
 
 def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an amount of more than 64 bits, where nothing limits it
+        return json.dumps(value)
 
 
 def _close(db: sqlite3.Connection, held: sqlite3.Row, spent: Amounts, row: Mapping[str, Any] | None, at: float) -> None:
     counters = [Counter(*counter) for counter in orjson.loads(held["counters"])]
     table.book(db, counters, json.loads(held["amounts"]), spent)
-    db.execute("DELETE FROM holds WHERE request_id = ?", (held["request_id"],))
     if row is None:
         db.execute("INSERT INTO settled VALUES (?, ?)", (held["request_id"], at))
     else:

@@ -11,10 +11,7 @@ from gateway.state.sqlite.database import Database
 
 _ALL = ", ".join(COLUMNS)
 _BRIEF = ", ".join(column for column in COLUMNS if column != "detail")
-_INSERT = (
-    f"INSERT INTO journal ({_ALL}) VALUES ({', '.join(f':{column}' for column in COLUMNS)}) "
-    "ON CONFLICT (request_id) DO NOTHING"
-)
+_INSERT = f"INSERT INTO journal ({_ALL}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT (request_id) DO NOTHING"
 _SUMS = (
     "count(*) AS requests, coalesce(sum(input_tokens), 0) AS input_tokens, "
     "coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(cached_tokens), 0) AS cached_tokens, "
@@ -48,8 +45,8 @@ class SqliteJournal:
 
 
 def insert(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """A row of all columns, inside a transaction of the caller's; a second one of the same request changes nothing."""
-    db.execute(_INSERT, row)
+    """A row as `checked_row` makes it, inside a transaction of the caller's; a second one of its request is ignored."""
+    db.execute(_INSERT, tuple(row.values()))
 
 
 def _read(db: sqlite3.Connection, request_id: str) -> dict[str, Any] | None:
