@@ -179,7 +179,8 @@ class Replays(Protocol):
         """Store the answer of a request that claimed its key; no-op if the key is no longer its own."""
 
     async def abandon(self, replay: Replay) -> None:
-        """Give the key free: nothing was spent, a retry may try again. No-op if the key is no longer its own."""
+        """Give the key free: nothing was spent, a retry may try again. No-op if the key is no longer its own, and
+        after `finish`: what was answered stays."""
 
 
 class Answers(Protocol):
@@ -210,7 +211,7 @@ class Journal(Protocol):
     async def read(self, request_id: str) -> dict[str, Any] | None: ...
 
     async def latest(self, limit: int, tenant: str | None = None) -> list[dict[str, Any]]:
-        """The newest rows, newest first, without `detail`."""
+        """The newest rows, newest first, without `detail`. Of many gateways those of the last 35 days."""
 
     async def usage(
         self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"

@@ -1,41 +1,28 @@
 """`Idempotency-Key` over real sockets: who asks twice pays once, whatever happened to the first answer."""
 
-import asyncio
 import json
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from openai import OpenAI
-from starlette.requests import ClientDisconnect
-from starlette.types import Message
 
-from gateway.api.chat import ChatWriter
-from gateway.api.endpoint import openai
-from gateway.api.idempotency import KEPT_BYTES, Once, Recorder
-from gateway.api.reply import Reply
+from gateway.api.idempotency import KEPT_BYTES
 from gateway.app import create_app
-from gateway.exchange import Answer, Call
-from gateway.state import Replay, State, StateUnavailable
-from gateway.state.open import open_state
-from gateway.state.owners import alive, owner
-from serving.errors import BackendBroken
-from tests.fakes.backend import HANG, JSON, PROMPT_TOKENS, RST, FakeBackend, Script, Seen, said, words
+from gateway.state.owners import alive
+from tests.fakes.backend import JSON, PROMPT_TOKENS, RST, FakeBackend, Script, Seen, said, words
 from tests.fakes.background import running
 from tests.fakes.proxy import Proxy, proxied
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
 from tests.gateway.api.server import served
-from tests.gateway.assembled import Assembled
-from tests.gateway.calls import call
-from tests.gateway.waiting import locked, until, waited
+from tests.gateway.waiting import locked, waited
 
 BODY: dict[str, Any] = {
     "model": "small",
@@ -331,106 +318,3 @@ def test_openais_client_waits_for_the_answer_that_is_under_way(held_up: tuple[Ga
         assert second.result().content == first.result().content
     assert second.result().retries_taken >= 1
     assert len(gateway.fake.chats()) == 1
-
-
-def once(state: State, asked: Call, answers: AsyncGenerator[Answer, None]) -> tuple[Once, Replay]:
-    claim = Replay(asked.caller.tenant, "a", b"digest", asked.request_id, owner(), asked.at)
-    reply = Reply(asked, answers, ChatWriter(asked.request_id, False), state.clock.now)
-    return Once(reply, claim, openai, state), claim
-
-
-async def unasked() -> Message:
-    raise AssertionError("whether the client is there is not asked")
-
-
-async def unsent(message: Message) -> None:
-    raise AssertionError("nothing is to be sent")
-
-
-def test_a_request_that_is_cut_as_the_gateway_stops_gives_its_key_free(core: Assembled) -> None:
-    core.fake.plan(Script((HANG,)))
-    asked, state, sent = call(), core.runtime.state, len(core.chats())
-    first, claim = once(state, asked, core.runtime.pipeline.run(asked))
-
-    async def stop() -> list[Replay | None]:
-        task = asyncio.ensure_future(first({"state": {}}, unasked, unsent))
-        await until(lambda: len(core.chats()) > sent)
-        next_one = replace(claim, request_id="req_next")
-        before = await state.replays.begin(next_one, alive)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return [before, await state.replays.begin(next_one, alive)]
-
-    assert core.do(stop()) == [claim, None]
-    assert core.row(asked)["input_tokens"] == PROMPT_TOKENS
-
-
-def test_a_failure_after_the_answer_began_is_kept_though_its_row_cannot_be_read(core: Assembled) -> None:
-    core.fake.plan(Script((*words("Hel"), RST)))
-    asked, state = call(), core.runtime.state
-
-    async def broken() -> Replay | None:
-        elsewhere = await open_state("sqlite://:memory:")
-        first, claim = once(replace(state, journal=elsewhere.journal), asked, core.runtime.pipeline.run(asked))
-        with pytest.raises(BackendBroken):
-            await first({"state": {}}, unasked, unsent)
-        await elsewhere.close()
-        return await state.replays.begin(replace(claim, request_id="req_next"), alive)
-
-    kept = core.do(broken())
-    assert kept is not None
-    assert (kept.status, json.loads(kept.body)["error"]["code"]) == (502, "backend_unavailable")
-
-
-def test_an_answer_that_is_kept_stays_so_whatever_becomes_of_its_last_byte(core: Assembled) -> None:
-    asked, state = call(), core.runtime.state
-    first, claim = once(state, asked, core.runtime.pipeline.run(asked))
-
-    async def broken(message: Message) -> None:
-        if not message.get("more_body", True):
-            raise RuntimeError("the server has a bug")
-
-    async def scenario() -> Replay | None:
-        with pytest.raises(RuntimeError):
-            await first({"state": {}}, unasked, broken)
-        return await state.replays.begin(replace(claim, request_id="req_next"), alive)
-
-    kept = core.do(scenario())
-    assert kept is not None
-    assert kept.status == 200
-
-
-def test_a_claim_that_the_state_cannot_take_starts_nothing(core: Assembled) -> None:
-    asked, sent = call(), len(core.chats())
-
-    async def away() -> None:
-        state = await open_state("sqlite://:memory:")
-        await state.close()
-        await once(state, asked, core.runtime.pipeline.run(asked))[0]({"state": {}}, unasked, unsent)
-
-    with pytest.raises(StateUnavailable):
-        core.do(away())
-    assert len(core.chats()) == sent
-
-
-def test_what_a_client_that_is_gone_no_longer_takes_is_recorded_all_the_same() -> None:
-    kept: list[tuple[int, str, bytes]] = []
-    sent: list[str] = []
-
-    async def gone(message: Message) -> None:
-        sent.append(message["type"])
-        raise ClientDisconnect
-
-    async def keep(status: int, content_type: str, body: bytes) -> None:
-        kept.append((status, content_type, body))
-
-    async def scenario() -> None:
-        send = Recorder(gone, keep, lambda error: (500, "", b"")).send
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-        for body, more in ((b"a", True), (b"b", False)):
-            await send({"type": "http.response.body", "body": body, "more_body": more})
-
-    asyncio.run(scenario())
-    assert kept == [(200, "text/plain", b"ab")]
-    assert sent == ["http.response.start"]  # it was not waited for again
