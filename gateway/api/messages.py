@@ -61,6 +61,7 @@ Content = Annotated[
 class Function(Strict):
     name: Name
     arguments: str
+    parsed_arguments: Any = None
 
 
 class ToolCall(Strict):
@@ -77,7 +78,8 @@ class Instruction(Strict):
 
 
 class Assistant(Strict):
-    """`annotations` and `audio` are always sent back by OpenAI's client, empty, with the answers that it collected."""
+    """`annotations` and `audio` are always sent back by OpenAI's client, empty, with the answers that it collected;
+    `parsed` (and a call's `parsed_arguments`) with those that it parsed."""
 
     role: Literal["assistant"]
     content: Content | None = None
@@ -89,6 +91,7 @@ class Assistant(Strict):
     function_call: Function | None = None
     annotations: list[Any] | None = Field(default=None, max_length=0)
     audio: None = None
+    parsed: Any = None
 
 
 class ToolResult(Strict):
@@ -114,7 +117,17 @@ AnyMessage = Annotated[
 ]
 
 
+ECHOES = frozenset({"annotations", "parsed"})  # what OpenAI's client adds to an answer
+
+
 def plain(message: Mapping[str, Any]) -> Message:
-    """A checked message without its nulls and empty echoes: chat templates tell `null` from absent, clients do not."""
-    kept = {name: value for name, value in message.items() if value is not None and name != "annotations"}
+    """A checked message without its nulls and echoes: chat templates tell `null` from absent, clients do not."""
+    kept = {name: value for name, value in message.items() if value is not None and name not in ECHOES}
+    if "tool_calls" in kept:
+        kept["tool_calls"] = [_plain_call(call) for call in kept["tool_calls"]]
     return kept if "content" in kept else {**kept, "content": None}
+
+
+def _plain_call(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = {name: value for name, value in call["function"].items() if name != "parsed_arguments"}
+    return {**call, "function": function}

@@ -10,7 +10,7 @@ from gateway.errors import InvalidValue, Refusal
 from gateway.exchange import Message
 from gateway.settings import Server
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+CALL: dict[str, Any] = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
 
@@ -45,6 +45,12 @@ def test_an_answer_that_openais_client_sends_back_is_taken_without_its_empty_fie
     echo: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": [], "audio": None}
     kept = {"role": "assistant", "content": None, "tool_calls": [CALL]}
     assert read(echo | {"tool_calls": [CALL]}) == kept
+
+
+def test_an_answer_that_openais_client_parsed_is_taken_as_it_was() -> None:
+    parsed = {**CALL, "function": {**CALL["function"], "parsed_arguments": {"city": "Bern"}}}
+    said = {"role": "assistant", "content": "{}", "tool_calls": [CALL]}
+    assert read(said | {"parsed": {}, "tool_calls": [parsed]}) == said
 
 
 @pytest.mark.parametrize(
