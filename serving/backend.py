@@ -1,20 +1,21 @@
 """A client for one vLLM server (or another that speaks OpenAI's chat completions).
 
-`stream` is the only way to ask for an answer; `complete` is the same stream read to its end. The client knows neither
-tenants nor budgets nor other backends; to the body it adds only what makes it a stream with running usage.
+`stream` is the only way to ask for what is generated; `complete` is the same stream read to its end, and `ask` is for
+answers that are one JSON value. The client knows neither tenants nor budgets nor other backends; to the body of a
+stream it adds only what makes it one, with running usage.
 
 Invariants: every failure is a `serving.errors` error; whatever ends the generator ends the work of the backend.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from serving.chunks import Reader
-from serving.connection import Connection
+from serving.chunks import Reader, chat_delta, text_delta
+from serving.client import Client
 from serving.deadlines import Clock, Timeouts
 from serving.decode import Decoder
 from serving.errors import BackendBroken, BackendError
@@ -22,9 +23,12 @@ from serving.events import Completion, Event, Fold
 
 __all__ = ["Backend", "Model", "Timeouts"]
 
-# The largest honest answer that is not a stream: /tokenize with a million token ids.
+# The largest honest answers that are no stream: /tokenize with a million token ids; OpenAI's largest batch of
+# embeddings, 2,048 of 1,536 numbers, which vLLM writes with about 20 bytes each.
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_ASKED_BYTES = 64 * 1024 * 1024
 DEFAULT_TIMEOUTS = Timeouts()
+CHATS, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 EVENT_STREAM = "text/event-stream"
 STREAMED = {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 
@@ -53,7 +57,7 @@ class Backend:
         self.name = name
         self.url = url
         self._timeouts = timeouts
-        self._connection = Connection(
+        self._client = Client(
             name, url, api_key=api_key, connect_seconds=timeouts.connect, max_connections=max_connections
         )
 
@@ -61,47 +65,56 @@ class Backend:
         return f"Backend({self.name!r})"
 
     async def stream(
-        self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = "/v1/chat/completions"
+        self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = CHATS
     ) -> AsyncGenerator[Event, None]:
-        """Answer one chat completion, event by event. Raises BackendError; closing the generator stops the backend."""
-        clock, reader, decoder = Clock(self.name, self._timeouts), Reader(self.name), Decoder()
-        asked = self._connection.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
-        async with asked as pieces:
-            while piece := await self._connection.piece(pieces, clock):
-                with self._whole_events():
-                    payloads = decoder.feed(piece)
-                for payload in payloads:
+        """Answer one chat (or completion, by `path`), event by event. `headers` are sent beside the client's own.
+
+        Raises BackendError; closing the generator stops the backend.
+        """
+        clock, reader, decoder = Clock(self.name, self._timeouts), self._reader(body, path), Decoder()
+        answer = await self._client.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
+        with closing(answer):
+            while piece := await answer.piece():
+                payloads = self._payloads(decoder, piece)
+                if payloads:
                     clock.tick()
+                for payload in payloads:
                     for event in reader.read(payload):
                         yield event
-            with self._whole_events():
-                decoder.close()
+            self._payloads(decoder, b"")
             yield reader.end()
 
-    async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Completion:
+    async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = CHATS) -> Completion:
         """The same answer, whole."""
         answer = Fold()
-        async with aclosing(self.stream(body, headers)) as events:
+        async with aclosing(self.stream(body, headers, path)) as events:
             async for event in events:
                 answer.add(event)
         return answer.completion()
 
+    async def ask(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Any:
+        """The JSON that POST `path` answers (/v1/embeddings ...), which may take as long as a first token.
+
+        Raises BackendError.
+        """
+        return await self._json("POST", path, body, headers, MAX_ASKED_BYTES)
+
     async def models(self) -> list[Model]:
         """What the server serves, LoRA adapters included. Raises BackendError."""
-        answer = await self._ask("GET", "/v1/models")
+        answer = await self._json("GET", "/v1/models")
         with self._shape("/v1/models"):
             return [Model(str(m["id"]), m.get("max_model_len"), m.get("root")) for m in answer["data"]]
 
     async def tokenize(self, body: Mapping[str, Any]) -> int:
         """Tokens of `body`, {"messages", "tools" ...} or {"prompt"}, as the server counts them. Raises BackendError."""
-        answer = await self._ask("POST", "/tokenize", body)
+        answer = await self._json("POST", "/tokenize", body)
         with self._shape("/tokenize"):
             return int(answer["count"])
 
     async def health(self) -> bool:
         """Whether the server says it is alive. vLLM's answer does not see overload or a hung device."""
         try:
-            await self._bytes("GET", "/health", None, self._timeouts.connect)
+            await self._bytes("GET", "/health", timeouts=replace(self._timeouts, first_token=self._timeouts.connect))
         except BackendError:
             return False
         return True
@@ -109,34 +122,57 @@ class Backend:
     async def version(self) -> str | None:
         """The server's version, or None when it does not tell."""
         try:
-            answer = await self._ask("GET", "/version")
+            answer = await self._json("GET", "/version")
         except BackendError:
             return None
         return str(answer["version"]) if isinstance(answer, dict) and "version" in answer else None
 
     async def aclose(self) -> None:
         """Close every connection, running answers included."""
-        await self._connection.aclose()
+        await self._client.aclose()
 
-    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = await self._bytes(method, path, body, self._timeouts.first_token)
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = {},
+        limit: int = MAX_ANSWER_BYTES,
+    ) -> Any:
+        answer = await self._bytes(method, path, body, headers, limit)
         with self._shape(path):
             return orjson.loads(answer)
 
-    async def _bytes(self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float) -> bytes:
-        clock = Clock(self.name, replace(self._timeouts, first_token=seconds))
-        async with self._connection.answer(method, path, body, {}, clock) as pieces:
-            answer = await self._connection.read(pieces, clock, MAX_ANSWER_BYTES)
-        if len(answer) > MAX_ANSWER_BYTES:
-            raise BackendBroken(self.name, f"the answer to {path} is larger than {MAX_ANSWER_BYTES} bytes")
-        return answer
+    async def _bytes(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = {},
+        limit: int = MAX_ANSWER_BYTES,
+        timeouts: Timeouts | None = None,
+    ) -> bytes:
+        clock = Clock(self.name, timeouts or self._timeouts)
+        with closing(await self._client.answer(method, path, body, headers, clock)) as answer:
+            read = await answer.read(limit)
+        if len(read) > limit:
+            raise BackendBroken(self.name, f"the answer to {path} is larger than {limit} bytes")
+        return read
 
-    @contextmanager
-    def _whole_events(self) -> Iterator[None]:
+    def _reader(self, body: Mapping[str, Any], path: str) -> Reader:
+        if path == CHATS:
+            return Reader(self.name, chat_delta)
+        return Reader(self.name, text_delta, int(body.get("n") or 1))
+
+    def _payloads(self, decoder: Decoder, piece: bytes) -> list[bytes]:
+        """The events that the next bytes complete; no bytes are the end, at which none may be left."""
         try:
-            yield
+            if piece:
+                return decoder.feed(piece)
+            decoder.close()
         except ValueError as error:
             raise BackendBroken(self.name, str(error)) from error
+        return []
 
     @contextmanager
     def _shape(self, path: str) -> Iterator[None]:

@@ -1,37 +1,58 @@
-"""From the payloads of a chat completion stream to `Start`, `Delta` and `End`.
+"""From the payloads of a stream of completions to `Start`, `Delta` and `End`.
 
-Follows OpenAI's chat.completion.chunk as vLLM sends it with `include_usage` and `continuous_usage_stats`. It does not
-know how payloads arrive. Each payload is parsed once.
+Follows OpenAI's chat.completion.chunk, and the text_completion of the older /v1/completions, as vLLM sends them with
+`include_usage` and `continuous_usage_stats`. It does not know how payloads arrive. Each payload is parsed once; most
+say one content of one choice, and this way is kept short.
+
+vLLM finds out late what is wrong with some requests, and refuses them inside a stream: before the first chunk that is
+the refusal that its code stands for, after it the answer is broken.
 
 Invariants: a chunk that says nothing new (the role alone, an empty delta) is not passed on; finish reasons are gathered
 and handed over in `End`; there is an `End` only when every choice has a finish reason and `[DONE]` came last.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from serving.errors import BackendBroken
-from serving.events import Delta, End, Event, Start, Stop, Usage
+from serving.errors import BackendBroken, BackendError
+from serving.events import JSON, Delta, End, Event, Start, Stop, Usage
+from serving.failures import refusal
 
 DONE = b"[DONE]"
+NOTHING = Usage()
+
+
+def chat_delta(choice: JSON) -> JSON:
+    """What a choice of a chat says."""
+    delta: JSON = choice["delta"]
+    return delta
+
+
+def text_delta(choice: JSON) -> JSON:
+    """What a choice of a text completion says, as a chat would."""
+    return {"content": str(choice["text"])}
 
 
 class Reader:
-    """Reads the stream of one request from the backend called `backend`."""
+    """Reads the stream of one request from the backend called `backend`.
 
-    def __init__(self, backend: str) -> None:
-        self._backend = backend
+    `said` takes what a choice says out of it; a request with several prompts has `per_prompt` choices for each.
+    """
+
+    def __init__(self, backend: str, said: Callable[[JSON], JSON] = chat_delta, per_prompt: int = sys.maxsize) -> None:
+        self._backend, self._said, self._per_prompt = backend, said, per_prompt
         self._start: Start | None = None
         self._stops: dict[int, Stop | None] = {}
         self._spent: dict[int, Usage] = {}
         self._total: Usage | None = None
-        self._metrics: Mapping[str, Any] | None = None
+        self._metrics: JSON | None = None
         self._done = False
 
     def read(self, payload: bytes) -> list[Event]:
-        """The events in one payload. Raises BackendBroken for an error event and for a malformed chunk."""
+        """The events in one payload. Raises BackendError for an error event, BackendBroken for a malformed chunk."""
         if self._done:
             raise BackendBroken(self._backend, "an event came after the end marker")
         if payload == DONE:
@@ -39,11 +60,11 @@ class Reader:
             return []
         try:
             chunk = orjson.loads(payload)
-            if isinstance(chunk, dict) and (error := chunk.get("error")):
-                raise BackendBroken(self._backend, f"the backend reported an error inside the stream: {_kind(error)}")
+            if error := chunk.get("error"):
+                raise self._reported(error, payload)
             return self._events(chunk)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            raise BackendBroken(self._backend, "an event is not a chat.completion.chunk") from error
+            raise BackendBroken(self._backend, "an event is not a chunk of a completion") from error
 
     def end(self) -> End:
         """What is known once the bytes have ended. Raises BackendBroken when the stream was cut short."""
@@ -54,43 +75,62 @@ class Reader:
             raise BackendBroken(self._backend, "the stream ended without a finish reason for every choice")
         return End(stops, self._total or self._so_far(), self._metrics)
 
-    def _events(self, chunk: Mapping[str, Any]) -> list[Event]:
+    def _reported(self, error: object, payload: bytes) -> BackendError:
+        code = error.get("code") if isinstance(error, Mapping) else None
+        if self._start is None and isinstance(code, int) and 400 <= code < 600:
+            return refusal(self._backend, code, {}, payload)
+        return BackendBroken(self._backend, f"the backend reported an error inside the stream: {_kind(error)}")
+
+    def _events(self, chunk: JSON) -> list[Event]:
         events: list[Event] = []
         if self._start is None:
             self._start = _start(chunk)
             events.append(self._start)
-        self._metrics = chunk.get("metrics") or self._metrics
-        usage = Usage.parse(chunk["usage"]) if chunk.get("usage") else None
+        if metrics := chunk.get("metrics"):
+            self._metrics = metrics
+        counts = chunk.get("usage")
+        usage = Usage.parse(counts) if counts else None
         choices = chunk["choices"]
         if not choices:
             self._total = usage or self._total
         for choice in choices:
-            events += self._choice(choice, usage)
+            if delta := self._choice(choice, usage):
+                events.append(delta)
         return events
 
-    def _choice(self, choice: Mapping[str, Any], usage: Usage | None) -> list[Event]:
+    def _choice(self, choice: JSON, usage: Usage | None) -> Delta | None:
         index = int(choice["index"])
-        delta: Mapping[str, Any] = dict(choice["delta"])
-        reason = choice.get("finish_reason")
-        self._stops[index] = Stop(index, str(reason), choice.get("stop_reason")) if reason else self._stops.get(index)
-        grew = usage is not None and usage.output_tokens > self._spent.get(index, Usage()).output_tokens
-        if usage is not None:
-            self._spent[index] = usage
+        delta = self._said(choice)
+        if reason := choice.get("finish_reason"):
+            self._stops[index] = Stop(index, str(reason), choice.get("stop_reason"))
+        elif index not in self._stops:
+            self._stops[index] = None
         logprobs = choice.get("logprobs")
-        says = any(value for name, value in delta.items() if name != "role")
-        return [Delta(index, delta, logprobs, self._so_far())] if says or logprobs or grew else []
+        says = delta.get("content") or logprobs or any(value for name, value in delta.items() if name != "role")
+        if usage is not None:
+            says = says or usage.output_tokens > self._spent.get(index, NOTHING).output_tokens
+            self._spent[index] = usage
+        return Delta(index, delta, logprobs, self._so_far()) if says else None
 
     def _so_far(self) -> Usage | None:
-        """The request's usage until now. vLLM's running counts are one choice's; all of them share the prompt."""
-        if not self._spent:
-            return None
+        """The request's usage until now. vLLM's running counts are one choice's; those of a prompt share it."""
         counts = self._spent.values()
+        if len(counts) < 2:
+            return next(iter(counts), None)
         return Usage(
-            max(count.input_tokens for count in counts),
+            self._shared({index: count.input_tokens for index, count in self._spent.items()}),
             sum(count.output_tokens for count in counts),
-            max(count.cached_tokens for count in counts),
+            self._shared({index: count.cached_tokens for index, count in self._spent.items()}),
             sum(count.reasoning_tokens for count in counts),
         )
+
+    def _shared(self, counts: Mapping[int, int]) -> int:
+        """The sum over the prompts, of which each choice counts its own."""
+        prompts: dict[int, int] = {}
+        for index, count in counts.items():
+            prompt = index // self._per_prompt
+            prompts[prompt] = max(count, prompts.get(prompt, count))
+        return sum(prompts.values())
 
 
 def _start(chunk: Mapping[str, Any]) -> Start:

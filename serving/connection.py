@@ -1,149 +1,195 @@
-"""Requests to one server as raw bytes, and every way in which HTTP can go wrong as a `serving.errors` error.
+"""One kept-alive HTTP/1.1 connection as a client sees it (RFC 9112): a request goes out, its answer's bytes come back.
 
-It knows nothing of chat: `serving.backend` gives the bytes their meaning.
+httptools (llhttp, the parser of Node.js) reads the HTTP. This module knows neither URLs nor what the bytes mean, and
+does not decide whether the connection is used again; `serving.connections` does.
 
-Invariants: the host is the configured one (no proxies from the environment, no redirects); bytes are read raw, and a
-compressed answer is refused (389 KB of gzip once unpacked to 400 MB); each wait has a deadline; an answer that is left
-before its end closes its connection, which is how vLLM learns to stop working, and that closing cannot be cancelled.
+Invariants: requests go out one after the other; bytes are handed over raw and in order, and what came before a break
+is handed over before it is told; at most `READ_AHEAD` and one read of the socket are kept for a slow reader; head,
+trailers and chunk extensions are bounded; no method but `head` and `piece` waits, and these wait in one place. The
+one timer of a connection is set anew only when it would ring too late, which is rare: most waits cost no timer.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+import math
+from collections.abc import Callable
 from typing import Any
 
-import httpx2
-import orjson
+import httptools
 
 from serving.deadlines import Clock
-from serving.errors import BackendBroken, BackendRejected
-from serving.failures import RESETS, refusal, translated
 
-# vLLM is started with 120 s (VLLM_HTTP_TIMEOUT_KEEP_ALIVE); the client must let go first, or it meets closed sockets.
-KEEPALIVE_SECONDS = 60.0
-MAX_REFUSAL_BYTES = 64 * 1024
+READ_AHEAD = 64 * 1024  # bytes of body; what asyncio's own streams keep by default
+# Bytes without any of the body: a head, trailers. nginx and h11 take heads of 8 to 100 KiB, vLLM's have 200 bytes.
+MAX_BARE_BYTES = 64 * 1024
+MAX_HEADERS = 128
+# What somebody reads; all others are dropped as they come.
+NOTED = frozenset({b"content-encoding", b"content-length", b"content-type", b"retry-after", b"transfer-encoding"})
 
 
-class Connection:
-    """The pool of connections to `url`, called `name` in errors. `connect_seconds` bounds connecting and queueing."""
+class Lost(Exception):
+    """The connection broke, or what came over it is not HTTP."""
 
-    def __init__(
-        self, name: str, url: str, *, api_key: str | None, connect_seconds: float, max_connections: int
-    ) -> None:
-        self._name = name
-        self._connect_seconds = connect_seconds
-        self._closing: set[asyncio.Task[None]] = set()
-        self._base = url.rstrip("/")
-        self._targets: dict[str, httpx2.URL] = {}
-        self._client = httpx2.AsyncClient(
-            headers={"accept-encoding": "identity"} | ({"authorization": f"Bearer {api_key}"} if api_key else {}),
-            # Reading and writing are bounded by the deadlines of each request, so only connecting is bounded here.
-            timeout=httpx2.Timeout(None, connect=connect_seconds, pool=connect_seconds),
-            limits=httpx2.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
 
-    async def aclose(self) -> None:
-        """Close every connection, running answers included."""
-        await self._client.aclose()
+class Connection(asyncio.Protocol):
+    """`on_lost` is called once, when the socket is closed, by whichever side."""
 
-    @asynccontextmanager
-    async def answer(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        headers: Mapping[str, str],
-        clock: Clock,
-        media_type: str = "",
-    ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-        """The raw bytes of an answer whose status and headers are in order; closed whatever happens."""
-        response = await self._send(method, path, self._content(body), headers, clock)
-        pieces = response.aiter_raw()
+    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings, self._deadline, self._overdue = math.inf, math.inf, False
+        self._lost = self._paused = self._to_eof = self._kept = False
+        self._ended = True  # no answer is due
+        self._pieces: list[bytes] = []
+        self._size = self._bare = 0
+        self.used = False  # whether an answer was read to its end
+        self.heard = False  # whether a byte of this answer has come
+        self.status = 0  # of the answer that is due; 0 until its head is there
+        self.headers: dict[str, str] = {}  # those of NOTED, names in lower case
+
+    @property
+    def open(self) -> bool:
+        """Whether a request may still reach the server."""
+        return not (self._lost or self._transport.is_closing())
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its answer was read to the end and another request may follow."""
+        whole = self._ended and self._kept and not self._pieces
+        return whole and self.open and not self._transport.get_write_buffer_size()
+
+    async def ask(self, request: bytes, clock: Clock) -> None:
+        """Write one request and wait for the answer's status and headers. Raises Lost, BackendTimeout."""
+        self.used, self.heard, self.status, self.headers = self._kept, False, 0, {}
+        self._ended = self._kept = self._to_eof = self._overdue = False
+        self._bare = 0
+        if self.open:
+            self._transport.write(request)
+        while not self.status:
+            await self._arrival(clock)
+
+    async def piece(self, clock: Clock) -> bytes:
+        """The next bytes of the body, empty at its end. Raises Lost, BackendTimeout."""
+        while not self._pieces:
+            if self._ended:
+                return b""
+            await self._arrival(clock)
+        return self._taken()
+
+    def abort(self) -> None:
+        """Close the socket at once: what was not sent is dropped, what was not read is nobody's."""
+        self._lost = True
+        self._transport.abort()
+
+    async def _arrival(self, clock: Clock) -> None:
+        """Wait until bytes have come."""
+        if self._lost:
+            raise Lost
+        self._waiter = self._loop.create_future()
+        self._deadline = clock.begin()
+        if self._deadline < self._rings:
+            self._set_timer()
         try:
-            if response.status_code != httpx2.codes.OK:
-                reason = await self.read(pieces, clock, MAX_REFUSAL_BYTES)
-                raise refusal(self._name, response.status_code, response.headers, reason)
-            self._require_plain(response.headers, media_type)
-            yield pieces
+            await self._waiter
         finally:
-            await self._close(response, pieces)
+            self._waiter = None
+            clock.pause()
+        if self._overdue:
+            raise clock.overdue()
 
-    async def read(self, pieces: AsyncGenerator[bytes, None], clock: Clock, limit: int) -> bytes:
-        """The whole answer, or a little more than its first `limit` bytes."""
-        read = bytearray()
-        while len(read) <= limit and (piece := await self.piece(pieces, clock)):
-            read += piece
-        return bytes(read)
+    def _taken(self) -> bytes:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._paused and self.open:
+            self._paused = False
+            self._transport.resume_reading()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def piece(self, pieces: AsyncGenerator[bytes, None], clock: Clock) -> bytes:
-        """The next bytes of the answer, empty at its end."""
-        with translated(self._name, self._connect_seconds, started=True):
-            async with clock.limit():
-                return await anext(pieces, b"")
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def _content(self, body: Mapping[str, Any] | None) -> bytes | None:
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings = self._deadline
+        self._timer = self._loop.call_at(self._rings, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._rings = None, math.inf
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:  # set for an earlier wait
+            self._set_timer()
+        else:
+            self._overdue = True
+            self._wake()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended or not self._parsed(data):
+            self.abort()
+        elif self._size > READ_AHEAD and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        """The end of an answer whose length was not told; the transport closes itself."""
+        self._ended = self._ended or (self._to_eof and self.status != 0)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost = True
+        self._parser = None  # it holds our methods: a cycle
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake()
+        self._on_lost(self)
+
+    def _parsed(self, data: bytes) -> bool:
+        self.heard = True
+        self._bare += len(data)
         try:
-            return None if body is None else orjson.dumps(body)
-        except TypeError as error:  # half of a surrogate pair, a number beyond 64 bits
-            raise BackendRejected(self._name, "the request cannot be written as JSON", 400) from error
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
+        return self._bare <= MAX_BARE_BYTES
 
-    def _require_plain(self, headers: Mapping[str, str], media_type: str) -> None:
-        encoding = headers.get("content-encoding", "identity")
-        if encoding != "identity":
-            raise BackendBroken(self._name, "the backend compressed its answer although it was asked not to")
-        if not headers.get("content-type", "").startswith(media_type):
-            raise BackendBroken(self._name, f"the backend answered with something other than {media_type}")
+    # What the parser calls. What they raise ends the connection.
 
-    async def _send(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], clock: Clock
-    ) -> httpx2.Response:
-        """One try, and one more when it went over a kept-alive connection that the server had just closed."""
-        opened: list[str] = []
+    def on_message_begin(self) -> None:
+        if self._ended:
+            raise Lost
+        self._fields = 0
 
-        async def trace(event: str, _: object) -> None:
-            if event.startswith("connection.connect_"):
-                opened.append(event)
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        if self._fields > MAX_HEADERS:
+            raise Lost
+        name = name.lower()
+        if name in NOTED and not self.status:
+            self.headers[name.decode()] = value.decode("latin-1")
 
-        async def once() -> httpx2.Response:
-            request = self._client.build_request(
-                method,
-                self._target(path),
-                content=content,
-                headers={"content-type": "application/json", **headers},
-                extensions={"trace": trace},
-            )
-            async with clock.limit():
-                return await self._client.send(request, stream=True)
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:  # an interim answer; the one that counts follows (RFC 9110, 15.2)
+            self.headers = {}
+            return
+        self.status = status
+        coding = self.headers.get("transfer-encoding", "")
+        self._to_eof = "content-length" not in self.headers and not coding.lower().endswith("chunked")
 
-        with translated(self._name, self._connect_seconds):
-            try:
-                return await once()
-            except RESETS:
-                if opened:  # a new connection that breaks means a broken server, which may have begun to work
-                    raise
-            return await once()
+    def on_body(self, piece: bytes) -> None:
+        self._bare = 0
+        self._size += len(piece)
+        self._pieces.append(piece)
 
-    def _target(self, path: str) -> httpx2.URL:
-        """The URL of `path`, parsed once: parsing it cost a twelfth of the CPU time of a request."""
-        if path not in self._targets:
-            self._targets[path] = httpx2.URL(f"{self._base}{path}")
-        return self._targets[path]
-
-    async def _close(self, response: httpx2.Response, pieces: AsyncGenerator[bytes, None]) -> None:
-        """Close the connection unless the answer was read to its end; goes on when this task is cancelled meanwhile."""
-
-        async def close() -> None:
-            with suppress(httpx2.HTTPError):
-                await pieces.aclose()
-                await response.aclose()
-
-        closing = asyncio.create_task(close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
-        await asyncio.shield(closing)
+    def on_message_complete(self) -> None:
+        if self.status:
+            self._ended = True
+            self._kept = self._parser.should_keep_alive()

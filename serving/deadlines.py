@@ -1,12 +1,10 @@
 """How long to wait for a backend, and where that time went when it was too long.
 
-Every wait is a deadline around one single `await`: a timeout or cancel scope that stays open across a `yield` would
-fire in whatever task consumes the generator.
+Pure arithmetic on the loop's clock: nothing here waits or sets a timer. Whoever waits for the backend asks `begin`
+until when, and says with `pause` that the wait is over.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from serving.errors import BackendTimeout
@@ -32,32 +30,40 @@ class Clock:
     `tick` says that an event has come and the next phase begins. `total` is wall time.
     """
 
+    __slots__ = ("_backend", "_began", "_end", "_left", "_phase", "_time", "_timeouts")
+
     def __init__(self, backend: str, timeouts: Timeouts) -> None:
         self._backend = backend
         self._timeouts = timeouts
         self._time = asyncio.get_running_loop().time
-        self._end = self._time() + timeouts.total
-        self._phase, self._seconds = "first_token", timeouts.first_token
+        self._began = self._time()
+        self._end = self._began + timeouts.total
+        self._phase = "first_token"
         self._left = timeouts.first_token
 
     def tick(self) -> None:
         """An event has come: from here on the time between two events counts."""
-        self._phase, self._seconds = "between_tokens", self._timeouts.between_tokens
+        self._phase = "between_tokens"
         self._left = self._timeouts.between_tokens
 
-    @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
-        """Bound one `await`. Raises BackendTimeout with the phase whose deadline passed."""
-        began = self._time()
-        scope = asyncio.timeout_at(min(began + self._left, self._end))
-        try:
-            async with scope:
-                yield
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            if self._end < began + self._left:
-                raise BackendTimeout(self._backend, "total", self._timeouts.total) from error
-            raise BackendTimeout(self._backend, self._phase, self._seconds) from error
-        finally:
-            self._left -= self._time() - began
+    def begin(self) -> float:
+        """A wait begins; returns when it must end, in the loop's time."""
+        self._began = self._time()
+        return min(self._began + self._left, self._end)
+
+    def pause(self) -> None:
+        """The wait is over."""
+        self._left -= self._time() - self._began
+
+    def left(self) -> float:
+        """Seconds until the next deadline, were the next wait to begin now."""
+        return min(self._left, self._end - self._time())
+
+    def overdue(self) -> BackendTimeout:
+        """The error for the deadline that is nearer, or longer past."""
+        if self._end - self._time() < self._left:
+            return BackendTimeout(self._backend, "total", self._timeouts.total)
+        return BackendTimeout(self._backend, self._phase, self._seconds())
+
+    def _seconds(self) -> float:
+        return self._timeouts.first_token if self._phase == "first_token" else self._timeouts.between_tokens

@@ -22,19 +22,20 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads completed by `data`, in order. Raises ValueError when an event is larger than the limit."""
-        searched = max(0, len(self._pending) - 1)  # what was there held no blank line, only perhaps its first half
-        self._pending += self._with_lf(data)
-        payloads = []
-        start = 0
-        while (end := self._pending.find(b"\n\n", max(start, searched))) >= 0:
-            self._require_small(end - start)
-            payload = _payload(bytes(self._pending[start:end]))
-            if payload is not None:
-                payloads.append(payload)
-            start = end + 2
-        del self._pending[:start]
-        self._require_small(len(self._pending))
-        return payloads
+        data = self._with_lf(data)
+        if self._pending:
+            searched = len(self._pending) - 1  # what was there held no blank line, only perhaps its first half
+            self._pending += data
+            if self._pending.find(b"\n\n", searched) < 0:
+                self._require_small(len(self._pending))
+                return []
+            data = bytes(self._pending)
+            self._pending.clear()
+        *events, rest = data.split(b"\n\n")
+        self._pending += rest
+        if len(data) > self._max_event_bytes:
+            self._require_small(max(map(len, (*events, rest))))
+        return [payload for payload in map(_payload, events) if payload is not None]
 
     def close(self) -> None:
         """Say that no more bytes follow. Raises ValueError when they stopped inside an event."""
@@ -59,6 +60,8 @@ class Decoder:
 
 def _payload(event: bytes) -> bytes | None:
     """The `data` lines of one event joined by LF, or None when it has none (a comment, a keep-alive)."""
+    if b"\n" not in event and event.startswith(b"data: "):  # as vLLM writes all of them
+        return event[6:]
     lines = [value.removeprefix(b" ") for name, _, value in map(_field, event.split(b"\n")) if name == b"data"]
     return b"\n".join(lines) if lines else None
 

@@ -1,7 +1,8 @@
 """The one place where what a backend or a socket did wrong becomes a `serving.errors` error.
 
-Two doors: an HTTP status that is not 200 (`refusal`), and an exception of the HTTP client (`translated`). Statuses are
-read as vLLM means them: 400/422 a bad request, 503 a full queue, 401/403/404 a fault in the gateway's own settings.
+Three doors: an HTTP status that is not 200 (`refusal`), no connection (`connecting`), and one that broke (`lost`).
+Statuses are read as vLLM means them: 400/422 a bad request, 503 a full queue, 401/403/404 a fault in the gateway's own
+settings.
 
 Invariant: no message holds a host, a key or text of the request; vLLM quotes a bad value as `input`, which is cut out.
 """
@@ -11,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
 import orjson
 
+from serving.connections import Full
+from serving.deadlines import Clock
 from serving.errors import (
     BackendBroken,
     BackendError,
@@ -28,8 +30,6 @@ FULL = frozenset({429, 503})
 MISCONFIGURED = frozenset({401, 403, 404, 405, 407, 408, 421})
 NOT_IMPLEMENTED = 501  # vLLM: this model cannot do what was asked; another replica of it would say the same
 MAX_MESSAGE_CHARS = 500
-# Which failures mean that a kept-alive connection was closed under us before a byte of the answer came.
-RESETS = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
 def refusal(backend: str, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
@@ -43,20 +43,29 @@ def refusal(backend: str, status: int, headers: Mapping[str, str], body: bytes) 
 
 
 @contextmanager
-def translated(backend: str, connect_seconds: float, *, started: bool = False) -> Iterator[None]:
-    """Turn the HTTP client's exceptions into backend errors; `started` says that the answer had begun."""
+def connecting(backend: str, seconds: float, clock: Clock) -> Iterator[float]:
+    """Turn what goes wrong in a wait for a connection, `seconds` at most, into backend errors. Gives its deadline."""
     try:
-        yield
-    except httpx2.ConnectTimeout as error:
-        raise BackendTimeout(backend, "connect", connect_seconds) from error
-    except httpx2.PoolTimeout as error:
-        raise BackendOverloaded(backend, "every connection to the backend is in use") from error
-    except httpx2.ConnectError as error:
+        deadline = clock.begin()
+        try:
+            yield deadline
+        finally:
+            clock.pause()
+    except (Full, TimeoutError) as error:
+        if clock.left() <= 0:
+            raise clock.overdue() from error
+        if isinstance(error, Full):
+            raise BackendOverloaded(backend, "every connection to the backend is in use") from error
+        raise BackendTimeout(backend, "connect", seconds) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that DNS cannot hold, a certificate
         raise BackendUnavailable(backend, "cannot connect to the backend") from error
-    except (httpx2.HTTPError, httpx2.StreamError) as error:
-        if started:
-            raise BackendBroken(backend, "the connection broke in the middle of the answer") from error
-        raise BackendUnavailable(backend, "the connection broke before the answer began") from error
+
+
+def lost(backend: str, *, begun: bool) -> BackendError:
+    """The error for a connection that broke; `begun` says that the head of the answer had come."""
+    if begun:
+        return BackendBroken(backend, "the connection broke in the middle of the answer")
+    return BackendUnavailable(backend, "the connection broke before the answer began")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
