@@ -2,8 +2,9 @@
 
     settings -> state, embedder, library, collections, models -> stages -> pipeline -> runtime -> HTTP
 
-Start order: the state is opened and a dead process's holds are settled before anything is admitted; the embedder loads
-in its own thread while the server already answers (health says so); models connect in the background.
+Start order: the state is opened and a dead process's holds are settled before anything is admitted; the embedder, where
+anything is set to use it, loads in its own thread while the server already answers (health says so); models connect in
+the background.
 """
 
 import asyncio
@@ -69,7 +70,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
 
     embedder = Embedder()
     stack.callback(embedder.close)
-    loading = asyncio.create_task(embedder.load())
+    loading = asyncio.create_task(embedder.load()) if _embeds(settings, library) else None
     collections, problems = _collections(settings)
     models = Models(settings)
     stack.push_async_callback(models.aclose)
@@ -147,8 +148,18 @@ def _collections(settings: Settings) -> tuple[dict[str, Collection], list[str]]:
     return loaded, problems
 
 
-def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None]") -> Callable[[], list[str]]:
+def _embeds(settings: Settings, library: Library) -> bool:
+    """Whether texts will be embedded for sure; where not, the first to ask for it waits for the embedder to load, and
+    until then the process has a quarter of the memory."""
+    fronts = (library.get(id).front for id in library.ids())
+    compared = any(front.cache == "semantic" and front.retrieve is None for front in fronts)
+    return bool(settings.retrieve) or settings.cache.plain == "semantic" or compared
+
+
+def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None] | None") -> Callable[[], list[str]]:
     def embedder() -> list[str]:
+        if loading is None:
+            return []
         if not loading.done():
             return ["embedder: still loading"]
         error = loading.exception()

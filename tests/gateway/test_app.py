@@ -18,6 +18,7 @@ from gateway.state.limits import parse_limit
 from gateway.state.open import open_state
 from gateway.state.owners import owner
 from prompts.errors import LibraryError
+from prompts.library import Library
 from tests.fakes.backend import HANG, FakeBackend, Script, words
 from tests.gateway.assembled import settings
 from tests.gateway.calls import call, caller
@@ -52,6 +53,33 @@ def test_it_starts_without_its_backends_and_collections_and_says_what_is_missing
 def test_it_is_ready_once_all_is_there(make: Make) -> None:
     gateway = make()
     waited(lambda: gateway.runtime.faults() == [])
+
+
+SEMANTIC = (
+    "---\ndescription: d\nvariables: {type: object, properties: {q: {type: string}}}\nquestion: q\ncache: semantic\n"
+)
+FOUND = SEMANTIC + "retrieve: {collection: docs}\n"
+BODY = '---\n{% message role="user" %}{{ q }}{% endmessage %}\n'
+
+
+@pytest.mark.parametrize(
+    ("sections", "template", "embeds"),
+    [
+        ({}, None, False),
+        ({"retrieve": {"docs": {"path": "docs"}}}, None, True),
+        ({"cache": {"plain": "semantic"}}, None, True),
+        ({}, SEMANTIC, True),
+        ({}, FOUND, False),  # its collection is not there, so nothing can ask for it
+    ],
+    ids=["nothing", "a collection", "similar questions", "a template", "a template without its collection"],
+)
+def test_the_embedder_is_loaded_where_it_will_be_used(
+    tmp_path: Path, sections: dict[str, Any], template: str | None, embeds: bool
+) -> None:
+    (tmp_path / "templates").mkdir()
+    if template:
+        (tmp_path / "templates" / "asks.md.j2").write_text(template + BODY)
+    assert app._embeds(settings(GONE, GONE, tmp_path, **sections), Library.load(tmp_path)) is embeds
 
 
 def test_templates_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
