@@ -5,11 +5,11 @@ echoed, for it may hold prompts, and not all that a parser accepts can be writte
 so that no nesting can exhaust the stack.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
 
 from gateway.errors import InvalidValue
 
@@ -23,6 +23,18 @@ class Strict(BaseModel):
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def member(name: Callable[[Any], str | None], expected: str) -> Discriminator:
+    """Chooses a union's member by `name`; the tags' `|` keeps them out of an error's path."""
+    return Discriminator(
+        lambda value: f"|{name(value)}", custom_error_type="union", custom_error_message=f"Input should be {expected}"
+    )
+
+
+def field_of(field: str) -> Callable[[Any], str | None]:
+    """What an object has in `field`; None for what is no object."""
+    return lambda value: value.get(field) if isinstance(value, Mapping) else None
 
 
 def parse(body: bytes, max_depth: int) -> dict[str, Any]:

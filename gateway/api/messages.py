@@ -5,12 +5,12 @@ Knows nothing of the rest of the request. Media are taken inline only: whoever f
 to fetch any.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, Field, StringConstraints, Tag
 
-from gateway.api.body import Strict
+from gateway.api.body import Strict, field_of, member
 from gateway.exchange import Message
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -20,17 +20,6 @@ def _data_only(url: str) -> str:
     if not url.startswith("data:"):
         raise ValueError("Only data: URLs are taken; the gateway fetches nothing on a client's behalf")
     return url
-
-
-def _member(name: Callable[[Any], str | None], expected: str) -> Discriminator:
-    """Chooses a union's member by `name`; the tag's `|` keeps it out of an error's path (see `body`)."""
-    return Discriminator(
-        lambda value: f"|{name(value)}", custom_error_type="union", custom_error_message=f"Input should be {expected}"
-    )
-
-
-def _field(field: str) -> Callable[[Any], str | None]:
-    return lambda value: value.get(field) if isinstance(value, Mapping) else None
 
 
 class TextPart(Strict):
@@ -50,11 +39,11 @@ class ImagePart(Strict):
 
 Part = Annotated[
     Annotated[TextPart, Tag("|text")] | Annotated[ImagePart, Tag("|image_url")],
-    _member(_field("type"), "a part whose type is text or image_url"),
+    member(field_of("type"), "a part whose type is text or image_url"),
 ]
 Content = Annotated[
     Annotated[str, Tag("|str")] | Annotated[list[Part], Tag("|list")],
-    _member(lambda value: type(value).__name__, "a string or a list of parts"),
+    member(lambda value: type(value).__name__, "a string or a list of parts"),
 ]
 
 
@@ -113,7 +102,7 @@ AnyMessage = Annotated[
     | Annotated[Assistant, Tag("|assistant")]
     | Annotated[ToolResult, Tag("|tool")]
     | Annotated[FunctionResult, Tag("|function")],
-    _member(_field("role"), "a message whose role is system, developer, user, assistant, tool or function"),
+    member(field_of("role"), "a message whose role is system, developer, user, assistant, tool or function"),
 ]
 
 

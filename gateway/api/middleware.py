@@ -31,6 +31,7 @@ from gateway.errors import NotFound
 LEFT = 499  # nginx's status for a client that closed the connection first
 TIMEOUT = 408  # the only refusal of a request that has not come in whole
 SHOWN = 256  # characters of a path that are logged
+ID_HEADERS = (b"x-request-id", b"request-id")  # as OpenAI's clients read it, and Anthropic's
 CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 access = logging.getLogger("tollgate.access")
@@ -79,7 +80,8 @@ class Visit:
         """Passes a message on; the first one gets what every answer carries."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            ours = [(b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+            ours = [(name, self.request_id.encode()) for name in ID_HEADERS]
+            ours.append((b"x-content-type-options", b"nosniff"))
             message = {**message, "headers": [*message.get("headers", ()), *ours]}
         await self._send(message)
 

@@ -14,12 +14,13 @@ DONE = b"data: [DONE]\n\n"
 _BREAKS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 
 
-def event(value: Any) -> bytes:
-    """One event with `value` as JSON on one line, by anyone's idea of a line."""
+def event(value: Any, name: str | None = None) -> bytes:
+    """One event with `value` as JSON on one line, by anyone's idea of a line; `name` is its type, if it has one."""
     data = orjson.dumps(value, default=dict)
     for raw, escaped in _BREAKS:
         data = data.replace(raw, escaped)
-    return b"data: " + data + b"\n\n"
+    begin = b"event: %b\ndata: " % name.encode() if name else b"data: "
+    return begin + data + b"\n\n"
 
 
 def failure(wire: Wire) -> bytes:

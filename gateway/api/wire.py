@@ -83,7 +83,7 @@ class ChatBody(BaseModel):
 def read_chat(body: bytes, limits: Server) -> Asked:
     """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
-    _countable(raw.get("messages"), limits.max_messages)
+    countable(raw.get("messages"), limits.max_messages)
     chat = checked(ChatBody, raw)
     _complete(chat)
     try:
@@ -102,7 +102,8 @@ def read_chat(body: bytes, limits: Server) -> Asked:
     )
 
 
-def _countable(messages: Any, most: int) -> None:
+def countable(messages: Any, most: int) -> None:
+    """Raises InvalidValue where a body has too many messages; counted before each is looked at."""
     if isinstance(messages, list) and len(messages) > most:
         raise InvalidValue(f"messages has {len(messages)} entries; at most {most} are taken.", param="messages")
 

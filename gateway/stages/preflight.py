@@ -31,7 +31,7 @@ class Preflight:
     async def __call__(self, call: Call, prompt: Prompt) -> Plan:
         """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer."""
         model = self._models[prompt.model]
-        count = await self._count(prompt.model, prompt)
+        count = await self.count(prompt.model, prompt)
         left = model.window - count.tokens
         if left < 1:
             raise ContextLengthExceeded(
@@ -47,7 +47,8 @@ class Preflight:
         attempts = self._attempts(prompt, longest + room, output, model.window)
         return Plan(count, output, room, model.window, attempts, chain)
 
-    async def _count(self, alias: str, prompt: Prompt) -> Count:
+    async def count(self, alias: str, prompt: Prompt) -> Count:
+        """How long the prompt is for a model. Raises InvalidValue when the model cannot take it at all."""
         try:
             return await self._models[alias].tokens.count(request(prompt))
         except PromptRefused as error:
@@ -59,7 +60,7 @@ class Preflight:
     async def _length(self, alias: str, prompt: Prompt) -> int:
         """Tokens for a fallback; 0 where it cannot take the messages, for then it will not answer."""
         try:
-            return (await self._count(alias, prompt)).tokens
+            return (await self.count(alias, prompt)).tokens
         except InvalidValue:
             return 0
 
