@@ -60,6 +60,16 @@ def one_of(*choices: str) -> Check:
     return check
 
 
+def exactly(only: Any, otherwise: str) -> Check:
+    """One value, which says nothing; `otherwise` is what to do instead of sending another."""
+
+    def check(value: Any) -> None:
+        if type(value) is not type(only) or value != only:
+            raise ValueError(f"must be {orjson.dumps(only).decode()}: {otherwise}")
+
+    return check
+
+
 def several(each: Check, most: int) -> Check:
     """A list of at most `most` values, each of them checked."""
 

@@ -68,7 +68,7 @@ class GatewayBody(Strict):
 
 
 class ChatBody(BaseModel):
-    """The fields that the gateway reads itself (`serving.fields.HANDLED`); the others are `allowed`'s matter."""
+    """The fields that the gateway reads itself (`serving.fields.CHAT.handled`); the others are `allowed`'s matter."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 

@@ -66,10 +66,23 @@ REQUESTS = {**PROBES, **ODD}
 
 
 @pytest.fixture(scope="session")
-def oracle(model_dir: Path) -> Any:
-    """vLLM's word on every template and request."""
+def vllm_says(model_dir: Path) -> Any:
+    """vLLM's word on every template and request, and on the fields of its request models."""
     asked = json.dumps({"model_dir": str(model_dir), "templates": SOURCES, "requests": REQUESTS})
     script = Path(__file__).with_name("oracle.py")
     answered = subprocess.run([ENGINE_PYTHON, script], input=asked, capture_output=True, text=True, check=False)
     assert answered.returncode == 0, answered.stderr[-2000:]
     return json.loads(answered.stdout[answered.stdout.index('{"') :])
+
+
+@pytest.fixture(scope="session")
+def oracle(vllm_says: Any) -> Any:
+    """vLLM's word on every template and request."""
+    return vllm_says["templates"]
+
+
+@pytest.fixture(scope="session")
+def engine_fields(vllm_says: Any) -> dict[str, list[str]]:
+    """Every field of vLLM's request models, by the path of their endpoint."""
+    fields: dict[str, list[str]] = vllm_says["fields"]
+    return fields

@@ -1,13 +1,14 @@
 """Run by the engine's Python: what vLLM itself makes of requests and chat templates, as JSON on standard output.
 
 Reads {"model_dir", "templates": {name: source}, "requests": {name: request}} from standard input and writes
-{name of template: {"format": ..., "prompts": {name of request: text, or null where vLLM refuses}}}.
+{"templates": {name of template: {"format": ..., "prompts": {name of request: text, or null where vLLM refuses}}},
+"fields": {path of an endpoint: every field that its request models have}}.
 """
 
 import json
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 
 def main() -> None:
@@ -32,12 +33,25 @@ def main() -> None:
         except (ValueError, VLLMValidationError):
             return None
 
-    answer = {}
+    templates = {}
     for name, template in asked["templates"].items():
         form = _detect_content_format(template, default="string")
         prompts = {title: prompt(template, form, request) for title, request in asked["requests"].items()}
-        answer[name] = {"format": form, "prompts": prompts}
-    json.dump(answer, sys.stdout)
+        templates[name] = {"format": form, "prompts": prompts}
+    json.dump({"templates": templates, "fields": fields()}, sys.stdout)
+
+
+def fields() -> dict[str, list[str]]:
+    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+    from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+    from vllm.entrypoints.pooling.embed.protocol import EmbeddingRequest
+
+    embeddings = get_args(get_args(EmbeddingRequest)[0])  # a union of models, inside Annotated
+    return {
+        "/v1/chat/completions": list(ChatCompletionRequest.model_fields),
+        "/v1/completions": list(CompletionRequest.model_fields),
+        "/v1/embeddings": sorted({name for model in embeddings for name in model.model_fields}),
+    }
 
 
 if __name__ == "__main__":

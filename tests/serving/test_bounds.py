@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.bounds import Check, either, flag, integer, json_object, number, one_of, record, several, text
+from serving.bounds import Check, either, exactly, flag, integer, json_object, number, one_of, record, several, text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -18,6 +18,8 @@ CHECKS: list[tuple[Check, list[Any], list[Any]]] = [
     (flag, [True, False], [0, 1, "true", None]),
     (text(3), ["a", "日本語"], ["", "abcd", 7, None]),
     (one_of("a", "b"), ["a", "b"], ["c", "", 7, None, ["a"]]),
+    (exactly(False, "no"), [False], [True, 0, None, "false"]),
+    (exactly(1, "no"), [1], [2, True, 1.0, "1"]),
     (several(flag, 2), [[], [True], [True, False]], [[1], [True] * 3, True, "tf", {}]),
     (either(flag, text(3)), [True, "a"], [1, "abcd", []]),
     (json_object(20, 2), [{}, {"a": [1]}], [[], None, {"a": "x" * 20}, {"a": [[1]]}, {"a": 2**70}]),

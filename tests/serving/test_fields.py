@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.fields import FIELDS, HANDLED, REFUSED, FieldError, allowed
+from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, FieldError, Table, allowed
 
 DEEP: dict[str, Any] = {}
 for _ in range(40):
@@ -19,9 +19,10 @@ def shaped(schema: Any, **more: Any) -> dict[str, Any]:
 
 
 # For each field that is sent on: what is just inside its bounds, and what is just outside.
-BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
+Bounds = dict[str, tuple[list[Any], list[Any]]]
+
+GENERATION: Bounds = {
     "max_tokens": ([1, 1_000_000], [0, 1_000_001, -1, 1.5, "1"]),
-    "max_completion_tokens": ([1, 1_000_000], [0, 1_000_001, True]),
     "min_tokens": ([0, 1_000_000], [-1, 1_000_001]),
     "n": ([1, 4], [0, 5, 16384, "2"]),
     "stop": (["a", "x" * 64, ["a"] * 4, []], ["", "x" * 65, ["a"] * 5, ["x" * 65], [7], 7]),
@@ -44,8 +45,6 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
         [{"5": 101}, {"five": 1}, {"-1": 1}, {"": 1}, {"²": 1}, {str(i): 1 for i in range(301)}, [], {"5": "1"}],
     ),
     "bad_words": ([["a"] * 32], [["a"] * 33, ["x" * 65], "a"]),
-    "logprobs": ([True], [1, "true"]),
-    "top_logprobs": ([0, 20], [-1, 21]),
     "response_format": (
         [{"type": "text"}, {"type": "json_object"}, shaped(SCHEMA), shaped(SCHEMA, strict=True, description="d")],
         [
@@ -77,73 +76,114 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
             [],
         ],
     ),
-    "tools": (
-        [[], [TOOL], [TOOL] * 64],
-        [[TOOL] * 65, TOOL, [{}], [{"type": "function"}], [TOOL | {"x": 1}], [{"type": "code", "function": {}}], [7]],
-    ),
-    "tool_choice": (
-        ["none", "auto", "required", {"type": "function", "function": {"name": "f"}}],
-        ["any", {}, {"type": "function"}, {"type": "function", "function": {}}, 7],
-    ),
-    "parallel_tool_calls": ([False], [0]),
-    "reasoning_effort": (["none", "low", "max"], ["huge", 7, True]),
-    "include_reasoning": ([True], ["yes"]),
     "thinking_token_budget": ([0, 100], [-1, 1.5]),
+}
+BOUNDS: dict[str, Bounds] = {
+    "/v1/chat/completions": GENERATION
+    | {
+        "max_completion_tokens": ([1, 1_000_000], [0, 1_000_001, True]),
+        "logprobs": ([True], [1, "true"]),
+        "top_logprobs": ([0, 20], [-1, 21]),
+        "tools": (
+            [[], [TOOL], [TOOL] * 64],
+            [
+                [TOOL] * 65,
+                TOOL,
+                [{}],
+                [{"type": "function"}],
+                [TOOL | {"x": 1}],
+                [{"type": "code", "function": {}}],
+                [7],
+            ],
+        ),
+        "tool_choice": (
+            ["none", "auto", "required", {"type": "function", "function": {"name": "f"}}],
+            ["any", {}, {"type": "function"}, {"type": "function", "function": {}}, 7],
+        ),
+        "parallel_tool_calls": ([False], [0]),
+        "reasoning_effort": (["none", "low", "max"], ["huge", 7, True]),
+        "include_reasoning": ([True], ["yes"]),
+    },
+    "/v1/completions": GENERATION | {"logprobs": ([0, 5], [-1, 6, True, "1"])},
+    "/v1/embeddings": {"dimensions": ([1, 65_536], [0, 65_537, 1.5, "384"])},
+}
+TABLES: dict[str, Table] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": COMPLETIONS,
+    "/v1/embeddings": EMBEDDINGS,
 }
 
 
-def test_every_field_that_is_sent_has_its_bounds_tested() -> None:
-    assert set(BOUNDS) == {name for name, field in FIELDS.items() if field.sent}
+INSIDE = [
+    (path, name, value) for path, bounds in BOUNDS.items() for name, (good, _) in bounds.items() for value in good
+]
+OUTSIDE = [(path, name, value) for path, bounds in BOUNDS.items() for name, (_, bad) in bounds.items() for value in bad]
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (inside, _) in BOUNDS.items() for value in inside])
-def test_inside_the_bounds(name: str, value: Any) -> None:
-    assert allowed({name: value}) == {name: value}
+@pytest.mark.parametrize("path", TABLES)
+def test_every_field_that_is_sent_has_its_bounds_tested(path: str) -> None:
+    assert set(BOUNDS[path]) == {name for name, field in TABLES[path].fields.items() if field.sent}
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, (_, outside) in BOUNDS.items() for value in outside]
-)
-def test_outside_the_bounds(name: str, value: Any) -> None:
+@pytest.mark.parametrize(("path", "name", "value"), INSIDE)
+def test_inside_the_bounds(path: str, name: str, value: Any) -> None:
+    assert allowed({name: value}, TABLES[path]) == {name: value}
+
+
+@pytest.mark.parametrize(("path", "name", "value"), OUTSIDE)
+def test_outside_the_bounds(path: str, name: str, value: Any) -> None:
     with pytest.raises(FieldError) as raised:
-        allowed({name: value})
+        allowed({name: value}, TABLES[path])
     assert raised.value.param == name
     assert raised.value.message.startswith(f"{name} ")
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_fields_say_what_to_do(name: str) -> None:
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path, table in TABLES.items() for name in table.refused])
+def test_refused_fields_say_what_to_do(path: str, name: str) -> None:
     with pytest.raises(FieldError, match=f"^{name} is not accepted: .{{10}}") as raised:
-        allowed({name: None})
+        allowed({name: False}, TABLES[path])
     assert raised.value.param == name
 
 
-def test_unknown_fields_are_refused_by_name() -> None:
-    with pytest.raises(FieldError, match="temprature is not a field"):
-        allowed({"temprature": 1})
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_unknown_fields_are_refused_by_name(table: Table) -> None:
+    for nothing in (1, None):
+        with pytest.raises(FieldError, match="temprature is not a field"):
+            allowed({"temprature": nothing}, table)
     with pytest.raises(FieldError) as raised:
-        allowed({"x" * 100_000: 1})
+        allowed({"x" * 100_000: 1}, table)
     assert len(raised.value.message) < 200
 
 
 def test_null_is_absent() -> None:
-    assert allowed({"temperature": None, "stop": None}) == {}
+    assert allowed({"temperature": None, "stop": None, "functions": None}) == {}
+    assert allowed({"suffix": None, "logprobs": None}, COMPLETIONS) == {}
 
 
 def test_habits_of_clients_are_dropped() -> None:
     assert allowed({"user": "u", "metadata": {"a": 1}, "store": True, "temperature": 1}) == {"temperature": 1}
+    assert allowed({"echo": False, "best_of": 1, "user": "u", "n": 2}, COMPLETIONS) == {"n": 2}
 
 
-def test_what_the_gateway_handles_is_left_to_it() -> None:
-    assert allowed(dict.fromkeys(HANDLED, 7)) == {}
+@pytest.mark.parametrize(("name", "value"), [("echo", True), ("best_of", 2), ("best_of", True)])
+def test_a_habit_that_asks_for_something_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(FieldError, match=f"^{name} must be ") as raised:
+        allowed({name: value}, COMPLETIONS)
+    assert raised.value.param == name
 
 
-def test_no_field_is_in_two_tables() -> None:
-    assert not FIELDS.keys() & REFUSED.keys()
-    assert not HANDLED & (FIELDS.keys() | REFUSED.keys())
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_what_the_gateway_handles_is_left_to_it(table: Table) -> None:
+    assert allowed(dict.fromkeys(table.handled, 7), table) == {}
 
 
-names = st.sampled_from([*FIELDS, *REFUSED, *HANDLED]) | st.text(max_size=9)
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_no_field_is_in_two_parts_of_a_table(table: Table) -> None:
+    assert not table.fields.keys() & table.refused.keys()
+    assert not table.handled & (table.fields.keys() | table.refused.keys())
+
+
+names = st.sampled_from([name for t in TABLES.values() for name in (*t.fields, *t.refused, *t.handled)])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -151,47 +191,55 @@ values = st.recursive(
 )
 
 
-@given(st.dictionaries(names, values, max_size=3))
-def test_any_body_is_copied_or_refused(body: dict[str, Any]) -> None:
-    outcome = attempt(body)
+@given(st.dictionaries(names | st.text(max_size=9), values, max_size=3), st.sampled_from(list(TABLES.values())))
+def test_any_body_is_copied_or_refused(body: dict[str, Any], table: Table) -> None:
+    outcome = attempt(body, table)
     if isinstance(outcome, FieldError):
         assert outcome.param in {name[:64] for name in body}
     else:
         assert outcome.items() <= body.items()
 
 
-def attempt(body: dict[str, Any]) -> dict[str, Any] | FieldError:
+def attempt(body: dict[str, Any], table: Table) -> dict[str, Any] | FieldError:
     try:
-        return allowed(body)
+        return allowed(body, table)
     except FieldError as error:
         return error
 
 
-def test_every_field_of_the_engine_is_decided_on(engine: str) -> None:
+@pytest.mark.parametrize("path", TABLES)
+def test_every_field_of_the_engine_is_decided_on(path: str, engine_fields: dict[str, list[str]]) -> None:
     """A new vLLM with a new field fails here until the field is allowed with bounds, handled or refused."""
-    schema = httpx2.get(f"{engine}/openapi.json").json()["components"]["schemas"]["ChatCompletionRequest"]
-    assert len(schema["properties"]) > 50
-    assert set(schema["properties"]) - FIELDS.keys() - REFUSED.keys() - HANDLED == set()
+    table, known = TABLES[path], set(engine_fields[path])
+    assert len(known) > 15
+    assert known - table.fields.keys() - table.refused.keys() - table.handled == set()
+    assert {name for name, field in table.fields.items() if field.sent} <= known  # it would be ignored there
 
 
-def test_the_engine_accepts_what_is_allowed(engine: str) -> None:
+ASKS: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
+    "/v1/completions": {"prompt": "Hi"},
+}
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_the_engine_accepts_what_is_allowed(path: str, engine: str) -> None:
     """Every allowed value, one field at a time, gets past vLLM's own validation."""
     extra: dict[str, dict[str, Any]] = {
         "top_logprobs": {"logprobs": True},
         "tool_choice": {"tools": [TOOL]},
         "n": {"temperature": 1},
     }
-    ask: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-    ask["stream"] = True
+    ask = ASKS[path] | {"model": "tiny", "max_tokens": 1, "stream": True}
     beyond_this_model = {"max_tokens": 1_000_000, "max_completion_tokens": 1_000_000, "min_tokens": 1_000_000}
     refusals = []
     with httpx2.Client(trust_env=False, timeout=60) as client:
-        for name, (inside, _) in BOUNDS.items():
+        for name, (inside, _) in BOUNDS[path].items():
             for value in inside:
                 if value in ([], beyond_this_model.get(name)) or (name, value) == ("tool_choice", "none"):
                     continue
                 body = ask | extra.get(name, {}) | {name: value}
-                with client.stream("POST", f"{engine}/v1/chat/completions", json=body) as answer:
+                with client.stream("POST", f"{engine}{path}", json=body) as answer:
                     if answer.status_code != 200:
                         refusals.append((name, value, answer.read()[:300]))
     assert refusals == []

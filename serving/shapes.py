@@ -1,0 +1,62 @@
+"""The checks of fields that are more than one value: formats of an answer, tools, biases. What they take is vLLM's,
+within bounds. Knows no endpoint.
+"""
+
+from typing import Any
+
+from serving.bounds import Check, anything, either, flag, integer, json_object, number, one_of, record, several, text
+
+# Grammars are compiled by the engine for everyone, so they stay small: the largest real ones are some 20 KiB.
+GRAMMAR_CHARS = 16 * 1024
+SCHEMA_BYTES, SCHEMA_LEVELS = 64 * 1024, 32  # vLLM itself stops at 64 levels
+DESCRIPTION_CHARS = 8192
+
+_schema = json_object(SCHEMA_BYTES, SCHEMA_LEVELS)
+_name = text(64)
+_description = text(DESCRIPTION_CHARS)
+_function = record({"name": _name}, {"description": _description, "parameters": _schema, "strict": flag})
+
+tool = record({"type": one_of("function"), "function": _function}, {})
+tool_choice = either(
+    one_of("none", "auto", "required"),
+    record({"type": one_of("function"), "function": record({"name": _name}, {})}, {}),
+)
+repetition = record(
+    {"max_pattern_size": integer(1, 100), "min_count": integer(2, 1000)}, {"min_pattern_size": integer(1, 100)}
+)
+
+
+def logit_bias(value: Any) -> None:
+    """OpenAI: token ids as strings, biases from -100 to 100, at most 300 of them."""
+    if not isinstance(value, dict) or len(value) > 300:
+        raise ValueError("must be an object of at most 300 entries")
+    bias = number(-100, 100)
+    for token, amount in value.items():
+        if not token.isascii() or not token.isdigit():
+            raise ValueError("must have token ids as its keys")
+        bias(amount)
+
+
+def response_format(value: Any) -> None:
+    """OpenAI's: text, some JSON object, or JSON of a schema."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == "json_schema":
+        named = record({"name": _name, "schema": _schema}, {"description": _description, "strict": flag})
+        record({"type": anything, "json_schema": named}, {})(value)
+    elif kind in ("text", "json_object"):
+        record({"type": anything}, {})(value)
+    else:
+        raise ValueError("must be an object whose type is text, json_object or json_schema")
+
+
+def structured_outputs(value: Any) -> None:
+    """vLLM's: one of its kinds of grammar."""
+    kinds: dict[str, Check] = {
+        "json": _schema,
+        "regex": text(1024),
+        "choice": several(text(256), 256),
+        "grammar": text(GRAMMAR_CHARS),
+    }
+    record({}, {**kinds, "disable_any_whitespace": flag})(value)
+    if len(kinds.keys() & value.keys()) != 1:
+        raise ValueError("must have exactly one of json, regex, choice, grammar")
