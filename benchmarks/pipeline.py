@@ -70,7 +70,7 @@ class Instant:
 
     name, deltas = "instant", 1
 
-    async def stream(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncGenerator[Event, None]:
+    async def stream(self, *asked: object) -> AsyncGenerator[Event, None]:
         yield Start("chatcmpl-1", 1_700_000_000, "tiny")
         for number in range(1, self.deltas + 1):
             yield Delta(0, {"content": "word "}, usage=Usage(40, number))

@@ -64,11 +64,14 @@ class Findings:
         `usage` is that of all generations together: each that has ended is priced as its own alias, which a fallback
         changes between a retry and the next.
         """
-        if self.model is None:
+        model = self.model
+        if model is None:
             return None
         generations = [(str(ended.facts["model"]), _used(ended)) for ended in self._call.trace.every("generate")]
+        if not generations:
+            return self._prices.cost(model, usage)
         rest = (usage - sum((used for _, used in generations), Usage())).within(usage)
-        costs = [self._prices.cost(alias, used) for alias, used in [*generations, (self.model, rest)]]
+        costs = [self._prices.cost(alias, used) for alias, used in [*generations, (model, rest)]]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def ceiling_cost(self) -> int | None:
@@ -104,6 +107,7 @@ class Findings:
         status: int,
         error: str | None,
         spent: Usage,
+        cost: int | None,
         first_ms: float | None,
         gateway: Mapping[str, Any],
         difference: int | None,
@@ -118,7 +122,7 @@ class Findings:
             stop=self.verdict.stop if self.verdict else None,
             spent=spent,
             source=self._source(counted) if counted else None,
-            cost_nano=self.cost(spent),
+            cost_nano=cost,
             duration_ms=self._call.trace.elapsed_ms(),
             ttft_ms=first_ms,
             timings_ms=self._call.trace.timings_ms(),

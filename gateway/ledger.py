@@ -11,33 +11,31 @@ verdicts and keeps only their facts.
 
 Invariants: at most one hold and one settlement per call; one journal row per call, written in the settlement's own
 step; what is booked was observed. Where nothing was, the prompt is booked of a client that leaves once its request is
-on its way, and of an answer that broke before its first count: the engine has read it. The same is noted with the hold
-when the prompt leaves, in case this process dies; nobody waits for that write, which takes less time than a prefill.
+on its way, and of an answer that broke before its first count: the engine has read it. What is booked when this process
+dies is what its checkpoints say.
 """
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
+from gateway.checkpoints import NOTHING, Checkpoints, amounts
 from gateway.errors import NotAllowed, Refusal, Wire
 from gateway.exchange import Call, Closed, Opened, Packed
 from gateway.findings import Findings, V
 from gateway.limits import refusal
 from gateway.prices import Prices, usd
 from gateway.record import Record
-from gateway.shielded import SETTLE_S, background, drained, insisted, protected
+from gateway.shielded import SETTLE_S, drained, insisted, protected
 from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, Unit
 from gateway.tracing import Trace
 from serving.events import Completion, Delta, End, Event, Start, Usage
 
 log = logging.getLogger("tollgate.ledger")
 
-CHECKPOINT_S = 1.0  # with CHECKPOINT_TOKENS: what a killed process can lose at most
-CHECKPOINT_TOKENS = 256
 LEFT = 499  # nginx's status for a client that closed the connection first
 
 
@@ -62,20 +60,9 @@ class Ledger:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    @asynccontextmanager
-    async def open(self, call: Call) -> AsyncIterator["Entry"]:
-        """The entry of one call, settled on every way out."""
-        entry = Entry(self, call)
-        self._count(1)
-        try:
-            yield entry
-        except BaseException as error:
-            await entry.end(error)
-            raise
-        else:
-            await entry.end(None)
-        finally:
-            self._count(-1)
+    def open(self, call: Call) -> "Entry":
+        """The entry of one call, a scope that settles it on every way out."""
+        return Entry(self, call)
 
     async def drained(self) -> None:
         """Wait until every entry is settled, SETTLE_S at most: a stop cuts requests, and only then closes the store."""
@@ -83,7 +70,8 @@ class Ledger:
             await asyncio.wait_for(self._idle.wait(), SETTLE_S)
         await drained()
 
-    def _count(self, step: int) -> None:
+    def count(self, step: int) -> None:
+        """An entry has opened (1) or closed (-1)."""
         self._entries += step
         self._in_flight(step)
         if self._entries:
@@ -101,29 +89,41 @@ class Entry:
         self._held = self._admitted = self._sent = self._ended = self._closed = False
         self._usage: Usage | None = None
         self._first_ms: float | None = None
-        self._noted = (0.0, 0)  # when and at how many tokens the last checkpoint was
+        self._checkpoints = Checkpoints(call.request_id, self._findings, ledger.budgets)
         self._balances: tuple[Balance, ...] = ()
 
+    async def __aenter__(self) -> Self:
+        self._ledger.count(1)
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            await self.end(error)
+        finally:
+            self._ledger.count(-1)
+
     def saw(self, value: V) -> V:
-        """Remember what a stage decided; returns it. A packed prompt is about to leave: what it costs is noted."""
+        """Remember what a stage decided; returns it. A packed prompt is about to leave."""
         self._findings.add(value)
         if isinstance(value, Packed):
-            self._note(Usage(value.input.tokens))
+            self._checkpoints.leaving(value.input.tokens)
         return value
 
     async def hold(self, ceiling: Usage | None) -> None:
         """Set aside the request and the most it can use (None: a cached answer uses no tokens). Raises a Refusal."""
         call, caller = self._call, self._call.caller
-        amounts: dict[Unit, int] = {"requests": 1}
+        asked: dict[Unit, int] = {"requests": 1}
+        spent, columns = NOTHING
         if ceiling is not None:
-            amounts["tokens"] = ceiling.total_tokens
-            amounts.update(self._money())
+            asked["tokens"] = ceiling.total_tokens
+            asked.update(self._money())
+            spent, columns = self._checkpoints.of_hold()
         hold = Hold(
-            call.request_id, caller.tenant, caller.key, self._ledger.owner, amounts,
-            caller.tenant_limits, caller.key_limits, call.at, caller.zone, self._findings.draft(),
+            call.request_id, caller.tenant, caller.key, self._ledger.owner, asked,
+            caller.tenant_limits, caller.key_limits, call.at, caller.zone, self._findings.draft() | columns, spent,
         )  # fmt: skip
         with call.trace.stage("hold") as stage:
-            stage.facts = {str(unit): amount for unit, amount in amounts.items()}
+            stage.facts = {str(unit): amount for unit, amount in asked.items()}
             self._held = True  # before the await: a cancelled or unanswered hold may have been made, so it is settled
             try:
                 self._balances = tuple(await self._ledger.budgets.hold(hold))
@@ -136,10 +136,11 @@ class Entry:
         """Note what an event says was used; cheap, never waits."""
         match event:
             case Delta():
-                self._usage = _most(self._usage, event.usage)
+                if event.usage is not None:
+                    self._usage = _most(self._usage, event.usage)
+                    self._checkpoints.used(self._usage)
                 if self._first_ms is None and event.delta:
                     self._first_ms = self._call.trace.elapsed_ms()
-                self._checkpoint()
             case End():
                 self._usage, self._ended = event.usage or self._usage, True
 
@@ -150,16 +151,18 @@ class Entry:
 
     async def finish(self, completion: Completion) -> Closed:
         """Settle and journal a whole, checked answer; returns what the edge sends last."""
-        cost = usd(self._findings.cost(self._spent()))
-        gateway = self._findings.gateway(completion) | {"cost_usd": cost}
-        await protected(self._settle(200, None, gateway))
-        timings = {"timings_ms": self._call.trace.timings_ms()}
-        return Closed(completion, completion.usage or Usage(), self._balances, cost, gateway | timings)
+        spent = self._spent()
+        cost = self._findings.cost(spent)
+        gateway = self._findings.gateway(completion) | {"cost_usd": usd(cost)}
+        record = await self._settle(200, None, spent, cost, gateway)
+        timings = {"timings_ms": record.timings_ms}
+        return Closed(completion, completion.usage or Usage(), self._balances, usd(cost), gateway | timings)
 
     async def end(self, error: BaseException | None) -> None:
         """Settle what `finish` did not; `error` is what ended the call early, None when it ended by itself."""
         if not self._closed:
-            await protected(self._settle(*self._outcome(error), {}))
+            outcome, spent = self._outcome(error), self._spent()
+            await self._settle(*outcome, spent, self._findings.cost(spent), {})
 
     def _outcome(self, error: BaseException | None) -> tuple[int, str | None]:
         """Status and code as the client saw them. One that leaves after the last event has its whole answer."""
@@ -193,24 +196,6 @@ class Entry:
             )
         return {}
 
-    def _checkpoint(self) -> None:
-        now, tokens = time.monotonic(), self._usage.total_tokens if self._usage else 0
-        when, noted = self._noted
-        if self._usage and (now - when >= CHECKPOINT_S or tokens - noted >= CHECKPOINT_TOKENS):
-            self._noted = (now, tokens)
-            self._note(self._usage)
-
-    def _note(self, usage: Usage) -> None:
-        """Write down beside the hold what has been used; nobody waits for it."""
-        spent, columns = self._amounts(usage), self._findings.spent(usage)
-        background(self._ledger.budgets.checkpoint(self._call.request_id, spent, columns))
-
-    def _amounts(self, usage: Usage) -> dict[Unit, int]:
-        """What this request has used, in every unit: nothing, not even itself, before it knew of its hold."""
-        amounts: dict[Unit, int] = {"requests": int(self._admitted), "tokens": usage.total_tokens}
-        cost = self._findings.cost(usage)
-        return amounts if cost is None else amounts | {"usd": cost}
-
     def _spent(self) -> Usage:
         """What is billed: a cached answer uses no tokens, and nothing uses more than was held for it."""
         plan = self._findings.plan
@@ -223,16 +208,20 @@ class Entry:
             return None
         return packed.input.tokens - self._usage.input_tokens
 
-    async def _settle(self, status: int, error: str | None, gateway: Mapping[str, Any]) -> None:
-        """Book and journal in one step; without a hold there is only the row."""
+    async def _settle(
+        self, status: int, error: str | None, spent: Usage, cost: int | None, gateway: Mapping[str, Any]
+    ) -> Record:
+        record = self._findings.record(status, error, spent, cost, self._first_ms, gateway, self._difference())
         self._closed = True
-        ledger, request, spent = self._ledger, self._call.request_id, self._spent()
-        record = self._findings.record(status, error, spent, self._first_ms, gateway, self._difference())
-        row, amounts = record.row(), self._amounts(spent)
+        await protected(self._book(record))
+        return record
+
+    async def _book(self, record: Record) -> None:
+        """Book and journal in one step; without a hold there is only the row."""
+        ledger, request, row = self._ledger, self._call.request_id, record.row()
+        used = amounts(int(self._admitted), record.spent, record.cost_nano)
         if self._held:
-            settled = await insisted(
-                lambda: ledger.budgets.settle(request, amounts, row), f"the settlement of {request}"
-            )
+            settled = await insisted(lambda: ledger.budgets.settle(request, used, row), f"the settlement of {request}")
             self._balances = tuple(settled or self._balances)
         else:
             await insisted(lambda: ledger.journal.write(row), f"the journal's row of {request}")
@@ -243,6 +232,6 @@ class Entry:
                 log.exception("a listener failed on request %s", request)
 
 
-def _most(known: Usage | None, told: Usage | None) -> Usage | None:
+def _most(known: Usage | None, told: Usage) -> Usage:
     """The larger of two counts of one request: what was used once is not given back when held events are replayed."""
-    return told if told and (known is None or told.total_tokens >= known.total_tokens) else known
+    return told if known is None or told.total_tokens >= known.total_tokens else known

@@ -35,12 +35,14 @@ async def protected(work: Coroutine[Any, Any, Any]) -> None:
     """Run `work` to its end though the caller is being cancelled, waiting SETTLE_S at most; then cancel as asked."""
     task = background(work)
     try:
-        await asyncio.wait_for(asyncio.shield(task), SETTLE_S)
-    except TimeoutError:
-        log.error("a settlement takes longer than %s s; it goes on without its request", SETTLE_S)
+        done, _ = await asyncio.wait({task}, timeout=SETTLE_S)
     except asyncio.CancelledError:
         await asyncio.wait({task}, timeout=SETTLE_S)
         raise
+    if done:
+        task.result()
+    else:
+        log.error("a settlement takes longer than %s s; it goes on without its request", SETTLE_S)
 
 
 async def drained() -> None:

@@ -9,11 +9,10 @@ readings, so a stage never ends before it began.
 """
 
 import functools
+import os
 import re
-import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -52,29 +51,20 @@ class Trace:
         self.began = time.perf_counter_ns()
         self.wall = time.time_ns()
         self.stages: list[Stage] = []
-        match = _TRACEPARENT.fullmatch(incoming or "")
-        self.trace_id = match["trace"] if match else secrets.token_hex(16)
+        match = _TRACEPARENT.fullmatch(incoming) if incoming else None
+        self.trace_id = match["trace"] if match else os.urandom(16).hex()
         self.parent = match["span"] if match else None
         self.sampled = bool(int(match["flags"], 16) & 1) if match else True
-        self.span_id = secrets.token_hex(8)
+        self.span_id = os.urandom(8).hex()
 
     @property
     def traceparent(self) -> str:
         """The header for whatever this request calls, and for the answer."""
         return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """Time a step; an exception leaves its class's name on the stage."""
-        stage = Stage(name, time.perf_counter_ns())
-        try:
-            yield stage
-        except BaseException as error:
-            stage.error = getattr(error, "code", None) or type(error).__name__
-            raise
-        finally:
-            stage.end = time.perf_counter_ns()
-            self.stages.append(stage)
+    def stage(self, name: str) -> "Timed":
+        """Time a step: `with trace.stage("hold") as stage`. An exception leaves its code or class's name on it."""
+        return Timed(self, name)
 
     def note(self, name: str, start: int, **facts: Any) -> Stage:
         """A step that was timed by hand: from `start` until now."""
@@ -88,7 +78,10 @@ class Trace:
 
     def last(self, name: str) -> Stage | None:
         """The newest stage of this name that did not fail."""
-        return next((s for s in reversed(self.stages) if s.name == name and s.error is None), None)
+        for stage in reversed(self.stages):
+            if stage.name == name and stage.error is None:
+                return stage
+        return None
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter_ns() - self.began) / 1e6
@@ -108,6 +101,24 @@ class Trace:
             | ({"error": s.error} if s.error else {})
             for s in sorted(self.stages, key=lambda s: s.start)
         ]
+
+
+class Timed:
+    """A stage while its block runs; a class, for contextlib's generators cost as much as some stages take."""
+
+    __slots__ = ("_stage", "_trace")
+
+    def __init__(self, trace: Trace, name: str) -> None:
+        self._trace, self._stage = trace, Stage(name, time.perf_counter_ns())
+
+    def __enter__(self) -> Stage:
+        return self._stage
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self._stage.error = getattr(error, "code", None) or type(error).__name__
+        self._stage.end = time.perf_counter_ns()
+        self._trace.stages.append(self._stage)
 
 
 class Traced(Protocol):
@@ -133,7 +144,7 @@ def traced(
                 value = await method(self, call, *args, **kwargs)
                 facts = getattr(value, "facts", None)
                 if callable(facts):
-                    stage.facts = dict(facts())
+                    stage.facts = facts()
                 return value
 
         return timed  # type: ignore[return-value] # functools.wraps hides that it is still a method

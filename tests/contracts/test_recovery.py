@@ -116,6 +116,21 @@ def test_the_row_of_the_dead_is_its_draft_its_checkpoint_and_how_it_ended(play: 
     play(scenario)
 
 
+def test_a_hold_may_bring_its_first_checkpoint_along(play: Play) -> None:
+    draft = {"request_id": "r", "at": NOON, "tenant": "acme", "key": "k1", "input_tokens": 20}
+
+    async def scenario(state: State) -> None:
+        await state.budgets.hold(replace(hold("r", {"tokens": 40}, TOKENS), draft=draft, spent={"tokens": 20}))
+        await state.budgets.hold(replace(hold("r2", {"tokens": 10}, TOKENS), spent={"tokens": 2}))
+        await state.budgets.checkpoint("r2", {"tokens": 7})
+        assert figures(await standing(state.budgets, TOKENS)) == [(0, 50)]
+        assert sorted(await state.budgets.recover(lambda owner: False)) == ["r", "r2"]
+        assert figures(await standing(state.budgets, TOKENS)) == [(27, 0)]
+        assert await state.journal.read("r") == dict.fromkeys(COLUMNS) | draft | dict(RECOVERED)
+
+    play(scenario)
+
+
 def test_what_was_never_sent_is_released_and_its_row_has_no_tokens(play: Play) -> None:
     async def scenario(state: State) -> None:
         await state.budgets.hold(hold("r", {"tokens": 40}, TOKENS))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.exchange import Call
-from gateway.ledger import CHECKPOINT_TOKENS
+from gateway.checkpoints import CHECKPOINT_TOKENS
+from gateway.exchange import Call, Retrieval
 from gateway.shielded import drained
+from gateway.state import Balance, Hold
 from tests.fakes.backend import HANG, FakeBackend, Script, Step, piece, words
 from tests.fakes.background import running
 from tests.gateway.assembled import ROOT, Assembled
@@ -22,6 +23,7 @@ from tests.gateway.conftest import Make
 from tests.gateway.waiting import WAIT_S, locked, reached, until, waited
 
 PROMPT = 13  # tokens, as the scripted backend counts every prompt
+ONE = PROMPT + CHECKPOINT_TOKENS  # where the first checkpoint after the prompt's is due
 
 
 def test_a_client_that_leaves_before_the_first_event_pays_its_prompt(core: Assembled) -> None:
@@ -112,19 +114,61 @@ def noted(gateway: Assembled, asked: Call) -> int:
     return int(json.loads(spent)["tokens"])
 
 
+def test_a_prompt_is_on_file_before_it_leaves(core: Assembled) -> None:
+    """Should the process die now, it is charged: the engine reads it. What the backend sees, the file knows already."""
+    core.fake.plan(Script((HANG,)))
+    asked, sent = call(cache="skip"), len(core.chats())
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: len(core.chats()) > sent)
+        assert noted(core, asked) == PROMPT
+        task.cancel()
+        await asyncio.wait([task])
+
+    core.do(leave())
+    core.assert_settled(asked)
+
+
+def test_a_prompt_with_passages_is_noted_when_it_leaves(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before: to find them takes time, in which nothing was sent yet."""
+    core.fake.plan(Script((HANG,)))
+    asked, sent, held = call(retrieve=Retrieval("docs")), len(core.chats()), list[Hold]()
+    budgets = core.runtime.state.budgets
+    make = budgets.hold
+
+    async def hold(hold: Hold) -> list[Balance]:
+        held.append(hold)
+        return await make(hold)
+
+    monkeypatch.setattr(budgets, "hold", hold)
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(core.reading(asked))
+        await until(lambda: len(core.chats()) > sent)
+        await drained()
+        assert noted(core, asked) == PROMPT
+        assert held[0].spent == {}
+        task.cancel()
+        await asyncio.wait([task])
+
+    core.do(leave())
+    core.assert_settled(asked)
+
+
 @pytest.mark.parametrize(
     ("totals", "checkpoint"),
     [
-        ([CHECKPOINT_TOKENS - 1], PROMPT),  # which was noted as the prompt left
-        ([CHECKPOINT_TOKENS], CHECKPOINT_TOKENS),
-        ([CHECKPOINT_TOKENS, 2 * CHECKPOINT_TOKENS - 1], CHECKPOINT_TOKENS),
-        ([CHECKPOINT_TOKENS, 2 * CHECKPOINT_TOKENS], 2 * CHECKPOINT_TOKENS),
+        ([ONE - 1], PROMPT),
+        ([ONE], ONE),
+        ([ONE, ONE + CHECKPOINT_TOKENS - 1], ONE),
+        ([ONE, ONE + CHECKPOINT_TOKENS], ONE + CHECKPOINT_TOKENS),
     ],
 )
 def test_each_so_many_tokens_are_checkpointed_however_fast_they_come(
     make: Make, monkeypatch: pytest.MonkeyPatch, totals: list[int], checkpoint: int
 ) -> None:
-    monkeypatch.setattr("gateway.ledger.CHECKPOINT_S", math.inf)
+    monkeypatch.setattr("gateway.checkpoints.CHECKPOINT_S", math.inf)
     gateway = make(models={"small": {"backends": ["first"], "max_output": 1024}})
     gateway.fake.plan(Script((*(piece({"content": "a"}, total - PROMPT) for total in totals), HANG)))
     asked = call()
