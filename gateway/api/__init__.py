@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 
 from gateway.api import admin, health, models, usage
+from gateway.api.completions import read_completion
 from gateway.api.endpoint import Endpoint
 from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
@@ -19,6 +20,7 @@ from gateway.settings import Settings
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": generation(read_chat),
+    "/v1/completions": generation(read_completion),
 }
 
 

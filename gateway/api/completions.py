@@ -1,0 +1,157 @@
+"""POST /v1/completions: one raw prompt, as the engines' older API has it, read and answered. Knows no socket and no
+clock.
+
+No chat template renders the prompt, and no template of the library writes it. One request is one prompt: what is
+counted, held and cached is one conversation with an engine. Invariants of one stream: as of chat (`chat.py`).
+
+Objects and chunks: platform.openai.com/docs/api-reference/completions; stop_reason is vLLM's.
+"""
+
+from itertools import accumulate
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from gateway.api.body import checked, parse
+from gateway.api.endpoint import Asked
+from gateway.api.messages import Name
+from gateway.api.sse import DONE, event, failure
+from gateway.api.wire import GatewayBody, StreamOptions
+from gateway.errors import InvalidValue, Wire
+from gateway.exchange import Closed, Opened, Options
+from gateway.settings import Server
+from serving.events import Choice, Delta
+from serving.fields import COMPLETIONS, FieldError, allowed
+
+_ON_CHAT = "Only /v1/chat/completions takes it."
+
+
+class CompletionBody(BaseModel):
+    """The fields that the gateway reads itself (`serving.fields.COMPLETIONS.handled`), but for the prompt."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    model: Name
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    gateway: GatewayBody | None = None
+
+
+def read_completion(body: bytes, limits: Server) -> Asked:
+    """Read the body of POST /v1/completions. Raises InvalidValue; `param` names the field."""
+    raw = parse(body, limits.max_depth)
+    asked = checked(CompletionBody, raw)
+    if asked.stream_options is not None and not asked.stream:
+        raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
+    try:
+        fields = allowed(raw, COMPLETIONS)
+    except FieldError as error:
+        raise InvalidValue(error.message, param=error.param) from None
+    include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+    return Asked(
+        model=asked.model,
+        messages=(),
+        fields=fields,
+        options=_options(asked.gateway),
+        stream=asked.stream or False,
+        writer=lambda call: CompletionWriter(call.request_id, include_usage),
+        text=_prompt(raw.get("prompt")),
+    )
+
+
+def _prompt(value: Any) -> str:
+    """The one prompt: a string, or a list of one."""
+    match value:
+        case [str(text)] | str(text) if text:
+            return text
+        case [str(), str(), *_]:
+            fault = f"prompt has {len(value)} prompts; send a request for each."
+        case [int() | list(), *_]:
+            fault = "prompt has token ids; the gateway speaks text, so send the text."
+        case dict():
+            fault = f"prompt names a prompt of the library. {_ON_CHAT}"
+        case _:
+            fault = "prompt must be a string that is not empty."
+    raise InvalidValue(fault, param="prompt")
+
+
+def _options(gateway: GatewayBody | None) -> Options:
+    if gateway is None:
+        return Options()
+    if gateway.retrieve:
+        raise InvalidValue(f"gateway.retrieve has no place in a raw prompt. {_ON_CHAT}", param="gateway.retrieve")
+    if gateway.semantic:
+        raise InvalidValue(
+            f"gateway.semantic compares questions, and a raw prompt names none. {_ON_CHAT}", param="gateway.semantic"
+        )
+    return gateway.options()
+
+
+class CompletionWriter:
+    """Writes one answer. It remembers how long each choice is, for the offsets of its tokens."""
+
+    def __init__(self, request_id: str, include_usage: bool) -> None:
+        self._id = f"cmpl-{request_id}"
+        self._usage: dict[str, Any] = {"usage": None} if include_usage else {}
+        self._frame: dict[str, Any] = {}
+        self._lengths: dict[int, int] = {}
+
+    def whole(self, opened: Opened, closed: Closed) -> dict[str, Any]:
+        """OpenAI's text_completion (platform.openai.com/docs/api-reference/completions/object)."""
+        return {
+            **self._framed(opened),
+            "choices": [self._choice(choice) for choice in closed.completion.choices],
+            "usage": closed.usage.openai(),
+            "gateway": closed.gateway,
+        }
+
+    def opening(self, opened: Opened) -> bytes:
+        self._frame = self._framed(opened)
+        return b""
+
+    def delta(self, piece: Delta) -> bytes:
+        """The chunk of one piece."""
+        return event(self._chunk([_said(piece.index, piece.text, self._placed(piece.index, piece.logprobs), None)]))
+
+    def closing(self, closed: Closed) -> bytes:
+        """Everything after the last piece: finish reasons, usage if asked for, the `gateway` object, `[DONE]`."""
+        chunks = [
+            self._chunk([_said(choice.index, "", None, choice.finish_reason) | {"stop_reason": choice.stop_reason}])
+            for choice in closed.completion.choices
+        ]
+        if self._usage:
+            chunks.append(self._chunk([]) | {"usage": closed.usage.openai()})
+        chunks[-1]["gateway"] = closed.gateway
+        return b"".join(map(event, chunks)) + DONE
+
+    def failure(self, wire: Wire) -> bytes:
+        return failure(wire)
+
+    def _framed(self, opened: Opened) -> dict[str, Any]:
+        start = opened.start
+        return {
+            "id": self._id,
+            "object": "text_completion",
+            "created": start.created,
+            "model": start.model,
+            "system_fingerprint": start.fingerprint,
+        }
+
+    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {**self._frame, "choices": choices, **self._usage}
+
+    def _choice(self, choice: Choice) -> dict[str, Any]:
+        text, logprobs = str(choice.message.get("content") or ""), self._placed(choice.index, choice.logprobs)
+        return _said(choice.index, text, logprobs, choice.finish_reason) | {"stop_reason": choice.stop_reason}
+
+    def _placed(self, index: int, logprobs: Any) -> Any:
+        """The same with offsets into the whole answer: an answer that is continued begins again in the engine."""
+        if not logprobs:
+            return None
+        *offsets, end = accumulate(map(len, logprobs["tokens"]), initial=self._lengths.get(index, 0))
+        self._lengths[index] = end
+        return {**logprobs, "text_offset": offsets}
+
+
+def _said(index: int, text: str, logprobs: Any, finish_reason: str | None) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}
