@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from serving.chunks import DONE, Reader
-from serving.errors import BackendBroken
+from serving.errors import BackendBroken, BackendError, BackendOverloaded, BackendRejected, BackendUnavailable
 from serving.events import Delta, End, Start, Stop, Usage
 
 
@@ -117,6 +117,16 @@ def test_an_error_event_breaks_the_stream_and_quotes_no_message(error: Any) -> N
     with pytest.raises(BackendBroken, match="reported an error") as raised:
         reader.read(json.dumps({"error": error}).encode())
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(400, BackendRejected), (503, BackendOverloaded), (500, BackendUnavailable), (0, BackendBroken)]
+)
+def test_an_error_event_before_the_first_chunk_is_the_refusal_of_its_code(code: int, kind: type[BackendError]) -> None:
+    error = {"message": "out of vocabulary (parameter=logit_bias)", "param": "logit_bias", "code": code}
+    with pytest.raises(BackendError) as raised:
+        Reader("b").read(json.dumps({"error": error}).encode())
+    assert type(raised.value) is kind
 
 
 def test_a_stream_without_its_end_marker_is_broken() -> None:
