@@ -154,7 +154,10 @@ def test_a_failover(tmp_path: Path) -> None:
 
 
 def killed_often(made: World, times: int, streams: int, seed: int) -> None:
-    """Redis dies under running streams: they end as if nothing had happened, and it is told all of them afterwards."""
+    """Redis dies under running streams: they end as if nothing had happened, and it is told all of them afterwards.
+
+    Whoever asks while it is away is refused, or spends what was leased.
+    """
     key = made.gateway.key("acme", *LIMITS)
 
     def kill(_: Gateway) -> None:
@@ -163,7 +166,9 @@ def killed_often(made: World, times: int, streams: int, seed: int) -> None:
 
     for number in range(times):
         replies = Crash(seed + number, streams, kill).run(made.gateway, made.fake, key)
-        assert all(reply.done for reply in replies), f"seed {seed + number}"
+        told = {(reply.status, reply.code, reply.done) for reply in replies}
+        assert told <= {(200, None, True), (503, "state_unavailable", False)}, f"seed {seed + number}: {told}"
+        assert (200, None, True) in told
         made.replies += replies
         made.audit()
 
