@@ -15,11 +15,13 @@ from gateway.api.endpoint import Endpoint
 from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
 from gateway.api.middleware import Edge, unrouted
+from gateway.api.responses import RESPONSES
 from gateway.api.wire import read_chat
 from gateway.settings import Settings
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": generation(read_chat),
+    "/v1/responses": RESPONSES,
     "/v1/completions": generation(read_completion),
 }
 

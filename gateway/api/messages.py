@@ -22,13 +22,16 @@ def _data_only(url: str) -> str:
     return url
 
 
+DataUrl = Annotated[str, AfterValidator(_data_only)]
+
+
 class TextPart(Strict):
     type: Literal["text"]
     text: str
 
 
 class ImageUrl(Strict):
-    url: Annotated[str, AfterValidator(_data_only)]
+    url: DataUrl
     detail: Literal["auto", "low", "high"] | None = None
 
 

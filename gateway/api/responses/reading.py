@@ -1,0 +1,130 @@
+"""What a response request looks like on the wire, and what it means. Pure: bytes and limits in, `Asked` out.
+
+It becomes a chat completion: the input its messages, the other fields chat's own or the same under chat's name. What
+is not read here is `serving.fields.allowed`'s matter, so the bounds are chat's, and what else chat may set (`top_k`,
+`seed`, ...) may be set here.
+
+Nothing is stored, for an answer is its client's: `store: true` is taken, because it is OpenAI's default and some
+clients send it always, the answer says `store: false`, and what needs a stored answer is refused by name.
+
+Fields: platform.openai.com/docs/api-reference/responses/create.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, Tag
+
+from gateway.api.body import Strict, checked, member, parse
+from gateway.api.endpoint import Asked
+from gateway.api.messages import Name
+from gateway.api.responses.conversation import conversation
+from gateway.api.responses.fields import Making
+from gateway.api.responses.input import AnyItem
+from gateway.api.responses.names import RENAMED
+from gateway.api.responses.writing import ResponseWriter
+from gateway.api.wire import GatewayBody, PromptBody
+from gateway.errors import InvalidValue
+from gateway.exchange import Message, Options
+from gateway.settings import Server
+from serving.fields import FieldError, allowed
+
+_STATELESS = "nothing is stored here; send the whole conversation as input"
+_HOSTED = "it is of what OpenAI runs beside its models; run it in your app"
+REFUSED: Mapping[str, str] = {
+    **dict.fromkeys(("previous_response_id", "conversation", "previous_input_messages"), _STATELESS),
+    **dict.fromkeys(("background", "background_options"), "an answer is given to the request that asks for it"),
+    **dict.fromkeys(("moderation", "access_programs", "image"), _HOSTED),
+    "context_management": "nothing is compacted here; shorten the input yourself",
+    "n": "a response is one answer; send the request again for another",
+    "enable_response_messages": "the gateway speaks text, not token ids",
+}
+
+# Of `metadata`: platform.openai.com/docs/api-reference/responses/create#responses-create-metadata
+MetadataName = Annotated[str, StringConstraints(max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+
+
+class StreamOptions(Strict):
+    """Obfuscation is padding that hides the length of each token from who listens on the wire; there is none here."""
+
+    include_obfuscation: Literal[False] | None = None
+
+
+class Body(Making):
+    """All fields that are read here. The last ones are OpenAI's own bookkeeping: taken, told again, not sent on."""
+
+    model: Name | None = None
+    input: (
+        Annotated[
+            Annotated[str, Tag("|str")] | Annotated[list[AnyItem], Tag("|list")],
+            member(lambda value: type(value).__name__, "a string or a list of items"),
+        ]
+        | None
+    ) = None
+    instructions: str | None = None
+    prompt: PromptBody | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    gateway: GatewayBody | None = None
+    truncation: Literal["disabled"] | None = None
+    max_tool_calls: int | None = Field(default=None, ge=1)  # of hosted tools, of which there are none
+    store: bool | None = None
+    metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=16)] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: Any = None
+    prompt_cache_options: Any = None
+
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation as chat has it; the instructions come first."""
+        told = ({"role": "system", "content": self.instructions},) if self.instructions else ()
+        if isinstance(self.input, str):
+            return (*told, {"role": "user", "content": self.input})
+        return (*told, *conversation(self.input or ()))
+
+
+def read_response(body: bytes, limits: Server) -> Asked:
+    """Read the body of POST /v1/responses. Raises InvalidValue; `param` names the field, or chat's name of it."""
+    raw = parse(body, limits.max_depth)
+    _countable(raw.get("input"), limits.max_messages)
+    asked = checked(Body, raw)
+    _complete(asked)
+    return Asked(
+        model=asked.model,
+        messages=asked.messages(),
+        fields=_fields(asked, {name: value for name, value in raw.items() if name not in Body.model_fields}),
+        options=asked.gateway.options() if asked.gateway else Options(),
+        stream=asked.stream or False,
+        writer=lambda call: ResponseWriter(call.request_id, raw),
+        prompt=asked.prompt.ref() if asked.prompt else None,
+    )
+
+
+def _countable(items: Any, most: int) -> None:
+    if isinstance(items, list) and len(items) > most:
+        raise InvalidValue(f"input has {len(items)} items; at most {most} are taken.", param="input")
+
+
+def _complete(asked: Body) -> None:
+    """What holds between fields."""
+    if asked.prompt is None and asked.input in (None, []):
+        raise InvalidValue('Send an input, or name a prompt: {"prompt": {"id": ...}}.', param="input")
+    if asked.model is None and asked.prompt is None:
+        raise InvalidValue("model is required where no prompt names one; `auto` takes the default.", param="model")
+    if asked.stream_options is not None and not asked.stream:
+        raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
+
+
+def _fields(asked: Body, others: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to pass on. `others` are not read here: chat's, or none of this API. False asks for nothing."""
+    for name, value in others.items():
+        if ours := RENAMED.get(name):
+            raise InvalidValue(f"{name} is chat's name; this API has {ours} instead.", param=ours)
+        if name in REFUSED and value not in (None, False):
+            raise InvalidValue(f"{name} is not accepted: {REFUSED[name]}.", param=name)
+    try:
+        return allowed({**asked.chat(), **{name: v for name, v in others.items() if name not in REFUSED}})
+    except FieldError as error:
+        raise InvalidValue(error.message, param=error.param) from None
