@@ -24,7 +24,11 @@ from gateway.state.recent import RecentKeys
 
 FORM = re.compile(rf"{PREFIX}_([0-9a-f]{{{2 * ID_BYTES}}})_([0-9a-f]{{{2 * SECRET_BYTES}}})")
 NO_ID, NOBODY = "", digest("")  # no id and no secret of that form is empty, so these match none
-REFUSED = "No valid key was sent. Send `Authorization: Bearer tg_...` with a key that is neither revoked nor expired."
+# Begins as OpenAI's: LiteLLM tells this failure from others by the words.
+REFUSED = (
+    "Incorrect API key provided, or none: send `Authorization: Bearer tg_...` with a key that is neither revoked nor "
+    "expired."
+)
 
 
 async def authenticate(headers: Mapping[str, str], keys: Keys, now: float, recent: RecentKeys | None = None) -> Caller:

@@ -34,9 +34,9 @@ class Preflight:
         count = await self.count(prompt.model, prompt)
         left = model.window - count.tokens
         if left < 1:
-            raise ContextLengthExceeded(
-                f"The prompt has {count.tokens} tokens and the window of {prompt.model!r} is {model.window}: "
-                f"shorten it by at least {1 - left}.",
+            raise ContextLengthExceeded(  # in OpenAI's words, by which LiteLLM and others know it
+                f"This model's maximum context length is {model.window} tokens, and the prompt for {prompt.model!r} "
+                f"has {count.tokens}: shorten it by at least {1 - left}.",
                 param=_param(prompt),
             )
         output = min(_asked(prompt) or model.max_output, left)
