@@ -1,0 +1,292 @@
+"""Completions end to end over real sockets: OpenAI's own client in front, a scripted backend or a real vLLM behind."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai import OpenAI
+from openai.types import Completion
+
+from gateway.app import create_app
+from tests.fakes.backend import DONE, MODEL, PROMPT_TOKENS, FakeBackend, Script, Seen, event, usage
+from tests.fakes.background import running
+from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
+from tests.gateway.api.server import served
+
+PATH = "/v1/completions"
+BODY: dict[str, Any] = {"model": "small", "prompt": "Once upon", "gateway": {"cache": "skip"}}
+SKIP = {"gateway": {"cache": "skip"}}
+BREAKS = "a\u2028b\u2029c\u0085d\x0be \U0001f469\u200d\U0001f680"
+
+
+def chunk(text: str, tokens: int, finish: str | None = None, index: int = 0, logprobs: Any = None) -> bytes:
+    """One step of one choice as vLLM 0.32 streams it; `tokens` is the choice's running count."""
+    choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish, "stop_reason": None}
+    return event(framed([{**choice, "prompt_token_ids": None, "token_ids": None}], usage(tokens)))
+
+
+def framed(choices: list[Any], counts: dict[str, Any]) -> dict[str, Any]:
+    frame = {"id": "cmpl-fake", "object": "text_completion", "created": 1_790_000_000, "model": MODEL}
+    return {**frame, "choices": choices, "usage": counts}
+
+
+def told(*texts: str, finish: str = "stop", count: int = 1) -> tuple[bytes, ...]:
+    """A whole answer of `count` choices that take turns to say the same, a token each."""
+    total = len(texts)
+    steps = [
+        chunk(text, n, finish if n == total else None, index)
+        for n, text in enumerate(texts, 1)
+        for index in range(count)
+    ]
+    return *steps, event(framed([], usage(total * count))), DONE
+
+
+def plan(gateway: Gateway, *scripts: tuple[bytes, ...]) -> None:
+    """What the scripted backend answers to completions, in turn; the last one to all that follow."""
+    waiting = list(scripts)
+
+    async def answer(seen: Seen) -> Script:
+        return Script(waiting.pop(0) if len(waiting) > 1 else waiting[0])
+
+    gateway.fake.answers[PATH] = answer
+
+
+def sent(gateway: Gateway) -> Seen:
+    """The completion that last reached the backend."""
+    return [seen for seen in gateway.fake.requests if seen.path == PATH][-1]
+
+
+def post(gateway: Gateway, body: dict[str, Any], key: str | None = None) -> httpx2.Response:
+    headers = {"authorization": f"Bearer {key or gateway.key()}"}
+    return gateway.http.post(PATH, headers=headers, json=body)
+
+
+def test_a_whole_answer(gateway: Gateway) -> None:
+    plan(gateway, told(" a", " time"))
+    client = gateway.openai("tokens/day=1000", "requests/minute=60")
+    raw = client.completions.with_raw_response.create(model="small", prompt="Once upon", extra_body=SKIP)
+    answer = Completion.model_validate_json(raw.text, strict=True)
+    assert (answer.object, answer.model) == ("text_completion", "small")
+    assert [(c.text, c.finish_reason, c.logprobs) for c in answer.choices] == [(" a time", "stop", None)]
+    assert answer.usage
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (PROMPT_TOKENS, 2)
+    ours = json.loads(raw.text)["gateway"]
+    assert ours["tokens"] == {"input": PROMPT_TOKENS, "output": 2, "cached": 0, "source": "exact"}
+    assert (answer.id, raw.headers["x-request-id"]) == (f"cmpl-{ours['request_id']}", ours["request_id"])
+    assert (raw.headers["x-tokens-used"], raw.headers["x-cost-usd"]) == ("15", "0.000017000")
+
+
+def test_what_reaches_the_backend(gateway: Gateway) -> None:
+    plan(gateway, told("x"))
+    asked = {"temperature": 0.5, "stop": ["\n"], "user": "u", "echo": False, "best_of": 1, "suffix": None, "seed": 7}
+    assert post(gateway, BODY | asked).status_code == 200
+    body = sent(gateway).body
+    salt = body.pop("cache_salt")
+    assert len(bytes.fromhex(salt)) == 32
+    streamed = {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
+    fields = {"temperature": 0.5, "stop": ["\n"], "seed": 7, "max_tokens": 64}
+    assert body == {"model": MODEL, "prompt": "Once upon"} | fields | streamed
+    post(gateway, BODY)
+    assert sent(gateway).body["cache_salt"] != salt  # another tenant's
+
+
+def test_a_streamed_answer(gateway: Gateway) -> None:
+    plan(gateway, told(" a", " time"))
+    stream = gateway.openai().completions.create(
+        model="small", prompt=["Once upon"], stream=True, stream_options={"include_usage": True}, extra_body=SKIP
+    )
+    chunks = list(stream)
+    assert [c.choices[0].text for c in chunks if c.choices] == [" a", " time", ""]
+    assert [c.choices[0].finish_reason for c in chunks if c.choices] == [None, None, "stop"]
+    assert len({(c.id, c.object, c.created, c.model) for c in chunks}) == 1
+    assert [c.usage is None for c in chunks] == [True, True, True, False]
+    assert chunks[-1].choices == []
+    assert chunks[-1].model_dump()["gateway"]["cost_usd"] == 1.7e-05
+
+
+def test_every_chunk_is_as_the_client_types_it(gateway: Gateway) -> None:
+    plan(gateway, told(" a", count=2))
+    lines = post(gateway, BODY | {"stream": True, "n": 2}).text.split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
+    assert ["usage" in c for c in chunks] == [False] * 4
+    assert ["gateway" in c for c in chunks] == [False, False, False, True]
+    for c in chunks:
+        reasons = [choice["finish_reason"] for choice in c["choices"]]
+        assert reasons in ([None], ["stop"])
+        c["choices"] = [choice | {"finish_reason": "stop"} for choice in c["choices"]]  # typed for the last chunk only
+        Completion.model_validate_json(json.dumps(c), strict=True)
+
+
+def test_streamed_and_whole_say_the_same_whatever_the_text(gateway: Gateway) -> None:
+    for text in (BREAKS, "x" * 2**20, '"}\n\ndata: [DONE]\n\n', ""):
+        plan(gateway, told(text))
+        client = gateway.openai()
+        whole = client.completions.create(model="small", prompt="Once upon", extra_body=SKIP)
+        stream = client.completions.create(model="small", prompt="Once upon", stream=True, extra_body=SKIP)
+        assert whole.choices[0].text == text
+        assert "".join(c.choices[0].text for c in stream) == text
+
+
+def test_an_equal_request_is_answered_from_the_cache(gateway: Gateway) -> None:
+    plan(gateway, told(" first"), told(" second"))
+    key = gateway.key()
+    use = BODY | {"gateway": {"cache": "use"}}
+    whole = post(gateway, use, key)
+    again = post(gateway, use, key)
+    other = post(gateway, use | {"prompt": "Twice upon"}, key)
+    assert [answer.headers["x-cache"] for answer in (whole, again, other)] == ["miss", "exact", "miss"]
+    assert [answer.json()["choices"][0]["text"] for answer in (whole, again, other)] == [" first", " first", " second"]
+    assert " first" in post(gateway, use | {"stream": True}, key).text
+
+
+def test_a_cut_answer_goes_on_where_it_stopped(gateway: Gateway) -> None:
+    def logprobs(token: str) -> dict[str, Any]:
+        return {"text_offset": [0], "token_logprobs": [-0.5], "tokens": [token], "top_logprobs": [{token: -0.5}]}
+
+    end = (event(framed([], usage(1))), DONE)
+    parts = [
+        (chunk(" one", 1, "length", logprobs=logprobs(" one")), *end),
+        (chunk(" two", 1, "stop", logprobs=logprobs(" two")), *end),
+    ]
+    asked = BODY | {"max_tokens": 1, "logprobs": 1, "gateway": {"on_length": "continue", "cache": "skip"}}
+    plan(gateway, *parts)
+    whole = Completion.model_validate_json(post(gateway, asked).text, strict=True).choices[0]
+    assert sent(gateway).body["prompt"] == "Once upon one"
+    assert (whole.text, whole.finish_reason) == (" one two", "stop")
+    assert whole.logprobs
+    assert (whole.logprobs.tokens, whole.logprobs.text_offset) == ([" one", " two"], [0, 4])
+    plan(gateway, *parts)
+    lines = [json.loads(line[6:]) for line in post(gateway, asked | {"stream": True}).text.split("\n\n")[:2]]
+    assert [line["choices"][0]["logprobs"]["text_offset"] for line in lines] == [[0], [4]]
+
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"prompt": None}, "prompt", "must be a string that is not empty"),
+    ({"prompt": ""}, "prompt", "must be a string"),
+    ({"prompt": []}, "prompt", "must be a string"),
+    ({"prompt": [""]}, "prompt", "must be a string"),
+    ({"prompt": 7}, "prompt", "must be a string"),
+    ({"prompt": ["a", "b", "c"]}, "prompt", "3 prompts; send a request for each"),
+    ({"prompt": [1, 2]}, "prompt", "send the text"),
+    ({"prompt": [[1, 2], [3]]}, "prompt", "send the text"),
+    ({"prompt": {"id": "answer", "variables": {}}}, "prompt", "Only /v1/chat/completions"),
+    ({"suffix": "end"}, "suffix", "put it into the prompt"),
+    ({"echo": True}, "echo", "must be false"),
+    ({"best_of": 2}, "best_of", "use n"),
+    ({"logprobs": 6}, "logprobs", "from 0 to 5"),
+    ({"logprobs": True}, "logprobs", "from 0 to 5"),
+    ({"n": 5}, "n", "from 1 to 4"),
+    ({"messages": []}, "messages", "ask /v1/chat/completions"),
+    ({"max_completion_tokens": 5}, "max_completion_tokens", "called max_tokens here"),
+    ({"cache_salt": "mine"}, "cache_salt", "the gateway sets it"),
+    ({"temprature": 1}, "temprature", "not a field"),
+    ({"stream_options": {"include_usage": True}}, "stream_options", '"stream": true'),
+    ({"gateway": {"retrieve": {"collection": "docs"}}}, "gateway.retrieve", "no place in a raw prompt"),
+    ({"gateway": {"semantic": True}}, "gateway.semantic", "names none"),
+    ({"gateway": {"casche": "use"}}, "gateway.casche", "not a field"),
+    ({"model": None}, "model", "valid string"),
+]
+
+
+@pytest.mark.parametrize(("changes", "param", "says"), REFUSED)
+def test_a_bad_field_is_named_with_what_to_do(gateway: Gateway, changes: dict[str, Any], param: str, says: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=says) as refused:
+        gateway.openai().post(PATH.removeprefix("/v1"), body=BODY | changes, cast_to=httpx2.Response)
+    assert (refused.value.param, refused.value.code) == (param, "invalid_value")
+
+
+def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers(gateway: Gateway) -> None:
+    gateway.fake.answers["/tokenize"], usual = (
+        Script((json.dumps({"count": 5000}).encode(),)), gateway.fake.answers["/tokenize"],
+    )  # fmt: skip
+    try:
+        with pytest.raises(openai.BadRequestError, match="5000") as refused:
+            gateway.openai().completions.create(model="small", prompt="Once", extra_body=SKIP)
+    finally:
+        gateway.fake.answers["/tokenize"] = usual
+    assert "4096" in refused.value.message
+    assert (refused.value.param, refused.value.code) == ("prompt", "context_length_exceeded")
+
+
+def test_a_key_of_named_prompts_sends_no_raw_ones(gateway: Gateway) -> None:
+    scopes = {"prompts": ["answer"]}
+    key = gateway.admin("POST", "/keys", json={"tenant": gateway.tenant(), "scopes": scopes}).json()["key"]
+    before = len(gateway.fake.requests)
+    refused = post(gateway, BODY, key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
+    assert "answer" in refused.json()["error"]["message"]
+    assert len(gateway.fake.requests) == before
+
+
+def test_a_stream_that_breaks_ends_with_an_error(gateway: Gateway) -> None:
+    plan(gateway, (chunk("half", 1), event({"error": {"message": "no", "type": "x", "code": 500}}), DONE))
+    lines = post(gateway, BODY | {"stream": True}).text.strip().split("\n\n")
+    assert [json.loads(line.removeprefix("data: ")).get("error", {}).get("code") for line in lines] == [
+        None, "backend_unavailable",
+    ]  # fmt: skip
+
+
+@asynccontextmanager
+async def before(engine: str, folder: Path) -> AsyncIterator[Gateway]:
+    async with FakeBackend() as unused, served(create_app(settings(engine, folder))) as url:
+        with httpx2.Client(base_url=url, timeout=60) as http:
+            yield Gateway(url, unused, None, http)
+
+
+@pytest.fixture(scope="module")
+def real(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway before a real vLLM."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
+        with running(before(engine, tmp_path_factory.mktemp("real"))) as started:
+            yield started
+
+
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"logprobs": 2},
+    {"logprobs": 0},
+    {"n": 2, "seed": 1, "temperature": 1},
+    {"stop": [" "], "max_tokens": 20},
+    {"extra_body": {"structured_outputs": {"regex": "[0-3]{3}"}}},
+    {"prompt": "naïve 日本語 👩\u200d🚀 <|im_start|>\u2028", "logprobs": 5},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_client_cannot_tell_it_from_the_engine(real: Gateway, engine: str, asked: dict[str, Any]) -> None:
+    body: dict[str, Any] = {"prompt": "Once upon", "max_tokens": 5, "temperature": 0} | asked
+    theirs = OpenAI(base_url=f"{engine}/v1", api_key="none", http_client=httpx2.Client(trust_env=False))
+    ours = real.openai()
+    expected = theirs.completions.create(model="tiny", **body)
+    body["extra_body"] = SKIP | body.get("extra_body", {})
+    whole = ours.completions.create(model="small", **body)
+    streamed = list(ours.completions.create(model="small", **body, stream=True))
+    assert expected.usage
+    assert whole.usage
+    assert choices(whole) == choices(expected)
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (
+        expected.usage.prompt_tokens, expected.usage.completion_tokens,
+    )  # fmt: skip
+    assert whole.model_dump()["gateway"]["tokens"]["input"] == expected.usage.prompt_tokens
+    for choice in expected.choices:
+        said = [c.choices[0] for c in streamed if c.choices[0].index == choice.index]
+        assert "".join(c.text for c in said) == choice.text
+        assert [c.finish_reason for c in said if c.finish_reason] == [choice.finish_reason]
+        tokens = [token for c in said if c.logprobs for token in c.logprobs.tokens or ()]
+        assert tokens == ((choice.logprobs.tokens if choice.logprobs else None) or [])
+
+
+def choices(answer: Completion) -> list[Any]:
+    said = answer.model_dump(include={"choices": {"__all__": {"index", "text", "finish_reason", "logprobs"}}})
+    chosen: list[Any] = said["choices"]
+    for choice in chosen:
+        for name in ("token_logprobs", "top_logprobs"):  # a batch of another size sums in another order
+            (choice["logprobs"] or {}).pop(name, None)
+    return chosen
