@@ -71,7 +71,7 @@ class Instruction(Strict):
 
 class Assistant(Strict):
     """`annotations` and `audio` are always sent back by OpenAI's client, empty, with the answers that it collected;
-    `parsed` (and a call's `parsed_arguments`) with those that it parsed."""
+    `parsed` (and a call's `parsed_arguments`) with those that it parsed; `provider_specific_fields` by LiteLLM."""
 
     role: Literal["assistant"]
     content: Content | None = None
@@ -84,6 +84,7 @@ class Assistant(Strict):
     annotations: list[Any] | None = Field(default=None, max_length=0)
     audio: None = None
     parsed: Any = None
+    provider_specific_fields: Any = None
 
 
 class ToolResult(Strict):
@@ -109,7 +110,7 @@ AnyMessage = Annotated[
 ]
 
 
-ECHOES = frozenset({"annotations", "parsed"})  # what OpenAI's client adds to an answer
+ECHOES = frozenset({"annotations", "parsed", "provider_specific_fields"})  # what clients add to an answer
 
 
 def plain(message: Mapping[str, Any]) -> Message:

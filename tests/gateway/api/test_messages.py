@@ -47,10 +47,10 @@ def test_an_answer_that_openais_client_sends_back_is_taken_without_its_empty_fie
     assert read(echo | {"tool_calls": [CALL]}) == kept
 
 
-def test_an_answer_that_openais_client_parsed_is_taken_as_it_was() -> None:
+def test_what_clients_add_to_an_answer_is_dropped() -> None:
     parsed = {**CALL, "function": {**CALL["function"], "parsed_arguments": {"city": "Bern"}}}
     said = {"role": "assistant", "content": "{}", "tool_calls": [CALL]}
-    assert read(said | {"parsed": {}, "tool_calls": [parsed]}) == said
+    assert read(said | {"parsed": {}, "provider_specific_fields": {}, "tool_calls": [parsed]}) == said
 
 
 @pytest.mark.parametrize(
