@@ -11,8 +11,9 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -33,6 +34,7 @@ from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
 from gateway.state import State
+from gateway.state.background import every, stopped
 from gateway.state.open import open_state
 from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
@@ -66,7 +68,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     state = await open_state(settings.state.url, settings.state.ledger)
     stack.push_async_callback(_closed, state)
     await _recover(state)
-    _beside(stack, _keep_recovering(state))
+    recovering = asyncio.create_task(every(RECOVER_S, partial(_recover, state)))
+    stack.push_async_callback(stopped, [recovering])
 
     embedder = Embedder()
     stack.callback(embedder.close)
@@ -166,27 +169,6 @@ def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None] | 
         return [f"embedder: {error}"] if error else []
 
     return lambda: [*models.faults(), *problems, *embedder()]
-
-
-def _beside(stack: AsyncExitStack, work: Coroutine[None, None, None]) -> None:
-    """Run `work` until the stack closes."""
-    task = asyncio.create_task(work)
-
-    async def stop() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    stack.push_async_callback(stop)
-
-
-async def _keep_recovering(state: State) -> None:
-    while True:
-        await asyncio.sleep(RECOVER_S)
-        try:
-            await _recover(state)
-        except Exception:  # the store is away just now; the next round will tell
-            log.exception("could not look for a dead process's holds")
 
 
 async def _recover(state: State) -> None:

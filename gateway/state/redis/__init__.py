@@ -29,8 +29,8 @@ import sqlite3
 from contextlib import suppress
 
 from gateway.state import State, StateUnavailable
+from gateway.state.background import every, stopped
 from gateway.state.redis.answers import RedisAnswers
-from gateway.state.redis.background import every, stopped
 from gateway.state.redis.budgets import STOP_S, RedisBudgets
 from gateway.state.redis.deadline import CALL_S
 from gateway.state.redis.directory import Directory

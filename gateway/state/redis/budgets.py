@@ -17,9 +17,9 @@ from contextlib import suppress
 from typing import Any
 
 from gateway.state import Amounts, Balance, Clock, Hold, Limit, StateUnavailable
+from gateway.state.background import attempted, every, stopped
 from gateway.state.counters import balances, bind, bind_hold, metered
 from gateway.state.redis.admission import RESTLESS, ROUNDS, Admission, Tried
-from gateway.state.redis.background import attempted, every, stopped
 from gateway.state.redis.counts import Counts, Member
 from gateway.state.redis.deadline import finished
 from gateway.state.redis.fleet import BEAT_S, DEAD_S, Fleet

@@ -16,8 +16,8 @@ from dataclasses import replace
 from itertools import count
 
 from gateway.state import Balance, Clock, Hold, StateUnavailable, Unit
+from gateway.state.background import attempted, stopped
 from gateway.state.counters import Bound, Counter, balances, bind_hold, metered
-from gateway.state.redis.background import attempted, stopped
 from gateway.state.redis.counts import Counts, Reply
 from gateway.state.redis.fleet import Fleet
 from gateway.state.redis.lease import Lease, Leases, Who

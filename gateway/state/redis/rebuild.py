@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.state import Clock, StateUnavailable
-from gateway.state.redis.background import stopped
+from gateway.state.background import stopped
 from gateway.state.redis.counts import Counts, epoch_keys
 from gateway.state.redis.fleet import PATIENCE_S, Fleet
 from gateway.state.redis.lease import Leases

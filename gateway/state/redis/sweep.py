@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.state import Clock
+from gateway.state.background import attempted
 from gateway.state.redis import scripts
-from gateway.state.redis.background import attempted
 from gateway.state.redis.counts import Counts, epoch_keys, hold_key, open_key
 from gateway.state.redis.fleet import Fleet
 from gateway.state.redis.server import PREFIX, Server, pieces

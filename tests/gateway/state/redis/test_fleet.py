@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.state.redis.background import every, stopped
+from gateway.state.background import every, stopped
 from gateway.state.redis.counts import Member
 from gateway.state.redis.fleet import BEAT_S, Fleet
 from gateway.state.redis.server import Server
