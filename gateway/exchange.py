@@ -21,6 +21,7 @@ from serving.tokens import Count
 CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
 CacheTier = Literal["off", "exact", "semantic"]
 OnLength = Literal["error", "return", "retry", "continue"]
+Operation = Literal["chat", "text_completion", "embeddings"]
 Message = Mapping[str, Any]
 
 
@@ -72,7 +73,8 @@ class PromptRef:
 class Call:
     """What a tenant asked. `fields` are the checked OpenAI fields to pass on (temperature, tools, ...).
 
-    `text` is a raw prompt, in place of messages: no chat template renders it.
+    `text` is a raw prompt, in place of messages: no chat template renders it. `inputs` are texts to embed: nothing is
+    generated then.
     """
 
     request_id: str
@@ -86,6 +88,12 @@ class Call:
     trace: Trace
     at: float  # seconds since the epoch
     text: str | None = None
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> Operation:
+        """What is asked of the model, as OpenTelemetry's GenAI conventions call it."""
+        return "embeddings" if self.inputs else "chat" if self.text is None else "text_completion"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,8 @@ class Findings:
 
     def gateway(self, completion: Completion) -> dict[str, Any]:
         """The `gateway` object of the answer (contract: HTTP), but for the cost and the timings, which come last."""
-        if not (self.prompt and self.plan and self.found and self.verdict):
-            raise ValueError("an answer is told of only when it has passed every stage")
+        if not (self.prompt and self.plan):
+            raise ValueError("an answer is told of only when it was planned")
         usage, counted = completion.usage or Usage(), self.packed.input if self.packed else None
         body = {
             "request_id": self._call.request_id,
@@ -95,11 +95,7 @@ class Findings:
                 "cached": usage.cached_tokens,
                 "source": self._source(counted or self.plan.input),
             },
-            "cache": self.found.facts(),
-            "citations": list(self.verdict.citations),
-            "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
-            "checks": {"schema": self.verdict.schema, "unknown_citations": list(self.verdict.unknown_citations)},
-        }
+        } | self._judged(completion)
         return body | ({"explain": self._call.trace.tree()} if self._call.options.explain else {})
 
     def record(
@@ -129,6 +125,7 @@ class Findings:
             stages=self._call.trace.tree(),
             gateway=gateway,
             difference=difference,
+            operation=self._call.operation,
         )
 
     def draft(self) -> dict[str, Any]:
@@ -158,6 +155,17 @@ class Findings:
             "output_tokens": usage.output_tokens,
             "cached_tokens": usage.cached_tokens,
             "cost_nano": self.cost(usage),
+        }
+
+    def _judged(self, completion: Completion) -> dict[str, Any]:
+        """What there is to tell only of what was generated."""
+        if not (self.found and self.verdict):
+            return {}
+        return {
+            "cache": self.found.facts(),
+            "citations": list(self.verdict.citations),
+            "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
+            "checks": {"schema": self.verdict.schema, "unknown_citations": list(self.verdict.unknown_citations)},
         }
 
     def _source(self, count: Count) -> str:

@@ -9,8 +9,12 @@ from typing import Any
 
 import orjson
 
+from gateway.exchange import Operation
 from gateway.prices import usd
 from serving.events import Usage
+
+# How the id of an answer begins, as OpenAI's and vLLM's do.
+IDS: Mapping[Operation, str] = {"chat": "chatcmpl", "text_completion": "cmpl", "embeddings": "embd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Record:
     stages: list[dict[str, Any]]
     gateway: Mapping[str, Any] = field(default_factory=dict)
     difference: int | None = None
+    operation: Operation = "chat"
 
     def spent_by_type(self) -> dict[str, int]:
         """Billed tokens by the conventions' token types."""
@@ -83,10 +88,10 @@ class Record:
     def attributes(self) -> dict[str, Any]:
         """The span's attributes, by OpenTelemetry's GenAI conventions (v1.41) where they have a name."""
         values = {
-            "gen_ai.operation.name": "chat",
+            "gen_ai.operation.name": self.operation,
             "gen_ai.provider.name": "vllm",
             "gen_ai.request.model": self.model,
-            "gen_ai.response.id": f"chatcmpl-{self.request_id}",
+            "gen_ai.response.id": f"{IDS[self.operation]}-{self.request_id}",
             "gen_ai.response.finish_reasons": list(self.gateway.get("stop", {}).get("finish_reasons", ())) or None,
             "gen_ai.usage.input_tokens": self.spent.input_tokens,
             "gen_ai.usage.output_tokens": self.spent.output_tokens,

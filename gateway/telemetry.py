@@ -72,7 +72,7 @@ class Telemetry:
         parent = otel.set_span_in_context(NonRecordingSpan(_remote(trace))) if trace.parent else None
         self._ids.next = trace
         root = self._tracer.start_span(
-            f"chat {record.model or 'unknown'}", parent, SpanKind.SERVER, start_time=trace.wall
+            f"{record.operation} {record.model or 'unknown'}", parent, SpanKind.SERVER, start_time=trace.wall
         )
         root.set_attributes(record.attributes())
         if record.status >= 500:
