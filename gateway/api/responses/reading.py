@@ -1,8 +1,7 @@
 """What a response request looks like on the wire, and what it means. Pure: bytes and limits in, `Asked` out.
 
-It becomes a chat completion: the input its messages, the other fields chat's own or the same under chat's name. What
-is not read here is `serving.fields.allowed`'s matter, so the bounds are chat's, and what else chat may set (`top_k`,
-`seed`, ...) may be set here.
+It becomes a chat completion: the input its messages, the other fields chat's own or the same under chat's name. The
+bounds are chat's, and what else chat may set (`top_k`, `seed`, ...) may be set here.
 
 Nothing is stored, for an answer is its client's: `store: true` is taken, because it is OpenAI's default and some
 clients send it always, the answer says `store: false`, and what needs a stored answer is refused by name.
@@ -13,7 +12,8 @@ Fields: platform.openai.com/docs/api-reference/responses/create.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, Tag
+from pydantic import Field as Bounds
+from pydantic import StringConstraints, Tag
 
 from gateway.api.body import Strict, checked, member, parse
 from gateway.api.endpoint import Asked
@@ -27,18 +27,8 @@ from gateway.api.wire import GatewayBody, PromptBody
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, Options
 from gateway.settings import Server
-from serving.fields import FieldError, allowed
-
-_STATELESS = "nothing is stored here; send the whole conversation as input"
-_HOSTED = "it is of what OpenAI runs beside its models; run it in your app"
-REFUSED: Mapping[str, str] = {
-    **dict.fromkeys(("previous_response_id", "conversation", "previous_input_messages"), _STATELESS),
-    **dict.fromkeys(("background", "background_options"), "an answer is given to the request that asks for it"),
-    **dict.fromkeys(("moderation", "access_programs", "image"), _HOSTED),
-    "context_management": "nothing is compacted here; shorten the input yourself",
-    "n": "a response is one answer; send the request again for another",
-    "enable_response_messages": "the gateway speaks text, not token ids",
-}
+from serving.bounds import anything, exactly
+from serving.fields import CHAT, Field, FieldError, Table, allowed
 
 # Of `metadata`: platform.openai.com/docs/api-reference/responses/create#responses-create-metadata
 MetadataName = Annotated[str, StringConstraints(max_length=64)]
@@ -67,15 +57,12 @@ class Body(Making):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     gateway: GatewayBody | None = None
-    truncation: Literal["disabled"] | None = None
-    max_tool_calls: int | None = Field(default=None, ge=1)  # of hosted tools, of which there are none
+    max_tool_calls: int | None = Bounds(default=None, ge=1)  # of hosted tools, of which there are none
     store: bool | None = None
-    metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=16)] | None = None
+    metadata: Annotated[dict[MetadataName, MetadataValue], Bounds(max_length=16)] | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    prompt_cache_retention: Any = None
-    prompt_cache_options: Any = None
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation as chat has it; the instructions come first."""
@@ -83,6 +70,30 @@ class Body(Making):
         if isinstance(self.input, str):
             return (*told, {"role": "user", "content": self.input})
         return (*told, *conversation(self.input or ()))
+
+
+_STATELESS = "nothing is stored here; send the whole conversation as input"
+_HOSTED = "it is of what OpenAI runs beside its models; run it in your app"
+
+# What becomes of the fields that `Body` does not read: chat's own mean here what they mean there.
+OTHERS = Table(
+    fields={
+        **{name: field for name, field in CHAT.fields.items() if name not in RENAMED and name != "n"},
+        "background": Field(exactly(False, "an answer is given to the request that asks for it"), sent=False),
+        "truncation": Field(exactly("disabled", "nothing is cut silently; shorten the input yourself"), sent=False),
+        "prompt_cache_retention": Field(anything, sent=False),
+        "prompt_cache_options": Field(anything, sent=False),
+    },
+    handled=frozenset(Body.model_fields),
+    refused={
+        **CHAT.refused,
+        **dict.fromkeys(("previous_response_id", "conversation", "previous_input_messages"), _STATELESS),
+        **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), _HOSTED),
+        "context_management": "nothing is compacted here; shorten the input yourself",
+        "n": "a response is one answer; send the request again for another",
+        "enable_response_messages": "the gateway speaks text, not token ids",
+    },
+)
 
 
 def read_response(body: bytes, limits: Server) -> Asked:
@@ -94,7 +105,7 @@ def read_response(body: bytes, limits: Server) -> Asked:
     return Asked(
         model=asked.model,
         messages=asked.messages(),
-        fields=_fields(asked, {name: value for name, value in raw.items() if name not in Body.model_fields}),
+        fields=_fields(asked, raw),
         options=asked.gateway.options() if asked.gateway else Options(),
         stream=asked.stream or False,
         writer=lambda call: ResponseWriter(call.request_id, raw),
@@ -117,14 +128,12 @@ def _complete(asked: Body) -> None:
         raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
 
 
-def _fields(asked: Body, others: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields to pass on. `others` are not read here: chat's, or none of this API. False asks for nothing."""
-    for name, value in others.items():
-        if ours := RENAMED.get(name):
-            raise InvalidValue(f"{name} is chat's name; this API has {ours} instead.", param=ours)
-        if name in REFUSED and value not in (None, False):
-            raise InvalidValue(f"{name} is not accepted: {REFUSED[name]}.", param=name)
+def _fields(asked: Body, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to pass on, in chat's names and bounds."""
+    for name in raw.keys() & RENAMED.keys():
+        ours = RENAMED[name]
+        raise InvalidValue(f"{name} is chat's name; this API has {ours} instead.", param=ours)
     try:
-        return allowed({**asked.chat(), **{name: v for name, v in others.items() if name not in REFUSED}})
+        return allowed(asked.chat(), CHAT) | allowed(raw, OTHERS)
     except FieldError as error:
         raise InvalidValue(error.message, param=error.param) from None
