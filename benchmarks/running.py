@@ -22,6 +22,7 @@ TOLLGATE = Path(sys.executable).with_name("tollgate")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 START_S = 120.0  # a start takes seconds; on a machine that swaps or compiles beside it, longer
+STOP_S = 60.0  # longer than our own grace
 LIMITS = ("requests/minute=1000000000", "tokens/day=1000000000000", "usd/month=1000000")
 SETTINGS = """
 [state]
@@ -68,7 +69,11 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self._popen.terminate()
-        self._popen.wait()
+        try:
+            self._popen.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
 
     def cpu(self) -> float:
         """User and system seconds used until now."""
@@ -80,12 +85,26 @@ class Process:
         lines = (line for pid in self._tree() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         return sum(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
+    @property
+    def ended(self) -> bool:
+        """Has it ended by itself?"""
+        return self._popen.poll() is not None
+
+    @property
+    def said(self) -> str:
+        """Its log's end."""
+        return "\n".join(self._log.read_text().splitlines()[-20:])
+
+    def threads(self) -> Iterator[int]:
+        """The ids of its threads, as the kernel schedules them."""
+        for pid in self._tree():
+            yield from (int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir())
+
     def waited(self, path: str) -> float:
         """Wait until `path` answers 200; seconds since the process was started. Exits with its log's end if not."""
         while not _answers(f"http://127.0.0.1:{self.port}{path}"):
-            if self._popen.poll() is not None or time.monotonic() - self._began > START_S:
-                end = "\n".join(self._log.read_text().splitlines()[-20:])
-                raise SystemExit(f"{end}\n{self._log.stem} did not answer at {path}")
+            if self.ended or time.monotonic() - self._began > START_S:
+                raise SystemExit(f"{self.said}\n{self._log.stem} did not answer at {path}")
             time.sleep(0.02)
         return time.monotonic() - self._began
 
