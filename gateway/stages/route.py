@@ -63,8 +63,9 @@ class Route:
                         continue
                     call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
                     yield first
-                    async for event in self._rest(call, stream, backend, model, packed, output):
-                        yield event
+                    async with aclosing(self._rest(call, stream, backend, model, packed, output)) as rest:
+                        async for event in rest:
+                            yield event
                     return
         raise failure or Unavailable(f"The model {packed.prompt.model!r} has no backend.")
 
