@@ -20,9 +20,14 @@ TYPES = {
 }
 
 
+# The pipeline speaks of a request in the names of the chat completion that it becomes.
+CEILING, THEIRS = "max_completion_tokens", "max_tokens"
+
+
 def refusal(wire: Wire, request_id: str) -> dict[str, Any]:
     """Anthropic's error object."""
-    error = {"type": _type(wire.status), "message": wire.message, "details": {"error_code": wire.code}}
+    message = wire.message.replace(CEILING, THEIRS)
+    error = {"type": _type(wire.status), "message": message, "details": {"error_code": wire.code}}
     return {"type": "error", "error": error, "request_id": request_id}
 
 
