@@ -19,6 +19,8 @@ from fastapi import FastAPI
 
 from gateway import api
 from gateway.connect import Models
+from gateway.embedders import Own
+from gateway.embedding import Embedding
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline
@@ -90,7 +92,9 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         metrics.open.inc,
     )
     stack.push_async_callback(ledger.drained)
-    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections)
+    # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
+    secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
+    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections, secret)
     return Runtime(
         settings=settings,
         state=state,
@@ -98,6 +102,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         library=library,
         collections=collections,
         pipeline=pipeline,
+        embedding=Embedding(ledger, models, Own(embedder), settings, secret),
         metrics=metrics,
         admin_key=os.environ.get("TOLLGATE_ADMIN_KEY"),
         faults=_faults(models, problems, loading),
@@ -112,6 +117,7 @@ def _pipeline(
     embedder: Embedder,
     models: Models,
     collections: dict[str, Collection],
+    secret: bytes,
 ) -> Pipeline:
     schemas = Schemas()
 
@@ -119,8 +125,6 @@ def _pipeline(
         """What of a collection changes an answer: its content, and how much of it a prompt may hold."""
         return f"{collections[name].version}/{settings.retrieve[name].max_tokens}"
 
-    # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
-    secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
     route = Route(models, settings.route.attempts, secret)
     return Pipeline(
         ledger=ledger,

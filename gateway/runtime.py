@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.embedding import Embedding
 from gateway.metrics import Metrics
 from gateway.models import Model
 from gateway.pipeline import Pipeline
@@ -23,6 +24,7 @@ class Runtime:
     library: Library
     collections: Mapping[str, Collection]
     pipeline: Pipeline
+    embedding: Embedding
     metrics: Metrics
     admin_key: str | None
     faults: Callable[[], list[str]]

@@ -19,6 +19,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
+OWN_EMBEDDER = "all-MiniLM-L6-v2"  # the model that the gateway itself runs; it may have a price
+
 
 class SettingsError(Exception):
     """Raised when the file cannot be used. `faults` has one line per fault."""
@@ -67,7 +69,10 @@ class Backend(Section):
 
 
 class Model(Section):
-    """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases."""
+    """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases.
+
+    `embeddings`: it makes those, and writes no text.
+    """
 
     backends: list[Name] = Field(min_length=1)
     served: str | None = None
@@ -75,6 +80,7 @@ class Model(Section):
     window: Positive | None = None  # tokens; default: what the backend reports
     max_output: Positive = 512  # tokens, when the request names no ceiling
     fallback: list[Name] = []
+    embeddings: bool = False
 
 
 class Build(Section):
@@ -147,7 +153,12 @@ class Settings(Section):
 
     def default_model(self) -> str | None:
         """The alias of requests that name none (or `auto`): the configured one, else the first."""
-        return self.preflight.default_model or next(iter(self.models), None)
+        writing = (alias for alias in self.models if not self.embeds(alias))
+        return self.preflight.default_model or next(writing, None)
+
+    def embeds(self, model: str) -> bool:
+        """Whether a model makes embeddings. An alias of the own embedder's name hides it."""
+        return self.models[model].embeddings if model in self.models else model == OWN_EMBEDDER
 
 
 def load(path: Path) -> Settings:
@@ -204,9 +215,8 @@ def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
             for m in model.fallback
             if m not in settings.models
         ]
-    faults += [
-        _fault(path, text, ("prices", m), f"no [models.{m}]") for m in settings.prices if m not in settings.models
-    ]
+    priced = {*settings.models, OWN_EMBEDDER}
+    faults += [_fault(path, text, ("prices", m), f"no [models.{m}]") for m in settings.prices if m not in priced]
     default = settings.preflight.default_model
     if default and default not in settings.models:
         faults.append(_fault(path, text, ("preflight", "default_model"), f"no [models.{default}]"))

@@ -76,6 +76,11 @@ class Embedder:
         self._remember({key: found[key] for key in keys})
         return np.stack([found[key] for key in keys]) if keys else np.empty((0, self.dimensions), np.float32)
 
+    async def embed_anew(self, texts: Sequence[str]) -> Vectors:
+        """The same of at least one text, always computed, never remembered: the time that it takes tells no caller what
+        another has asked."""
+        return np.stack(await asyncio.gather(*self._enqueue([_readable(text) for text in texts])))
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """The same vectors for bulk work outside an event loop: blocks until done, remembers nothing."""
         return self._worker.submit(self._vectors, [_readable(text) for text in texts]).result()

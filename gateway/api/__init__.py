@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from gateway.api import admin, health, models, usage
 from gateway.api.anthropic import COUNT_TOKENS, MESSAGES
 from gateway.api.completions import read_completion
+from gateway.api.embeddings import EMBEDDING
 from gateway.api.endpoint import Endpoint
 from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
@@ -24,6 +25,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/chat/completions": generation(read_chat),
     "/v1/responses": RESPONSES,
     "/v1/completions": generation(read_completion),
+    "/v1/embeddings": EMBEDDING,
     "/v1/messages": MESSAGES,
     "/v1/messages/count_tokens": COUNT_TOKENS,
 }

@@ -14,9 +14,14 @@ from gateway.tracing import Trace
 Headers = dict[str, str]
 
 
-def of_answer(call: Call, cache: str, balances: Sequence[Balance], cost_usd: float | None, now: float) -> Headers:
-    """All headers of an answer; `balances` as they stand when the headers leave, `now` in seconds since the epoch."""
-    headers = {"x-cache": cache} | of_trace(call.trace) | of_limits(balances, now)
+def of_answer(
+    call: Call, cache: str | None, balances: Sequence[Balance], cost_usd: float | None, now: float
+) -> Headers:
+    """All headers of an answer; `balances` as they stand when the headers leave, `now` in seconds since the epoch.
+
+    `cache` is None where nothing could be cached.
+    """
+    headers = ({"x-cache": cache} if cache else {}) | of_trace(call.trace) | of_limits(balances, now)
     if cost_usd is not None:
         headers["x-cost-usd"] = f"{cost_usd:.9f}"  # nano-dollars are what is booked
     return headers

@@ -7,7 +7,8 @@ and no wire format.
 Invariant: a caller is authenticated before its body is read, and again after it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,10 @@ from gateway.api.reply import Reply
 from gateway.exchange import Call, Caller
 from gateway.runtime import Runtime
 from gateway.scopes import stamped
+from gateway.settings import Server
 from gateway.tracing import Trace
+
+T = TypeVar("T")
 
 
 class Inference:
@@ -54,8 +58,8 @@ def generation(read: Read, refusal: Shape = openai) -> Endpoint:
     return Endpoint(handle, refusal)
 
 
-async def understood(request: Request, read: Read) -> tuple[Trace, Caller, Asked]:
-    """Who asks, and what. Refusals leave as exceptions."""
+async def understood(request: Request, read: Callable[[bytes, Server], T]) -> tuple[Trace, Caller, T]:
+    """Who asks, and what, as `read` has it. Refusals leave as exceptions."""
     trace = Trace(request.headers.get("traceparent"))
     with trace.stage("auth"):
         await caller(request)

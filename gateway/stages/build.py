@@ -49,7 +49,8 @@ class Build:
 
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
-        """Raises NotAllowed and NotFound (model, prompt, version, collection), InvalidValue (a variable, by name)."""
+        """Raises NotAllowed and NotFound (model, prompt, version, collection), InvalidValue (a variable, by name; a
+        model that makes embeddings)."""
         template = self._template(call)
         fields = _fields(template, call)
         schema = _schema(fields)
@@ -85,14 +86,9 @@ class Build:
         alias = asked or (template.front.model if template else None) or self._settings.default_model()
         if alias is not None:
             demand(call.caller.scopes.models, alias, "model", "model")
-        if alias in self._settings.models and alias not in self._models:
-            raise Unavailable(f"No backend of {alias!r} has answered yet; GET /health/ready says why.")
-        if alias is None or alias not in self._models:
-            raise NotFound(
-                f"The model {alias!r} is not served here; GET /v1/models lists those that are.",
-                param="model", code="model_not_found",
-            )  # fmt: skip
-        return alias
+            if self._settings.embeds(alias):
+                raise InvalidValue(f"The model {alias!r} makes embeddings only; ask /v1/embeddings.", param="model")
+        return available(alias, self._settings, self._models)
 
     def _retrieval(self, call: Call, template: Template | None) -> Retrieval | None:
         front = template.front.retrieve if template else None
@@ -128,6 +124,18 @@ class Build:
         if varied and call.options.cache == "auto":
             return "off"
         return "semantic" if call.options.semantic else self._settings.cache.plain
+
+
+def available(alias: str | None, settings: Settings, models: Container[str]) -> str:
+    """The alias, which is among the connected models. Raises NotFound, or Unavailable while it is not connected."""
+    if alias in settings.models and alias not in models:
+        raise Unavailable(f"No backend of {alias!r} has answered yet; GET /health/ready says why.")
+    if alias is None or alias not in models:
+        raise NotFound(
+            f"The model {alias!r} is not served here; GET /v1/models lists those that are.",
+            param="model", code="model_not_found",
+        )  # fmt: skip
+    return alias
 
 
 def _fields(template: Template | None, call: Call) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Route:
         fields = {k: v for k, v in packed.prompt.fields.items() if k not in ("max_tokens", "max_completion_tokens")}
         ceiling = "max_completion_tokens" if packed.prompt.text is None else "max_tokens"
         body = fields | request(packed.prompt) | {"model": model.served, ceiling: output}
-        body["cache_salt"] = self._salt(call.caller.tenant)
+        body["cache_salt"] = cache_salt(self._secret, call.caller.tenant)
         if begun is not None and packed.prompt.text is not None:
             body["prompt"] = packed.prompt.text + begun
         elif begun is not None:
@@ -120,15 +120,16 @@ class Route:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         return body
 
-    def _salt(self, tenant: str) -> str:
-        """Keeps the engine's prefix cache per tenant: timing would tell what others asked (CVE-2025-46570).
-
-        Hex, because vLLM refuses base64's slash.
-        """
-        return hmac.new(self._secret, tenant.encode(), hashlib.sha256).hexdigest()
-
     def _headers(self, call: Call) -> dict[str, str]:
         return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
+
+
+def cache_salt(secret: bytes, tenant: str) -> str:
+    """Keeps the engine's prefix cache per tenant: timing would tell what others asked (CVE-2025-46570).
+
+    Hex, because vLLM refuses base64's slash.
+    """
+    return hmac.new(secret, tenant.encode(), hashlib.sha256).hexdigest()
 
 
 def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from openai import OpenAI
 from tests.gateway.api.conftest import Gateway
 
 
-def test_the_aliases_are_listed_with_their_windows(gateway: Gateway) -> None:
+def test_the_aliases_and_the_own_embedder_are_listed_with_their_windows(gateway: Gateway) -> None:
     models = gateway.openai().models.list().data
-    assert [model.id for model in models] == ["small", "unpriced", "hasty"]
+    assert [model.id for model in models] == ["small", "unpriced", "hasty", "all-MiniLM-L6-v2"]
     assert {model.owned_by for model in models} == {"tollgate"}
-    assert models[0].model_dump()["max_model_len"] == 4096
+    assert (models[0].model_dump()["max_model_len"], models[-1].model_dump()["max_model_len"]) == (4096, 256)
 
 
 def test_one_model(gateway: Gateway) -> None:

@@ -1,0 +1,152 @@
+"""POST /v1/embeddings: texts in, vectors out, as OpenAI has it. Knows no model and no socket.
+
+openai-python asks for base64 unless told otherwise and decodes it as little-endian float32; so do we write it.
+
+Request and answer: platform.openai.com/docs/api-reference/embeddings; `id` and `created` are vLLM's additions.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.body import Strict, checked, parse
+from gateway.api.connection import while_connected
+from gateway.api.endpoint import Endpoint
+from gateway.api.headers import of_answer
+from gateway.api.inference import understood
+from gateway.api.messages import Name
+from gateway.api.wire import Tags
+from gateway.errors import InvalidValue
+from gateway.exchange import Call, Caller, Closed, Options
+from gateway.runtime import Runtime
+from gateway.scopes import stamped
+from gateway.settings import Server
+from gateway.tracing import Trace
+from retrieval.embed import Vectors
+from serving.fields import EMBEDDINGS, FieldError, allowed
+
+Encoding = Literal["float", "base64"]
+
+MOST_INPUTS = 2048  # OpenAI's bound
+ROWS = 32  # vectors that are written at once: about a millisecond, in which nobody else is served
+
+
+class GatewayBody(Strict):
+    """The request's `gateway` object, as far as it means something here."""
+
+    tags: Tags | None = None
+    explain: bool | None = None
+
+
+class EmbeddingBody(BaseModel):
+    """The fields that the gateway reads itself (`serving.fields.EMBEDDINGS.handled`), but for the input."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    model: Name
+    encoding_format: Encoding | None = None
+    gateway: GatewayBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A checked body. `fields` are to be passed on."""
+
+    model: str
+    inputs: tuple[str, ...]
+    encoding: Encoding
+    fields: Mapping[str, Any]
+    options: Options
+
+
+def read_embeddings(body: bytes, limits: Server) -> Wanted:
+    """Read the body of POST /v1/embeddings. Raises InvalidValue; `param` names the field."""
+    raw = parse(body, limits.max_depth)
+    asked = checked(EmbeddingBody, raw)
+    try:
+        fields = allowed(raw, EMBEDDINGS)
+    except FieldError as error:
+        raise InvalidValue(error.message, param=error.param) from None
+    ours = asked.gateway or GatewayBody()
+    options = Options(tags=ours.tags or {}, explain=ours.explain or False)
+    return Wanted(asked.model, _inputs(raw.get("input")), asked.encoding_format or "float", fields, options)
+
+
+def _inputs(value: Any) -> tuple[str, ...]:
+    """One text or several."""
+    texts = [value] if isinstance(value, str) else value
+    match texts:
+        case [int() | list(), *_]:
+            fault = "input has token ids; the gateway speaks text, so send the text."
+        case [str(), *_] if len(texts) > MOST_INPUTS:
+            fault = f"input has {len(texts)} texts; at most {MOST_INPUTS} are taken at once."
+        case [str(), *_] if all(isinstance(text, str) and text for text in texts):
+            return tuple(texts)
+        case _:
+            fault = "input must be a string or a list of strings, none of them empty."
+    raise InvalidValue(fault, param="input")
+
+
+async def embeddings(request: Request) -> Response:
+    """Answer one request; a client that leaves stops the work."""
+    runtime: Runtime = request.app.state.runtime
+    trace, who, wanted = await understood(request, read_embeddings)
+    call = _call(request, trace, who, wanted)
+    embedded, closed = await while_connected(request.receive, runtime.embedding.run(call))
+    body = orjson.dumps(_answer(closed, await _written(embedded.vectors, wanted.encoding)), default=dict)
+    headers = of_answer(call, None, closed.balances, closed.cost_usd, runtime.state.clock.now())
+    return Response(body, headers=headers, media_type="application/json")
+
+
+EMBEDDING = Endpoint(embeddings)
+
+
+def _call(request: Request, trace: Trace, who: Caller, wanted: Wanted) -> Call:
+    return Call(
+        request_id=request.state.request_id,
+        caller=who,
+        model=wanted.model,
+        messages=(),
+        prompt=None,
+        fields=wanted.fields,
+        options=stamped(wanted.options, who.scopes.tags),
+        stream=False,
+        trace=trace,
+        at=request.app.state.runtime.state.clock.now(),
+        inputs=wanted.inputs,
+    )
+
+
+def _answer(closed: Closed, data: bytes) -> dict[str, Any]:
+    start, usage = closed.completion.start, closed.usage
+    return {
+        "object": "list",
+        "id": start.id,
+        "created": start.created,
+        "model": start.model,
+        "data": orjson.Fragment(data),
+        "usage": {"prompt_tokens": usage.input_tokens, "total_tokens": usage.total_tokens},
+        "gateway": closed.gateway,
+    }
+
+
+async def _written(vectors: Vectors, encoding: Encoding) -> bytes:
+    """The list of vectors as JSON, some at a time: thousands of them take a tenth of a second."""
+    parts = []
+    for begin in range(0, len(vectors), ROWS):
+        rows = enumerate(vectors[begin : begin + ROWS], begin)
+        entries = [{"object": "embedding", "index": i, "embedding": _encoded(row, encoding)} for i, row in rows]
+        parts.append(orjson.dumps(entries, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1])
+        await asyncio.sleep(0)
+    return b"[" + b",".join(parts) + b"]"
+
+
+def _encoded(row: Vectors, encoding: Encoding) -> Any:
+    return row if encoding == "float" else b64encode(row.astype("<f4").tobytes()).decode()
