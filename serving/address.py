@@ -27,8 +27,8 @@ class Address:
             scheme, port = parts.scheme, parts.port
         except ValueError as error:
             raise ValueError("the URL of a backend needs a port from 0 to 65535 and IPv6 hosts in brackets") from error
-        if scheme not in PORTS or not parts.hostname or parts.username is not None:
-            raise ValueError("the URL of a backend must be http[s]://host[:port][/prefix], without a user")
+        if scheme not in PORTS or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("the URL of a backend must be http[s]://host[:port][/prefix] and nothing more")
         host = _ascii(parts.hostname)
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port in (None, PORTS[scheme]) else f"{shown}:{port}"

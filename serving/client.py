@@ -59,7 +59,7 @@ class Client:
         self, name: str, url: str, *, api_key: str | None, connect_seconds: float, max_connections: int
     ) -> None:
         self._name, self._url, self._api_key, self._connect_seconds = name, url, api_key, connect_seconds
-        self._connections = Connections(url, connect_seconds=connect_seconds, limit=max_connections)
+        self._connections = Connections(url, max_connections)
         self._heads: dict[tuple[str, str], bytes] = {}
 
     async def aclose(self) -> None:
@@ -103,10 +103,11 @@ class Client:
                     raise
                 connection = await self._connected(clock, instead_of=connection)
                 await connection.ask(request, clock)
-        except BaseException as error:
+        except Lost as error:
             self._connections.give(connection)
-            if isinstance(error, Lost):
-                raise lost(self._name, begun=False) from error
+            raise lost(self._name, begun=False) from error
+        except BaseException:
+            self._connections.give(connection)
             raise
         return connection
 

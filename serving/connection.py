@@ -93,11 +93,11 @@ class Connection(asyncio.Protocol):
             self._set_timer()
         try:
             await self._waiter
+            if self._overdue:
+                raise clock.overdue()
         finally:
             self._waiter = None
             clock.pause()
-        if self._overdue:
-            raise clock.overdue()
 
     def _taken(self) -> bytes:
         pieces, self._pieces, self._size = self._pieces, [], 0

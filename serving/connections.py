@@ -24,10 +24,10 @@ class Full(Exception):
 
 
 class Connections:
-    """Connections to the server at `url`, `limit` at most. `connect_seconds` bounds queueing, and connecting."""
+    """Connections to the server at `url`, `limit` at most."""
 
-    def __init__(self, url: str, *, connect_seconds: float, limit: int) -> None:
-        self._url, self._connect_seconds, self._limit = url, connect_seconds, limit
+    def __init__(self, url: str, limit: int) -> None:
+        self._url, self._limit = url, limit
         self._tls: ssl.SSLContext | None = None  # reading the system's certificates takes milliseconds
         self._slots = 0  # taken
         self._idle: dict[Connection, float] = {}  # until when; the last is the one used last
@@ -50,8 +50,6 @@ class Connections:
 
         Raises Full, TimeoutError, and OSError or ValueError when it cannot connect.
         """
-        if self._closed is not None:
-            raise ConnectionAbortedError("the client is closed")
         connection = self.kept() or await self._slot(deadline)
         if connection is not None and connection.open:
             return connection
@@ -82,8 +80,6 @@ class Connections:
             self._sweeper.cancel()
         for connection in list(self._live):
             connection.abort()
-        while self._waiting:
-            self._pass_on(None)
         if self._live:
             await asyncio.shield(self._closed)
 
@@ -95,7 +91,7 @@ class Connections:
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            async with asyncio.timeout_at(self._by(deadline)):
+            async with asyncio.timeout_at(deadline):
                 return await self._passed(waiter)
         except TimeoutError:
             raise Full from None
@@ -127,22 +123,24 @@ class Connections:
             self._sweep_at(until)
 
     async def _connect(self, deadline: float) -> Connection:
+        self._require_open()
         to = Address.parse(self._url)
         if to.tls and self._tls is None:
             self._tls = ssl.create_default_context()
-        async with asyncio.timeout_at(self._by(deadline)):
+        async with asyncio.timeout_at(deadline):
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: Connection(self._forget), to.host, to.port, ssl=self._tls
             )
-        if self._closed is not None:
-            connection.abort()
-            raise ConnectionAbortedError("the client is closed")
         if connection.open:
             self._live.add(connection)
+        if self._closed is not None:
+            connection.abort()
+            self._require_open()
         return connection
 
-    def _by(self, deadline: float) -> float:
-        return min(deadline, asyncio.get_running_loop().time() + self._connect_seconds)
+    def _require_open(self) -> None:
+        if self._closed is not None:
+            raise ConnectionAbortedError("the client is closed")
 
     def _forget(self, connection: Connection) -> None:
         """Its socket is closed."""

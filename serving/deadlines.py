@@ -30,14 +30,14 @@ class Clock:
     `tick` says that an event has come and the next phase begins. `total` is wall time.
     """
 
-    __slots__ = ("_backend", "_began", "_end", "_left", "_phase", "_time", "_timeouts")
+    __slots__ = ("_backend", "_end", "_left", "_phase", "_time", "_timeouts", "began")
 
     def __init__(self, backend: str, timeouts: Timeouts) -> None:
         self._backend = backend
         self._timeouts = timeouts
         self._time = asyncio.get_running_loop().time
-        self._began = self._time()
-        self._end = self._began + timeouts.total
+        self.began = self._time()
+        self._end = self.began + timeouts.total
         self._phase = "first_token"
         self._left = timeouts.first_token
 
@@ -48,20 +48,16 @@ class Clock:
 
     def begin(self) -> float:
         """A wait begins; returns when it must end, in the loop's time."""
-        self._began = self._time()
-        return min(self._began + self._left, self._end)
+        self.began = self._time()
+        return min(self.began + self._left, self._end)
 
     def pause(self) -> None:
-        """The wait is over."""
-        self._left -= self._time() - self._began
-
-    def left(self) -> float:
-        """Seconds until the next deadline, were the next wait to begin now."""
-        return min(self._left, self._end - self._time())
+        """The wait is over, and what went wrong in it was told."""
+        self._left -= self._time() - self.began
 
     def overdue(self) -> BackendTimeout:
-        """The error for the deadline that is nearer, or longer past."""
-        if self._end - self._time() < self._left:
+        """The error for the deadline that this wait was for."""
+        if self._end < self.began + self._left:
             return BackendTimeout(self._backend, "total", self._timeouts.total)
         return BackendTimeout(self._backend, self._phase, self._seconds())
 

@@ -22,7 +22,8 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads completed by `data`, in order. Raises ValueError when an event is larger than the limit."""
-        data = self._with_lf(data)
+        if self._after_cr or b"\r" in data:
+            data = self._with_lf(data)
         if self._pending:
             searched = len(self._pending) - 1  # what was there held no blank line, only perhaps its first half
             self._pending += data
@@ -31,11 +32,11 @@ class Decoder:
                 return []
             data = bytes(self._pending)
             self._pending.clear()
-        *events, rest = data.split(b"\n\n")
-        self._pending += rest
+        events = data.split(b"\n\n")
         if len(data) > self._max_event_bytes:
-            self._require_small(max(map(len, (*events, rest))))
-        return [payload for payload in map(_payload, events) if payload is not None]
+            self._require_small(max(map(len, events)))
+        self._pending += events.pop()
+        return [payload for event in events if (payload := _payload(event)) is not None]
 
     def close(self) -> None:
         """Say that no more bytes follow. Raises ValueError when they stopped inside an event."""
@@ -51,7 +52,7 @@ class Decoder:
         if self._after_cr and data.startswith(b"\n"):
             data = data[1:]
         self._after_cr = data.endswith(b"\r")
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _require_small(self, size: int) -> None:
         if size > self._max_event_bytes:

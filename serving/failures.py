@@ -45,20 +45,20 @@ def refusal(backend: str, status: int, headers: Mapping[str, str], body: bytes) 
 @contextmanager
 def connecting(backend: str, seconds: float, clock: Clock) -> Iterator[float]:
     """Turn what goes wrong in a wait for a connection, `seconds` at most, into backend errors. Gives its deadline."""
+    deadline = clock.begin()
+    limit = clock.began + seconds
     try:
-        deadline = clock.begin()
-        try:
-            yield deadline
-        finally:
-            clock.pause()
+        yield min(deadline, limit)
     except (Full, TimeoutError) as error:
-        if clock.left() <= 0:
+        if deadline < limit:
             raise clock.overdue() from error
         if isinstance(error, Full):
             raise BackendOverloaded(backend, "every connection to the backend is in use") from error
         raise BackendTimeout(backend, "connect", seconds) from error
     except (OSError, ValueError) as error:  # ValueError: a name that DNS cannot hold, a certificate
         raise BackendUnavailable(backend, "cannot connect to the backend") from error
+    finally:
+        clock.pause()
 
 
 def lost(backend: str, *, begun: bool) -> BackendError:

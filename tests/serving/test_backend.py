@@ -1,15 +1,16 @@
 """The client against a scripted backend: every way in which an answer can be whole or broken."""
 
 import asyncio
+import json
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from serving.backend import Backend, Model
-from serving.errors import BackendBroken
+from serving.backend import Backend, Model, Timeouts
+from serving.errors import BackendBroken, BackendRejected, BackendTimeout
 from serving.events import Delta, End, Event, Start, Stop, Usage
-from tests.fakes.backend import DONE, FIN, JSON, RST, STREAM, Script, event, first, piece, said, words
+from tests.fakes.backend import DONE, FIN, JSON, RST, STREAM, Script, event, first, piece, said, usage, words
 from tests.fakes.client import ASK, failing, faked
 
 
@@ -56,6 +57,84 @@ def test_what_is_sent() -> None:
         assert seen.headers["authorization"] == "Bearer k"
         assert seen.headers["x-request-id"] == "r1"
         assert seen.headers["accept-encoding"] == "identity"
+
+    asyncio.run(run())
+
+
+def text(index: int, words: str, tokens: int, finish: str | None = None, logprobs: object = None) -> bytes:
+    """A chunk of vLLM's /v1/completions; its usage is that of one choice."""
+    choice = {"index": index, "text": words, "logprobs": logprobs, "finish_reason": finish, "stop_reason": None}
+    chunk = {"id": "cmpl-1", "object": "text_completion", "created": 7, "model": "tiny", "choices": [choice]}
+    return event({**chunk, "usage": usage(tokens, prompt=5)})
+
+
+def test_text_completions_are_told_as_chats() -> None:
+    logprobs = {"tokens": ["a"], "token_logprobs": [-0.5], "top_logprobs": [None], "text_offset": [0]}
+    steps = (text(0, "a", 1, logprobs=logprobs), text(0, "", 1), text(0, "b", 2, "length"), DONE)
+
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            fake.answers["/v1/completions"] = Script(steps)
+            events = [one async for one in backend.stream({"prompt": "x"}, path="/v1/completions")]
+            answer = await backend.complete({"prompt": "x"}, path="/v1/completions")
+            assert fake.requests[0].body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+        assert events == [
+            Start("cmpl-1", 7, "tiny"),
+            Delta(0, {"content": "a"}, logprobs, Usage(5, 1)),
+            Delta(0, {"content": "b"}, None, Usage(5, 2)),
+            End((Stop(0, "length"),), Usage(5, 2)),
+        ]
+        assert answer.choices[0].message["content"] == "ab"
+        assert answer.choices[0].logprobs == logprobs
+
+    asyncio.run(run())
+
+
+def test_the_running_usage_of_several_prompts_counts_each_prompt_once() -> None:
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            fake.answers["/v1/completions"] = Script((*(text(index, "a", 2) for index in range(4)), RST))
+            events = backend.stream({"prompt": ["x", "y"], "n": 2}, path="/v1/completions")
+            assert isinstance(await anext(events), Start)
+            for index, told in enumerate((Usage(5, 2), Usage(5, 4), Usage(10, 6), Usage(10, 8))):
+                assert await anext(events) == Delta(index, {"content": "a"}, None, told)
+            with pytest.raises(BackendBroken):
+                await anext(events)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
+def test_chunks_of_the_other_kind_break_the_stream(path: str) -> None:
+    async def run() -> None:
+        async with faked() as (backend, fake):
+            fake.plan(Script((text(0, "a", 1, "stop"), DONE)))
+            fake.answers["/v1/completions"] = Script(said("a"))
+            with pytest.raises(BackendBroken):
+                await backend.complete(ASK, path=path)
+
+    asyncio.run(run())
+
+
+def test_a_plain_question() -> None:
+    """Its answer is JSON, may be large, and has the time of a first token."""
+    vectors = "x" * 20_000_000  # more than any other answer may have
+
+    async def run() -> None:
+        async with faked(timeouts=Timeouts(first_token=30)) as (backend, fake):
+            fake.answers["/v1/embeddings"] = Script((json.dumps(vectors).encode(),), headers=JSON)
+            assert await backend.ask("/v1/embeddings", {"input": "x"}, {"x-request-id": "r1"}) == vectors
+            assert (fake.requests[0].body, fake.requests[0].request_id) == ({"input": "x"}, "r1")
+            fake.answers["/v1/embeddings"] = Script((b"{",), headers=JSON)
+            with pytest.raises(BackendBroken, match="/v1/embeddings"):
+                await backend.ask("/v1/embeddings", {})
+            fake.answers["/v1/embeddings"] = Script((b"{}",), 400, headers=JSON)
+            with pytest.raises(BackendRejected):
+                await backend.ask("/v1/embeddings", {})
+        async with faked(timeouts=Timeouts(first_token=0.2)) as (backend, fake):
+            fake.answers["/v1/embeddings"] = Script(delay=30.0)
+            with pytest.raises(BackendTimeout, match="first token"):
+                await backend.ask("/v1/embeddings", {})
 
     asyncio.run(run())
 
