@@ -1,0 +1,64 @@
+// Vercel's AI SDK, by its provider for whatever speaks OpenAI's API.
+
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { APICallError, generateText, Output, stepCountIs, streamText, tool } from "ai";
+import { z } from "zod";
+
+import { ask, baseURL, declare, keys, raised, report } from "./report.mjs";
+
+const provider = createOpenAICompatible({
+  name: "tollgate",
+  baseURL,
+  apiKey: keys.plain,
+  includeUsage: true,
+  supportsStructuredOutputs: true,
+});
+const weather = tool({ description: "The weather of a city.", inputSchema: z.object({ city: z.string() }) });
+const answering = tool({ ...weather, execute: async ({ city }) => `21 in ${city}` });
+
+function asked(script, fields = {}) {
+  return { model: provider("small"), messages: ask(script), maxRetries: 0, ...fields };
+}
+
+const called = (calls) => calls.map((call) => [call.toolCallId, call.toolName, call.input]);
+
+declare("generated", async () => {
+  const said = await generateText(asked("hello"));
+  return [said.text, said.finishReason, said.usage.outputTokens];
+});
+declare("streamed", async () => {
+  const said = streamText(asked("hello"));
+  let text = "";
+  for await (const piece of said.textStream) text += piece;
+  return [text, await said.finishReason, (await said.usage).outputTokens];
+});
+declare("same_text_whatever_the_characters", async () => streamText(asked("hard")).text);
+declare("tools", async () => called((await generateText(asked("tools", { tools: { weather } }))).toolCalls));
+declare("streamed_tools", async () => called(await streamText(asked("tools", { tools: { weather } })).toolCalls));
+declare("tool_round", async () => {
+  const said = await generateText(asked("tools", { tools: { weather: answering }, stopWhen: stepCountIs(2) }));
+  return [said.steps.length, said.text];
+});
+declare("reasoning", async () => {
+  const said = await generateText(asked("reason"));
+  return [said.reasoningText, said.text];
+});
+declare("structured", async () => {
+  const output = Output.object({ schema: z.object({ city: z.string(), degrees: z.number() }) });
+  return (await generateText(asked("json", { output }))).output;
+});
+declare("unknown_model", () => raised(() => generateText({ ...asked("hello"), model: provider("absent") })));
+declare("stream_breaks", async () => {
+  const errors = [];
+  const said = streamText(asked("reset-late", { onError: ({ error }) => errors.push(error) }));
+  let text = "";
+  for await (const piece of said.textStream) text += piece;
+  return [text, errors.length];
+});
+declare("retried", async () => (await generateText({ ...asked("hiccup"), messages: ask("hiccup", "hiccup"), maxRetries: 2 })).text);
+declare("not_retried", async () => {
+  const error = await generateText({ ...asked("hello"), model: provider("absent"), maxRetries: 2 }).catch((e) => e);
+  return APICallError.isInstance(error) && !error.isRetryable;
+});
+
+await report();
