@@ -47,16 +47,11 @@ def weight(peers: Path, name: str) -> float:
 def own_weight(root: Path) -> float:
     """Tollgate's, whose packages are in `root`, with what it requires of this interpreter's environment."""
     own = (file for package in OWN for file in (root / package).rglob("*"))
-    others = (Path(str(file.locate())) for name in _required("tollgate") for file in files(name) or ())
+    others = (Path(str(file.locate())) for name in required("tollgate") for file in files(name) or ())
     return _megabytes(own) + _megabytes(others)
 
 
-def _folders(peer: Path) -> list[Path]:
-    """Where a peer and what it requires lie; none when it is not installed."""
-    return [*peer.glob("lib/python3.*/site-packages"), *peer.glob("node_modules")]
-
-
-def _required(name: str) -> set[str]:
+def required(name: str) -> set[str]:
     """The names of a distribution and of all that it needs here, without extras."""
     found, todo = set[str](), [name]
     while todo:
@@ -65,6 +60,11 @@ def _required(name: str) -> set[str]:
             needs = map(Requirement, requires(name) or ())
             todo += [need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
     return found
+
+
+def _folders(peer: Path) -> list[Path]:
+    """Where a peer and what it requires lie; none when it is not installed."""
+    return [*peer.glob("lib/python3.*/site-packages"), *peer.glob("node_modules")]
 
 
 def _megabytes(paths: Iterable[Path]) -> float:

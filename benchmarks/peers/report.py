@@ -70,6 +70,8 @@ class Report:
 
 
 def cell(values: Sequence[float]) -> str:
-    """min/median/max of the rounds; one that saw nothing is left out, and a dash is where none saw anything."""
+    """min/median/max of the rounds that saw something; a dash where none did."""
     known = [value for value in values if not isnan(value)]
-    return spread(known) if known else "-"
+    if not known:
+        return "-"
+    return spread(known) if len(known) > 1 else spread(known).partition("/")[0]
