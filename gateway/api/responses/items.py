@@ -121,7 +121,7 @@ class Call(Item):
 
     def end(self, status: Status) -> Iterator[Event]:
         self.status = status
-        yield self._event("function_call_arguments.done", arguments="".join(self._arguments))
+        yield self._event("function_call_arguments.done", name=self._name, arguments="".join(self._arguments))
         yield self._whole("done")
 
     def body(self) -> dict[str, Any]:
