@@ -86,7 +86,8 @@ class Entry:
     def __init__(self, ledger: Ledger, call: Call) -> None:
         self._ledger, self._call = ledger, call
         self._findings = Findings(call, ledger.prices)
-        self._held = self._admitted = self._sent = self._ended = self._closed = False
+        self._held = self._admitted = self._ended = self._closed = False
+        self._ceiling: Usage | None = None  # what was set aside for the tokens
         self._usage: Usage | None = None
         self._first_ms: float | None = None
         self._checkpoints = Checkpoints(call.request_id, self._findings, ledger.budgets)
@@ -130,7 +131,7 @@ class Entry:
             except OverLimit as error:
                 self._held = False
                 raise refusal(error, call.at, caller.zone) from error
-        self._admitted, self._sent = True, ceiling is not None
+        self._admitted, self._ceiling = True, ceiling
 
     def observe(self, event: Event) -> None:
         """Note what an event says was used; cheap, never waits."""
@@ -182,7 +183,7 @@ class Entry:
     def _unseen(self) -> Usage | None:
         """The prompt of a request that was sent but never answered: the engine has read it."""
         packed = self._findings.packed
-        return Usage(packed.input.tokens) if packed and self._sent else None
+        return Usage(packed.input.tokens) if packed and self._ceiling else None
 
     def _money(self) -> dict[Unit, int]:
         cost, caller, prompt = self._findings.ceiling_cost(), self._call.caller, self._findings.prompt
@@ -197,9 +198,8 @@ class Entry:
         return {}
 
     def _spent(self) -> Usage:
-        """What is billed: a cached answer uses no tokens, and nothing uses more than was held for it."""
-        plan = self._findings.plan
-        return Usage() if self._findings.hit or not plan else (self._usage or Usage()).within(plan.usage)
+        """What is billed: nothing uses more than was held for it, and a cached answer no tokens."""
+        return self._usage.within(self._ceiling) if self._usage and self._ceiling else Usage()
 
     def _difference(self) -> int | None:
         """Preflight's count less the engine's own, where one whole generation makes them comparable."""

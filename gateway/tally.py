@@ -28,12 +28,12 @@ class Tally:
         if isinstance(event, Start):
             return event
         texts = list(_texts(event.delta)) if isinstance(event, Delta) else []
-        if event.usage is None or not self._possible(event.usage, bool(texts)):
-            self.source = "counted"
-            said = self._usage.output_tokens + sum(map(self._tokens.text, texts))
-            self._usage = replace(self._usage, output_tokens=min(said, self._most))
-        else:
+        if event.usage is not None and self._possible(event.usage, bool(texts)):
             self._usage = event.usage
+            return event
+        self.source = "counted"
+        said = self._usage.output_tokens + sum(map(self._tokens.text, texts))
+        self._usage = replace(self._usage, output_tokens=min(said, self._most))
         return replace(event, usage=self._usage)
 
     def facts(self) -> dict[str, Any]:

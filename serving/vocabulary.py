@@ -10,6 +10,7 @@ Control tokens in a text (`<|im_start|>`) count as what the server makes of them
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +20,11 @@ from tokenizers import Tokenizer
 
 # tiktoken's regex engine panics on runs of a million spaces or so (its stack holds one entry for each); at 300,000 it
 # does not. The lookbehind keeps the search linear.
-LONG_SPACE = re.compile(r"(?<!\s)\s{100000}")
+LONG = 100_000
+LONG_SPACE = re.compile(rf"(?<!\s)\s{{{LONG}}}")
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# System prompts and the turns of a conversation come again with every request; to count them anew takes 100 us a KiB.
+KEPT, KEPT_CHARS = 512, 16_384  # pieces between two control tokens, and the longest kept: 8 MiB at most, of plain text
 MAX_COMPARED_TOKENS = 20_000  # about a second of work at start-up
 
 SAMPLES = (
@@ -66,12 +70,14 @@ class ByteLevel:
         self._nfc = nfc
         self._library = library
         self.around = library.around
+        self._kept = lru_cache(KEPT)(self._plain)
 
     def count(self, text: str) -> int:
-        if LONG_SPACE.search(text):
+        if len(text) >= LONG and LONG_SPACE.search(text):
             return self._library.count(text)
         pieces = self._control.split(text) if self._control else [text]
-        return len(pieces) - 1 + sum(self._plain(piece) for piece in pieces if piece)
+        counts = [(self._kept if len(piece) <= KEPT_CHARS else self._plain)(piece) for piece in pieces if piece]
+        return len(pieces) - 1 + sum(counts)
 
     def _plain(self, text: str) -> int:
         return len(self._encoding.encode_ordinary(unicodedata.normalize("NFC", text) if self._nfc else text))

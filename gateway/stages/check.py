@@ -80,6 +80,8 @@ def reason(choice: Choice) -> str:
 
 def honest(completion: Completion) -> Completion:
     """The completion with every choice's honest finish reason."""
+    if all(reason(choice) == choice.finish_reason for choice in completion.choices):
+        return completion
     return replace(completion, choices=tuple(replace(c, finish_reason=reason(c)) for c in completion.choices))
 
 

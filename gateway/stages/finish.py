@@ -26,18 +26,14 @@ class Finish:
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    async def __call__(self, call: Call, packed: Packed, plan: Plan) -> AsyncGenerator[Event, None]:
+    def __call__(self, call: Call, packed: Packed, plan: Plan) -> AsyncGenerator[Event, None]:
         """The events of one answer. Raises BackendError."""
         match packed.prompt.on_length:
             case "retry":
-                answer = self._retry(call, packed, plan)
+                return self._retry(call, packed, plan)
             case "continue":
-                answer = self._continue(call, packed, plan)
-            case _:
-                answer = self._route(call, packed, plan.output)
-        async with aclosing(answer):
-            async for event in answer:
-                yield event
+                return self._continue(call, packed, plan)
+        return self._route(call, packed, plan.output)
 
     async def _retry(self, call: Call, packed: Packed, plan: Plan) -> AsyncGenerator[Event, None]:
         held: list[Event] = []
