@@ -64,7 +64,7 @@ def _whole(place: Place, plain: str) -> tuple[partial[Process], dict[str, str]]:
 
 
 def set_up(place: Place, plain: str) -> Path:
-    """A folder with settings in which requests without a template are cached in the way `plain`; see settings.py."""
+    """A folder with settings in which requests without a template are cached as `plain` says."""
     folder = place.folder / f"cache-{plain}"
     folder.mkdir()
     paths = {"prompts": ROOT / "prompts", "tokenizer": ROOT / "serving/tiny/model"}

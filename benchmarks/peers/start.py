@@ -21,7 +21,10 @@ class NotStarted(Exception):
 def started(recipe: Recipe, cores: Sequence[int], stack: ExitStack) -> tuple[Process, float]:
     """A gateway that the stack stops, and the seconds until its first answer. Raises NotStarted with what it said."""
     began = time.monotonic()
-    process = stack.enter_context(recipe.start(cores))
+    try:
+        process = stack.enter_context(recipe.start(cores))
+    except OSError as error:
+        raise NotStarted(f"did not start: {error}") from error
     body = json.dumps(request(recipe, WARM_UP)).encode()
     headers = {"content-type": "application/json", **recipe.headers}
     asked = urllib.request.Request(f"http://127.0.0.1:{process.port}/v1/chat/completions", body, headers)

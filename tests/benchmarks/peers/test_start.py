@@ -46,6 +46,12 @@ def test_a_gateway_that_ends_is_given_up_with_what_it_said(place: Place) -> None
         started(recipe(place, said), [0], stack)
 
 
+def test_a_program_that_is_not_there_does_not_start(place: Place) -> None:
+    nothing = Recipe("some", place.run("some", (place.peers / "no-such-program",), {}), {})
+    with ExitStack() as stack, pytest.raises(NotStarted, match="no-such-program"):
+        started(nothing, [0], stack)
+
+
 @pytest.mark.parametrize("plain", ["off", "exact", "semantic"])
 def test_our_settings_are_settings(place: Place, plain: str) -> None:
     found = settings.load(set_up(place, plain) / "gateway.toml")
