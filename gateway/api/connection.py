@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Send
 
 from gateway.api.sse import KEEP_ALIVE
+from gateway.api.waits import within
 from gateway.errors import Overloaded
 
 T = TypeVar("T")
@@ -29,8 +30,7 @@ def patient(send: Send, seconds: float = TAKE_S) -> Send:
 
     async def bounded(message: Message) -> None:
         try:
-            async with asyncio.timeout(seconds):
-                await send(message)
+            await within(seconds, send(message))
         except TimeoutError:
             raise ClientDisconnect from None
 

@@ -10,6 +10,7 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.waits import within
 from gateway.errors import BodyTooLarge, BodyTooSlow, Overloaded, UnsupportedEncoding
 from gateway.settings import Server
 
@@ -43,15 +44,15 @@ class Body:
 
     def __init__(self, receive: Receive, most: int, seconds: float = BODY_S) -> None:
         self._receive, self._most, self._seconds = receive, most, seconds
-        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._clock = asyncio.get_running_loop().time
+        self._deadline = self._clock() + seconds
         self._size, self._whole = 0, False
 
     async def __call__(self) -> Message:
         if self._whole:
             return await self._receive()
         try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
+            message = await within(self._deadline - self._clock(), self._receive())
         except TimeoutError:
             raise BodyTooSlow(f"The body did not arrive within {self._seconds:g} s.") from None
         self._size += len(message.get("body", b""))
