@@ -22,6 +22,11 @@ def test_httpx_reads_the_lines_that_were_sent() -> None:
     assert blank == ""
 
 
+def test_an_event_may_have_a_name() -> None:
+    assert event({"a": 1}, "message_stop") == b'event: message_stop\ndata: {"a":1}\n\n'
+    assert event({"a": 1}) == b'data: {"a":1}\n\n'
+
+
 def test_a_failure_is_one_event_without_an_end_marker() -> None:
     wire = Wire.of(Overloaded("Full.\n\ndata: [DONE]"), "req_1")
     assert [orjson.loads(payload) for payload in Decoder().feed(failure(wire))] == [wire.body()]

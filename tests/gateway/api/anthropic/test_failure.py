@@ -62,11 +62,12 @@ def test_a_bug_tells_nothing_but_its_request() -> None:
     assert "req_1" in error["message"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_before_the_first_byte_a_failure_has_its_status(gateway: Gateway, ask: Ask, row: Row) -> None:
+def test_before_the_first_byte_a_failure_has_its_status(gateway: Gateway, ask: Ask, row: Row, stream: bool) -> None:
     extra, limits, script, status, _, code = row
     gateway.fake.plan(*([script] if script else []))
-    answer = ask(gateway.key(*limits), stream=len(code) % 2 == 0, **extra)
+    answer = ask(gateway.key(*limits), stream=stream, **extra)
     body = answer.json()
     assert (answer.status_code, body["type"], body["error"]["details"]["error_code"]) == (status, "error", code)
     assert answer.headers["content-type"] == "application/json"
