@@ -83,8 +83,8 @@ def log_to(file: Path | None) -> None:
     form = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
     logging.basicConfig(filename=file, level=logging.WARNING, format=form)
     # What the lines do not show is not found out for each of them (docs.python.org/3/howto/logging.html#optimization).
-    logging._srcfile = None  # type: ignore[attr-defined]
-    logging.logThreads = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging._srcfile = None
+    logging.logThreads = logging.logMultiprocessing = False
     for name in ("tollgate", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.INFO)
 
