@@ -22,6 +22,7 @@ from gateway.fingerprint import fingerprint
 from gateway.models import Model
 from gateway.neighbours import Neighbours
 from gateway.settings import Cache as Section
+from gateway.shielded import background
 from gateway.state import Answers, Entry, StateUnavailable
 from gateway.tracing import traced
 from gateway.veto import veto
@@ -67,10 +68,13 @@ class Cache:
         body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)
         expires = now + self._section.ttl_s
         entry = Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
+        with call.trace.stage("keep"):
+            background(self._put(entry, slot))  # the answer is whole: its client does not wait for this
+
+    async def _put(self, entry: Entry, slot: Slot) -> None:
         try:
-            with call.trace.stage("keep"):
-                await self._answers.put(entry)
-        except StateUnavailable as error:  # the answer is whole and paid: the client gets it all the same
+            await self._answers.put(entry)
+        except StateUnavailable as error:
             log.warning("an answer could not be kept: %s", error)
             return
         self._neighbours.add(slot)

@@ -1,4 +1,7 @@
-"""Cached answers in SQLite. Each `put` also sweeps what has expired by then, so the table cannot only grow."""
+"""Cached answers in SQLite. Each `put` also sweeps what has expired by then, so the table cannot only grow.
+
+A `put` waits for the settlement that follows it, to share its commit.
+"""
 
 import sqlite3
 from functools import partial
@@ -14,10 +17,10 @@ class SqliteAnswers:
         self._database = database
 
     async def get(self, key: str, at: float) -> Entry | None:
-        return await self._database.read(partial(_get, key=key, at=at))
+        return await self._database.read(partial(_get, key=key, at=at), brief=True)
 
     async def put(self, entry: Entry) -> None:
-        await self._database.write(partial(_put, entry=entry))
+        await self._database.write(partial(_put, entry=entry), patient=True)
 
     async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
         return await self._database.read(partial(_vectors, partition=partition, at=at))

@@ -3,7 +3,8 @@
 Everything that waits to be written goes into one transaction, so that one fsync serves many requests (group commit).
 Each piece of work can be undone by itself: its failure is nobody else's. A result is handed out only after the commit,
 so whatever was acknowledged is on the disk. A caller that is cancelled does not stop its work.
-Readers have their own connections and, the file being in WAL mode, never wait for the writer.
+Readers have their own connections and, the file being in WAL mode, never wait for the writer. A row that is found by
+its key is read on the loop's own thread: to go to another one and back takes many times as long.
 """
 
 import asyncio
@@ -57,6 +58,7 @@ class Database:
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, "sqlite-reader")
         self._reading = threading.local()
+        self._near: sqlite3.Connection | None = None  # the loop's own
         self._thread.start()
 
     @classmethod
@@ -76,12 +78,18 @@ class Database:
         result: T = await job.done
         return result
 
-    async def read(self, work: Work[T]) -> T:
-        """What `work` returns, seeing every write acknowledged before. Raises StateUnavailable."""
+    async def read(self, work: Work[T], brief: bool = False) -> T:
+        """What `work` returns, seeing every write acknowledged before. Raises StateUnavailable.
+
+        `brief` work finds a few rows by their key, so that the loop may do it itself.
+        """
         if self._path == MEMORY:  # lives in the writer's connection alone
             return await self.write(work)
         if self._closed:
             raise StateUnavailable("the state file is closed")
+        if brief:
+            with suppress(sqlite3.Error):  # it is locked just now, or damaged: a reader waits, or says so
+                return self._read_near(work)
         return await self._loop.run_in_executor(self._readers, self._read, work)
 
     async def close(self) -> None:
@@ -89,8 +97,16 @@ class Database:
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
+            if self._near:
+                self._near.close()
             await asyncio.to_thread(self._readers.shutdown)
             await asyncio.to_thread(self._thread.join)
+
+    def _read_near(self, work: Work[T]) -> T:
+        if self._near is None:
+            self._near = connect(self._path)
+            self._near.execute("PRAGMA busy_timeout = 0")  # the loop waits for nobody
+        return work(self._near)
 
     def _read(self, work: Work[T]) -> T:
         try:
