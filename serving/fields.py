@@ -55,6 +55,7 @@ _HABITS: Mapping[str, Field] = dict.fromkeys(
 _GENERATION: Mapping[str, Field] = {
     # How long, how many.
     "max_tokens": Field(integer(1, MAX_TOKENS)),
+    "max_completion_tokens": Field(integer(1, MAX_TOKENS)),  # of chats; here one name is as good as the other
     "min_tokens": Field(integer(0, MAX_TOKENS)),
     "n": Field(integer(1, 4)),  # vLLM's own bound is 16384, each a full answer
     "stop": Field(either(text(64), several(text(64), 4))),
@@ -107,7 +108,6 @@ _REFUSED: Mapping[str, str] = {
 CHAT = Table(
     fields={
         **_GENERATION,
-        "max_completion_tokens": Field(integer(1, MAX_TOKENS)),
         "logprobs": Field(flag),
         "top_logprobs": Field(integer(0, 20)),
         "tools": Field(several(shapes.tool, 64)),
@@ -142,7 +142,6 @@ COMPLETIONS = Table(
         **dict.fromkeys(("messages", "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort"), _CHAT),
         **dict.fromkeys(("truncate_prompt_tokens", "truncation_side"), _CUT),
         "add_special_tokens": "tokens are counted as the model wants them, its special ones included",
-        "max_completion_tokens": "it is called max_tokens here",
         "suffix": "the models served here write what follows, not what lies between; put it into the prompt",
         "top_logprobs": "logprobs is the number here",
     },

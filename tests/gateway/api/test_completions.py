@@ -17,6 +17,7 @@ from tests.fakes.backend import DONE, MODEL, PROMPT_TOKENS, FakeBackend, Script,
 from tests.fakes.background import running
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
 from tests.gateway.api.server import served
+from tests.gateway.waiting import waited
 
 PATH = "/v1/completions"
 BODY: dict[str, Any] = {"model": "small", "prompt": "Once upon", "gateway": {"cache": "skip"}}
@@ -183,7 +184,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"logprobs": True}, "logprobs", "from 0 to 5"),
     ({"n": 5}, "n", "from 1 to 4"),
     ({"messages": []}, "messages", "ask /v1/chat/completions"),
-    ({"max_completion_tokens": 5}, "max_completion_tokens", "called max_tokens here"),
+    ({"max_completion_tokens": 0}, "max_completion_tokens", "from 1 to"),
     ({"cache_salt": "mine"}, "cache_salt", "the gateway sets it"),
     ({"temprature": 1}, "temprature", "not a field"),
     ({"stream_options": {"include_usage": True}}, "stream_options", '"stream": true'),
@@ -224,6 +225,16 @@ def test_a_key_of_named_prompts_sends_no_raw_ones(gateway: Gateway) -> None:
     assert len(gateway.fake.requests) == before
 
 
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_ceiling_goes_by_both_its_names(gateway: Gateway, name: str) -> None:
+    plan(gateway, told(" a", finish="length"))
+    refused = post(gateway, BODY | {name: 1, "gateway": {"on_length": "error", "cache": "skip"}})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (502, "output_truncated")
+    assert "Raise max_completion_tokens" in refused.json()["error"]["message"]
+    assert sent(gateway).body["max_tokens"] == 1
+    assert "max_completion_tokens" not in sent(gateway).body
+
+
 def test_a_stream_that_breaks_ends_with_an_error(gateway: Gateway) -> None:
     plan(gateway, (chunk("half", 1), event({"error": {"message": "no", "type": "x", "code": 500}}), DONE))
     lines = post(gateway, BODY | {"stream": True}).text.strip().split("\n\n")
@@ -234,9 +245,10 @@ def test_a_stream_that_breaks_ends_with_an_error(gateway: Gateway) -> None:
 
 @asynccontextmanager
 async def before(engine: str, folder: Path) -> AsyncIterator[Gateway]:
-    async with FakeBackend() as unused, served(create_app(settings(engine, folder))) as url:
+    app = create_app(settings(engine, folder))
+    async with FakeBackend() as unused, served(app) as url:
         with httpx2.Client(base_url=url, timeout=60) as http:
-            yield Gateway(url, unused, None, http)
+            yield Gateway(url, unused, app, http)
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +257,7 @@ def real(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
         with running(before(engine, tmp_path_factory.mktemp("real"))) as started:
+            waited(lambda: "small" in started.runtime.models)
             yield started
 
 

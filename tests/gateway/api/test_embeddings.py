@@ -95,8 +95,9 @@ async def started(folder: Path) -> AsyncIterator[Pair]:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
-        with running(started(tmp_path_factory.mktemp("pair"))) as gateway:
-            yield gateway
+        with running(started(tmp_path_factory.mktemp("pair"))) as made:
+            waited(lambda: len(made.gateway.runtime.models) == 2)
+            yield made
 
 
 @pytest.fixture(scope="module")
