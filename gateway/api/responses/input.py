@@ -129,7 +129,7 @@ AnyItem = Annotated[
     | Annotated[Reasoned, Tag("|reasoning")],
     member(
         _kind,
-        "an item whose type is message, function_call, function_call_output or reasoning; nothing else is kept here "
-        "or can be run here",
+        "an item whose type is message, function_call, function_call_output or reasoning. Nothing is stored or run "
+        "here; clients that are told store: false send their items themselves, not references",
     ),
 ]

@@ -191,6 +191,11 @@ def test_what_is_wrong_is_named(body: dict[str, Any], param: str) -> None:
     assert refused(**body).param == param
 
 
+def test_a_reference_is_told_how_to_become_an_item() -> None:
+    """As Vercel's AI SDK sends the turns before unless it is told otherwise."""
+    assert "store: false" in refused(input=[HI, {"type": "item_reference", "id": "msg_1"}]).message
+
+
 def test_items_are_counted_before_they_are_looked_at() -> None:
     assert len(read(input=[HI] * 256).messages) == 256
     assert refused(input=[7] * 257).message == "input has 257 items; at most 256 are taken."
