@@ -39,7 +39,7 @@ answered; the streams of the second table have a token each 2 ms. CPU is user an
 processes; `others` is how much of its core went elsewhere meanwhile: above 10 %, believe only the CPU times. At low
 load (50 requests a second, or 10 streams with a token each 5 ms; LiteLLM and the semantic cache 10 and 2) + is added to
 `direct`, whose own line says what it is added to. Memory is the processes' RSS, without load and at most; installed is
-without interpreter and bytecode. Each token is a chunk.
+without interpreter and bytecode. Each token is a chunk. A dash: so slow that nothing was seen in time, or not asked.
 Load average of these {cores} cores: {before:.1f} before, {after:.1f} after.
 Peers: {versions}. Not installed, hence left out: {absent}.
 """
