@@ -68,12 +68,12 @@ class Format(Strict):
         return {"type": self.type} | ({"json_schema": named} if named or self.type == "json_schema" else {})
 
 
-class Text(Strict):
+class TextConfig(Strict):
     format: Format | None = None
     verbosity: Annotated[str, AfterValidator(_medium_only)] | None = None
 
 
-class Reasoning(Strict):
+class ReasoningConfig(Strict):
     """A summary may be asked for; what comes is the reasoning itself, where the model shows it."""
 
     effort: Any = None
@@ -98,8 +98,8 @@ class Making(BaseModel):
     max_output_tokens: Any = None
     tools: list[Tool] | None = None
     tool_choice: ToolChoice | None = None
-    text: Text | None = None
-    reasoning: Reasoning | None = None
+    text: TextConfig | None = None
+    reasoning: ReasoningConfig | None = None
     include: list[Literal["message.output_text.logprobs", "reasoning.encrypted_content"]] | None = None
     top_logprobs: Any = None
 

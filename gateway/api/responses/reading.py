@@ -12,8 +12,7 @@ Fields: platform.openai.com/docs/api-reference/responses/create.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field as Bounds
-from pydantic import StringConstraints, Tag
+from pydantic import PositiveInt, Tag
 
 from gateway.api.body import Strict, checked, member, parse
 from gateway.api.endpoint import Asked
@@ -29,10 +28,6 @@ from gateway.exchange import Message, Options
 from gateway.settings import Server
 from serving.bounds import anything, exactly
 from serving.fields import CHAT, Field, FieldError, Table, allowed
-
-# Of `metadata`: platform.openai.com/docs/api-reference/responses/create#responses-create-metadata
-MetadataName = Annotated[str, StringConstraints(max_length=64)]
-MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
 class StreamOptions(Strict):
@@ -57,29 +52,30 @@ class Body(Making):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     gateway: GatewayBody | None = None
-    max_tool_calls: int | None = Bounds(default=None, ge=1)  # of hosted tools, of which there are none
+    max_tool_calls: PositiveInt | None = None  # of hosted tools, of which there are none
     store: bool | None = None
-    metadata: Annotated[dict[MetadataName, MetadataValue], Bounds(max_length=16)] | None = None
+    metadata: dict[str, str] | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation as chat has it; the instructions come first."""
-        told = ({"role": "system", "content": self.instructions},) if self.instructions else ()
+        before = ({"role": "system", "content": self.instructions},) if self.instructions else ()
         if isinstance(self.input, str):
-            return (*told, {"role": "user", "content": self.input})
-        return (*told, *conversation(self.input or ()))
+            return (*before, {"role": "user", "content": self.input})
+        return (*before, *conversation(self.input or ()))
 
 
 _STATELESS = "nothing is stored here; send the whole conversation as input"
+_AT_ONCE = "an answer is given to the request that asks for it"
 _HOSTED = "it is of what OpenAI runs beside its models; run it in your app"
 
 # What becomes of the fields that `Body` does not read: chat's own mean here what they mean there.
 OTHERS = Table(
     fields={
         **{name: field for name, field in CHAT.fields.items() if name not in RENAMED and name != "n"},
-        "background": Field(exactly(False, "an answer is given to the request that asks for it"), sent=False),
+        "background": Field(exactly(False, _AT_ONCE), sent=False),
         "truncation": Field(exactly("disabled", "nothing is cut silently; shorten the input yourself"), sent=False),
         "prompt_cache_retention": Field(anything, sent=False),
         "prompt_cache_options": Field(anything, sent=False),
@@ -88,7 +84,8 @@ OTHERS = Table(
     refused={
         **CHAT.refused,
         **dict.fromkeys(("previous_response_id", "conversation", "previous_input_messages"), _STATELESS),
-        **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), _HOSTED),
+        **dict.fromkeys(("moderation", "access_programs", "image"), _HOSTED),
+        "background_options": _AT_ONCE,
         "context_management": "nothing is compacted here; shorten the input yourself",
         "n": "a response is one answer; send the request again for another",
         "enable_response_messages": "the gateway speaks text, not token ids",
@@ -130,9 +127,8 @@ def _complete(asked: Body) -> None:
 
 def _fields(asked: Body, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to pass on, in chat's names and bounds."""
-    for name in raw.keys() & RENAMED.keys():
-        ours = RENAMED[name]
-        raise InvalidValue(f"{name} is chat's name; this API has {ours} instead.", param=ours)
+    if name := next((name for name in raw if name in RENAMED), None):
+        raise InvalidValue(f"{name} is chat's name; this API has {RENAMED[name]} instead.", param=RENAMED[name])
     try:
         return allowed(asked.chat(), CHAT) | allowed(raw, OTHERS)
     except FieldError as error:

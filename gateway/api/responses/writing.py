@@ -40,7 +40,6 @@ ECHOED: Mapping[str, Any] = {
     "user": None,
 }
 STATELESS = {"background": False, "conversation": None, "previous_response_id": None, "store": False}
-CUT = "length"
 
 
 class ResponseWriter:
@@ -56,7 +55,7 @@ class ResponseWriter:
         self._frame = self._framed(opened)
         choice = closed.completion.choices[0]
         piece = Delta(choice.index, choice.message, choice.logprobs)
-        for _ in chain(self._output.add(piece), self._output.end(cut=choice.finish_reason == CUT)):
+        for _ in chain(self._output.add(piece), self._output.end(cut=_cut(closed))):
             pass  # nobody hears of its growth
         return self._ended(closed)
 
@@ -91,10 +90,8 @@ class ResponseWriter:
     def _framed(self, opened: Opened) -> dict[str, Any]:
         start = opened.start
         frame = {"id": self._id, "object": "response", "created_at": start.created, "model": start.model}
-        echo = {
-            name: default if self._asked.get(name) is None else self._asked[name] for name, default in ECHOED.items()
-        }
-        return {**frame, "error": None, **echo, **STATELESS}
+        echo = {name: value for name in ECHOED if (value := self._asked.get(name)) is not None}
+        return {**frame, "error": None, **ECHOED, **echo, **STATELESS}
 
     def _response(self, status: str, **more: Any) -> dict[str, Any]:
         unfinished: dict[str, Any] = {"incomplete_details": None, "output": [], "usage": None}
@@ -108,7 +105,7 @@ class ResponseWriter:
 
 
 def _cut(closed: Closed) -> bool:
-    return closed.completion.choices[0].finish_reason == CUT
+    return closed.completion.choices[0].finish_reason == "length"
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
