@@ -179,6 +179,21 @@ def test_bytes_that_are_no_text_are_refused(file: Path) -> None:
         load(file)
 
 
+def test_models_that_make_embeddings_are_told_from_those_that_write(file: Path) -> None:
+    embedding = GOOD.replace("[models.small]\n", "[models.small]\nembeddings = true\n")
+    file.write_text(embedding + "[prices.all-MiniLM-L6-v2]\ninput = 0.1\noutput = 0\n")
+    settings = load(file)
+    assert [settings.embeds(name) for name in ("small", "large", "all-MiniLM-L6-v2", "unknown")] == [
+        True, False, True, False,
+    ]  # fmt: skip
+    assert settings.default_model() == "large"
+
+
+def test_an_alias_of_the_own_embedders_name_hides_it(file: Path) -> None:
+    file.write_text(GOOD.replace("models.large", "models.all-MiniLM-L6-v2"))
+    assert not load(file).embeds("all-MiniLM-L6-v2")
+
+
 def test_settings_cannot_be_changed(file: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         load(file).server.port = 1  # type: ignore[misc]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from gateway.errors import ContextLengthExceeded
 from tests.fakes.backend import RST, Script, said, words
 from tests.fakes.background import running
 from tests.gateway.assembled import Assembled, assembled
-from tests.gateway.calls import caller, template
+from tests.gateway.calls import call, caller, template
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CANARY = "heliotrope"
@@ -87,6 +89,19 @@ def test_a_request_is_one_trace_with_the_ids_that_were_sent(sink: Sink, tmp_path
     assert (told["gen_ai.request.model"], told["gen_ai.usage.input_tokens"]) == ("small", 13)
     assert (told["gen_ai.prompt.name"], told["http.response.status_code"]) == ("answer", 200)
     assert told["tollgate.cache"] == "miss"
+
+
+def test_a_trace_says_what_was_asked_of_the_model(sink: Sink, tmp_path: Path) -> None:
+    with exporting(tmp_path, sink.url) as gateway:  # its backend knows neither path, which is told as well
+        written = gateway.ask(replace(call(), messages=(), text="Once")).call
+        embedded = replace(call(model="all-MiniLM-L6-v2"), messages=(), inputs=("word " * 300,))
+        with pytest.raises(ContextLengthExceeded):
+            gateway.do(gateway.runtime.embedding.run(embedded))
+    for asked, operation, id in ((written, "text_completion", "cmpl"), (embedded, "embeddings", "embd")):
+        root, *_ = sink.of(asked.trace.trace_id)
+        told = attributes(root)
+        assert root.name.startswith(f"{operation} ")
+        assert (told["gen_ai.operation.name"], told["gen_ai.response.id"]) == (operation, f"{id}-{asked.request_id}")
 
 
 def test_a_request_joins_its_callers_trace(sink: Sink, tmp_path: Path) -> None:

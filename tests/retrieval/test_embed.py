@@ -92,6 +92,21 @@ def test_a_known_text_is_not_computed_again(embedder: Embedder, monkeypatch: pyt
     assert np.array_equal(embed(embedder, "another", "a text that comes back"), first[::-1])
 
 
+def test_anew_is_computed_anew_whoever_has_asked(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a text of one tenant", "another"]
+    known, computed, compute = embed(embedder, *texts), list[str](), embedder._vectors
+
+    def recorded(batch: Sequence[str]) -> Vectors:
+        computed.extend(batch)
+        return compute(batch)
+
+    monkeypatch.setattr(embedder, "_vectors", recorded)
+    assert np.allclose(asyncio.run(embedder.embed_anew(texts)), known, atol=1e-5)
+    asyncio.run(embedder.embed_anew(["a text of a second tenant"]))
+    embed(embedder, "a text of a second tenant")
+    assert computed == [*texts, *["a text of a second tenant"] * 2]
+
+
 def test_the_event_loop_runs_while_vectors_are_computed(embedder: Embedder) -> None:
     async def race() -> int:
         task = asyncio.create_task(embedder.embed([f"{number} " + "long text " * 100 for number in range(16)]))

@@ -36,7 +36,7 @@ def script(texts: int, tokens: int = 5, **changes: Any) -> Script:
     return Script((json.dumps({**frame, "data": data, "usage": usage} | changes).encode(),), headers=JSON)
 
 
-def vector(number: int) -> str:
+def vector(number: float) -> str:
     return base64.b64encode(np.array([number, 0.5, -0.25], "<f4").tobytes()).decode()
 
 
@@ -270,8 +270,8 @@ WRONG: dict[str, Callable[[], Script]] = {
     "twice the same": lambda: script(2, data=[{"index": 0, "embedding": vector(0)}] * 2),
     "of two lengths": lambda: script(2, data=[{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]),
     "empty": lambda: script(2, data=[{"index": i, "embedding": ""} for i in range(2)]),
-    "no numbers": lambda: script(2, data=[{"index": i, "embedding": ["a"]} for i in range(2)]),
-    "nan": lambda: script(2, data=[{"index": i, "embedding": [float("nan")]} for i in range(2)]),
+    "text": lambda: script(2, data=[{"index": i, "embedding": ["a"]} for i in range(2)]),
+    "no number": lambda: script(2, data=[{"index": i, "embedding": vector(float("nan"))} for i in range(2)]),
     "no base64": lambda: script(2, data=[{"index": i, "embedding": "?"} for i in range(2)]),
     "no data": lambda: script(2, data=None),
     "no usage": lambda: script(2, usage=None),
