@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.scripts import Scripts
+from tests.conformance.scripts import Scripts, embedded
 from tests.fakes.backend import FakeBackend
 from tests.fakes.background import running
+from tests.gateway.waiting import waited
 from tests.harness.counting import MODEL_DIR
 from tests.harness.gateway import ROOT, Gateway
 
@@ -35,6 +36,7 @@ CLIENTS = {
     "strict-3": (OPENAI_3, "strict_openai"),
     "langchain": (APPS, "with_langchain"),
     "instructor": (APPS, "with_instructor"),
+    "anthropic": (APPS, "with_anthropic"),
     "litellm": (APPS, "with_litellm"),
     "llama-index": (APPS, "with_llama_index"),
     "node-openai": (NODE, "with_openai.mjs"),
@@ -50,6 +52,9 @@ url = {engine}
 backends = ["engine"]
 tokenizer = {tokenizer}
 max_output = 64
+[models.vectors]
+backends = ["fake"]
+embeddings = true
 """
 
 Said = Mapping[str, Any]
@@ -59,7 +64,7 @@ Client = Callable[[str], Said]
 @dataclass(frozen=True, slots=True)
 class Service:
     """The running gateway and what is behind it. Models: `small` is scripted, `hasty` as well and has no patience for
-    it, `tiny` is the real engine's."""
+    it, `tiny` is the real engine's, `vectors` makes embeddings."""
 
     gateway: Gateway
     scripts: Scripts
@@ -119,11 +124,13 @@ def service(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     scripts = Scripts()
     with running(FakeBackend()) as fake:
         fake.usual = scripts
+        fake.answers["/v1/embeddings"] = embedded
         gateway = Gateway(folder, fake.url, f"sqlite:///{folder}/state.db")
         with gateway.config.open("a") as settings:
             settings.write(SETTINGS.format(engine=json.dumps(engine), tokenizer=json.dumps(str(MODEL_DIR))))
         try:
             gateway.start()
+            waited(lambda: all(f"model {alias}: " in gateway.log.read_text() for alias in ("tiny", "vectors")))
             yield Service(gateway, scripts)
         finally:
             gateway.close()

@@ -4,13 +4,16 @@ The rest of that message is the asker's own, so that clients may run side by sid
 """
 
 import json
+import struct
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.fakes.backend import HANG, JSON, RST, Script, Seen, Step
-from tests.fakes.said import DONE, Piece, choices, event, faulted, first, last, piece, said, words
+from tests.fakes.said import DONE, MODEL, Piece, choices, event, faulted, first, last, piece, said, words
 
+VECTOR = (0.0, 0.5, -0.25)  # of the first text; another's begins with its number
 WEATHER = {"city": "Bern", "degrees": 21}
 # What clients that split lines by Unicode's rules, or text by bytes, would break.
 HARD = ("naïve e\u0301 ", "👩‍👩‍👧‍👦 ", "a\u2028b\u2029c\u0085d ", '日本語 "quoted" \\ \n\t\u0000end')
@@ -38,6 +41,18 @@ class Scripts:
         text = asked(seen)
         self.asked[text] += 1
         return answer(seen, self.asked[text] - 1)
+
+
+async def embedded(seen: Seen) -> Script:
+    """A vector for each text."""
+    vectors = [struct.pack("<3f", number, *VECTOR[1:]) for number in range(len(seen.body["input"]))]
+    data = [
+        {"index": number, "object": "embedding", "embedding": b64encode(vector).decode()}
+        for number, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": 2 * len(data), "total_tokens": 2 * len(data), "completion_tokens": 0}
+    said = {"id": "embd-fake", "object": "list", "created": 1, "model": MODEL, "data": data, "usage": usage}
+    return Script((json.dumps(said).encode(),), headers=JSON)
 
 
 def asked(seen: Seen) -> str:

@@ -12,6 +12,7 @@ BERN, ROME = (
     ["call-bern", "function", "weather", '{"city": "Bern"}'],
     ["call-rome", "function", "weather", '{"city": "Rome"}'],
 )
+UNREAD = [["call-bern", "weather", '{"city": "Bern"}'], ["call-rome", "weather", '{"city": "Rome"}']]
 LIKELY = [["Hello", -0.5, 2], [" you", -0.5, 2]]
 STREAM = {"text": "Hello world", "roles": ["assistant"], "finishes": ["stop"], "heads": 1, "empty": [], "usages": []}
 
@@ -45,6 +46,25 @@ GAVE: dict[str, Any] = {
     "engine_two_choices": [[0, 1], True],
     "engine_parsed": True,
     "engine_named_tool": ["Switch", "{"],
+    "completed": ["text_completion", "length", 6, True],
+    "completion_streams_the_same": [True, 1, []],
+    "completion_streams_usage": [[], 6, 1],
+    "completion_choices": [0, 1],
+    "completion_logprobs": [6, 6, True],
+    "completion_stops": ["stop", True],
+    "embedded": [[[0.0, 0.5, -0.25], [1.0, 0.5, -0.25]], True, [0, 1]],
+    "embedding_counts_tokens": [2, 2],
+    "response": ["response", "completed", "Hello world", 2],
+    "response_of_messages": "Hello world",
+    "response_streamed": ["response.created", "response.completed", "Hello world", True],
+    "response_stream_helper": "Hello world",
+    "response_asynchronous": "Hello world",
+    "response_parsed": WEATHER,
+    "response_tools": UNREAD,
+    "response_streamed_tools": [UNREAD, True],
+    "response_tool_round": "Hello world",
+    "response_reasoned": [["Two and two."], "Four"],
+    "response_stream_breaks": [True, False],
 }
 
 # case: class, status, type, code, param
@@ -52,6 +72,16 @@ RAISED: dict[str, tuple[str, int | None, str | None, str | None, str | None]] = 
     "bad_request": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
     "bad_request_of_the_engine": ("BadRequestError", 400, "invalid_request_error", "invalid_value", None),
     "bad_request_before_a_stream": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "logit_bias"),
+    "completion_refused": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
+    "response_refused": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
+    "response_that_needs_a_store": (
+        "BadRequestError",
+        400,
+        "invalid_request_error",
+        "invalid_value",
+        "previous_response_id",
+    ),
+    "embedding_of_an_unknown_model": ("NotFoundError", 404, "invalid_request_error", "model_not_found", "model"),
     "too_long": ("BadRequestError", 400, "invalid_request_error", "context_length_exceeded", "messages"),
     "unauthenticated": ("AuthenticationError", 401, "invalid_request_error", "invalid_api_key", None),
     "not_allowed": ("PermissionDeniedError", 403, "permission_error", "not_allowed", "model"),

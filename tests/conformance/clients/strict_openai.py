@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from openai.types import Model
+from openai.types import Completion, CreateEmbeddingResponse, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.shared import ErrorObject
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from tests.conformance.clients.report import BASE_URL, KEY, ask, declare, report
 
-TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+FUNCTION = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
+TOOL = {"type": "function", "function": FUNCTION}
 CHATS: dict[str, dict[str, Any]] = {
     "hello": {},
     "hard": {},
@@ -80,6 +82,49 @@ def with_usage(body: dict[str, Any]) -> list[str]:
     return streamed({**body, "stream_options": {"include_usage": True}})
 
 
+RESPONSES: dict[str, dict[str, Any]] = {
+    "hello": {},
+    "cut": {},
+    "tools": {"tools": [{"type": "function", "strict": False, **FUNCTION}]},
+    "reason": {},
+    "logprobs": {"include": ["message.output_text.logprobs"], "top_logprobs": 2},
+}
+COMPLETION = {"model": "tiny", "prompt": "Once", "max_tokens": 4, "logprobs": 2}
+EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
+
+
+def response(body: dict[str, Any]) -> list[str]:
+    return strict(Response, fetch("/responses", body))
+
+
+def response_streamed(body: dict[str, Any]) -> list[str]:
+    """The event's name is its type, and nothing comes after the last."""
+    *blocks, end = fetch("/responses", {**body, "stream": True}).split("\n\n")
+    assert not end
+    found: set[str] = set()
+    for name, data in (block.split("\n") for block in blocks):
+        event = EVENT.validate_json(data.removeprefix("data: "), strict=True)
+        assert name == f"event: {event.type}"
+        found.update(unknown(event))
+    return sorted(found)
+
+
+def completion(body: dict[str, Any]) -> list[str]:
+    return strict(Completion, fetch("/completions", body))
+
+
+def completion_streamed(body: dict[str, Any]) -> list[str]:
+    """Before the last chunk the finish reason is null, with OpenAI as well; its type has no place for that."""
+    chunks = [json.loads(data) for data in payloads(fetch("/completions", {**body, "stream": True}))]
+    for choice in (choice for chunk in chunks for choice in chunk["choices"]):
+        choice["finish_reason"] = choice["finish_reason"] or "stop"
+    return strict(Completion, *map(json.dumps, chunks))
+
+
+def embeddings() -> list[str]:
+    return strict(CreateEmbeddingResponse, fetch("/embeddings", {"model": "vectors", "input": ["a", "b"]}))
+
+
 def model() -> list[str]:
     return strict(Model, fetch("/models/small"))
 
@@ -100,6 +145,13 @@ for read in (buffered, streamed, with_usage):
     for script, fields in CHATS.items():
         declare(f"{read.__name__}-{script}", partial(read, chat(script, **fields)))
     declare(f"{read.__name__}-engine", partial(read, chat("Count", **ENGINE)))
+for script, fields in RESPONSES.items():
+    asked = {"model": "small", "input": ask(script), **fields}
+    declare(f"response-{script}", partial(response, asked))
+    declare(f"response_streamed-{script}", partial(response_streamed, asked))
+declare("completion", partial(completion, COMPLETION))
+declare("completion_streamed", partial(completion_streamed, COMPLETION))
+declare("embeddings", embeddings)
 declare("model", model)
 declare("models", models)
 declare("error-unknown", partial(error, chat("hello", model="absent")))

@@ -64,7 +64,7 @@ declare("request_id", async () => {
 declare("models", async () => {
   const found = [];
   for await (const model of client.models.list()) found.push(model.id);
-  return found.sort();
+  return found.filter((id) => ["hasty", "small", "tiny"].includes(id)).sort();
 });
 declare("unauthenticated", () => raised(() => new OpenAI({ baseURL, apiKey: keys.wrong }).models.list()));
 declare("unknown_model", () => raised(() => chat("hello", { model: "absent" })));
