@@ -4,25 +4,26 @@
 
 The real stages with a state in a file and the tiny model's own tokenizer; the backend is a function that answers at
 once. `nothing` has no ledger; `rows` writes the journal's row of each request; `ledger` holds and settles under four
-limits beside it; `cached` looks for each (new) question in the exact cache and keeps its answer, too. All take turns,
-`rounds` times, and the medians are shown: on a busy machine compare the ratios. A delta's CPU time is that of a request
-with DELTAS of them less that of one with a single one.
+limits beside it; `cached` looks for each (new) question in the exact cache and keeps its answer, too. Requests come one
+after the other (`alone`) or AT_ONCE of them, so that they share commits. All ways take turns, and the least of all
+rounds is shown: on a busy machine compare the ratios. A delta's CPU time is that of a request with DELTAS of them less
+that of one with a single one.
 
-Nothing is asserted: it is a measurement. `--profile` shows where the time of one way goes, and on the loop's thread only.
+Nothing is asserted: it is a measurement. `--profile` shows where the time of one way goes, on the loop's thread only.
 """
 
 import argparse
 import asyncio
 import cProfile
+import math
 import pstats
-import statistics
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -61,7 +62,7 @@ WARM = 800  # until the write-ahead log is as long as it gets: to lengthen a fil
 TENANT_LIMITS = (Limit("requests", "minute", 10**9), Limit("tokens", "day", 10**12), Limit("usd", "month", 10**15))
 KEY_LIMITS = (Limit("tokens", "day", 10**12),)
 SYSTEM = "You answer questions about a company's products, briefly and kindly. " * 4
-ROW = "{:8} {:>9} {:>6} {:>6} {:>9} {:>6} {:>6} {:>11}"
+ROW = "{:8} {:>9} {:>6} {:>9} {:>6} {:>6} {:>9}"
 _numbers = count()
 
 
@@ -75,6 +76,14 @@ class Instant:
         for number in range(1, self.deltas + 1):
             yield Delta(0, {"content": "word "}, usage=Usage(40, number))
         yield End((Stop(0, "stop"),), Usage(40, self.deltas))
+
+
+class Figures(NamedTuple):
+    """Microseconds of CPU time of a request: alone, among AT_ONCE, and there with DELTAS deltas, not one."""
+
+    alone: float = math.inf
+    among: float = math.inf
+    longer: float = math.inf
 
 
 class Way(NamedTuple):
@@ -122,9 +131,7 @@ def asked(options: Options) -> Call:
     caller = Caller("key-1", "acme", TENANT_LIMITS, KEY_LIMITS)
     messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": f"What does product {number} cost?"})
     fields = {"temperature": 0.0, "max_tokens": 256}
-    return Call(
-        f"request-{number}", caller, "small", messages, None, fields, options, True, Trace(), time.time()
-    )  # fmt: skip
+    return Call(f"request-{number}", caller, "small", messages, None, fields, options, True, Trace(), time.time())
 
 
 async def spent(way: Way, requests: int, at_once: int = 1) -> float:
@@ -140,30 +147,24 @@ async def spent(way: Way, requests: int, at_once: int = 1) -> float:
     return (time.process_time_ns() - began) / (requests // at_once * at_once) / 1e3
 
 
-async def measured(way: Way, backend: Instant, requests: int) -> tuple[float, float, float]:
-    """Microseconds of CPU time: a request alone, one among AT_ONCE, and each delta more."""
+async def measured(way: Way, backend: Instant, requests: int) -> Figures:
     backend.deltas = 1
     alone, among = await spent(way, requests), await spent(way, requests, AT_ONCE)
     backend.deltas = DELTAS
-    longer = await spent(way, requests, AT_ONCE)
-    return alone, among, (longer - among) / (DELTAS - 1)
+    return Figures(alone, among, await spent(way, requests, AT_ONCE))
 
 
 async def compared(found: list[Way], backend: Instant, requests: int, rounds: int) -> None:
-    """Prints the medians of all rounds."""
-    figures: dict[str, list[tuple[float, float, float]]] = {way.name: [] for way in found}
+    """Prints the least of all rounds: what else a machine does only adds."""
+    least = {way.name: Figures() for way in found}
     for _ in range(rounds):
         for way in found:
-            figures[way.name].append(await measured(way, backend, requests))
-    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
-    print(ROW.format("ledger", "us alone", "+us", "times", f"us of {AT_ONCE}", "+us", "times", "us a delta"))
-    base = medians["nothing"]
-    for name, (alone, among, delta) in medians.items():
-        cells = [
-            f"{us:.0f}" if us > 20 else f"{us:.2f}"
-            for us in (alone, alone - base[0], alone / base[0], among, among - base[1], among / base[1])
-        ]
-        print(ROW.format(name, *cells, f"{delta:.1f}"))
+            least[way.name] = Figures(*map(min, least[way.name], await measured(way, backend, requests)))
+    base = least[found[0].name]
+    print(ROW.format("ledger", "alone, us", "+us", f"of {AT_ONCE}, us", "+us", "ratio", "delta, us"))
+    for name, (alone, among, longer) in least.items():
+        cells = (f"{us:.0f}" for us in (alone, alone - base.alone, among, among - base.among))
+        print(ROW.format(name, *cells, f"{among / base.among:.2f}", f"{(longer - among) / (DELTAS - 1):.1f}"))
 
 
 async def profiled(way: Way, backend: Instant, requests: int, deltas: int) -> None:
