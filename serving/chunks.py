@@ -110,7 +110,9 @@ class Reader:
         if usage is not None:
             says = says or usage.output_tokens > self._spent.get(index, NOTHING).output_tokens
             self._spent[index] = usage
-        return Delta(index, delta, logprobs, self._so_far()) if says else None
+        if not says:
+            return None
+        return Delta(index, delta, logprobs, usage if usage and len(self._spent) == 1 else self._so_far())
 
     def _so_far(self) -> Usage | None:
         """The request's usage until now. vLLM's running counts are one choice's; those of a prompt share it."""

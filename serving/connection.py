@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
-        if self._ended or not self._parsed(data):
+        if not self._parsed(data):
             self.abort()
         elif self._size > READ_AHEAD and not self._paused:
             self._paused = True

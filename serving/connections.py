@@ -51,7 +51,7 @@ class Connections:
         Raises Full, TimeoutError, and OSError or ValueError when it cannot connect.
         """
         connection = self.kept() or await self._slot(deadline)
-        if connection is not None and connection.open:
+        if connection is not None:
             return connection
         try:
             return await self._connect(deadline)

@@ -10,6 +10,7 @@ bounded by `max_event_bytes` plus one chunk.
 # An event is what one engine step adds to the answer. The largest honest one, a whole tool call's arguments or the top
 # 20 logprobs of a batch of tokens, stays below 1 MiB; an endless line must not fill the memory (it did: 300 MB).
 MAX_EVENT_BYTES = 4 * 1024 * 1024
+CR, LF = b"\r\n"  # as numbers: `in` finds a number in bytes ten times as fast as a byte string
 
 
 class Decoder:
@@ -22,7 +23,7 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads completed by `data`, in order. Raises ValueError when an event is larger than the limit."""
-        if self._after_cr or b"\r" in data:
+        if self._after_cr or CR in data:
             data = self._with_lf(data)
         if self._pending:
             searched = len(self._pending) - 1  # what was there held no blank line, only perhaps its first half
@@ -61,7 +62,7 @@ class Decoder:
 
 def _payload(event: bytes) -> bytes | None:
     """The `data` lines of one event joined by LF, or None when it has none (a comment, a keep-alive)."""
-    if b"\n" not in event and event.startswith(b"data: "):  # as vLLM writes all of them
+    if LF not in event and event.startswith(b"data: "):  # as vLLM writes all of them
         return event[6:]
     lines = [value.removeprefix(b" ") for name, _, value in map(_field, event.split(b"\n")) if name == b"data"]
     return b"\n".join(lines) if lines else None

@@ -1,4 +1,4 @@
-"""How a backend can fail, drawn as a tree. Foreign errors (httpx2, sockets, JSON) become these at the boundary.
+"""How a backend can fail, drawn as a tree. Foreign errors (sockets, HTTP, JSON) become these at the boundary.
 
 BackendError
 ├── BackendUnavailable   no connection, or it answered 5xx / 401 / 403 / 404: another backend may do
