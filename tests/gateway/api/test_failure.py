@@ -157,31 +157,6 @@ def test_a_hostile_body_is_a_bad_request_and_reaches_no_backend(gateway: Gateway
     assert len(gateway.fake.requests) == before
 
 
-KEYED = (
-    "/v1/chat/completions", "/v1/models", "/v1/models/small", "/v1/usage", "/admin/tenants", "/admin/keys",
-    "/admin/keys/x", "/admin/usage", "/admin/requests/x", "/admin/cache/purge",
-)  # fmt: skip
-WRONG: tuple[dict[str, str], ...] = (
-    {},
-    {"authorization": "Bearer tg_0_0"},
-    {"x-api-key": "tg_0_0"},
-    {"authorization": "\xff"},
-)
-
-
-@pytest.mark.parametrize("header", WRONG)
-@pytest.mark.parametrize("path", KEYED)
-def test_no_route_but_health_answers_without_a_key(gateway: Gateway, path: str, header: dict[str, str]) -> None:
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in header.items()]
-    before, statuses = len(gateway.fake.requests), set()
-    for method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT"):
-        for host in ("x", "x/?", "x/health/live#"):
-            answer = gateway.http.request(method, path, headers=[*raw, (b"host", host.encode())])
-            statuses.add(answer.status_code)
-    assert statuses == {401}
-    assert len(gateway.fake.requests) == before
-
-
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/admin/tenants"])
 @pytest.mark.parametrize("by", ["tenant", "admin"])
 def test_a_method_that_a_path_does_not_take_is_told_to_who_has_a_key(gateway: Gateway, path: str, by: str) -> None:
