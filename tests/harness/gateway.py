@@ -95,6 +95,12 @@ class Gateway:
         self._process: subprocess.Popen[bytes] | None = None
         self._workers_started = 0  # ever
 
+    @property
+    def pid(self) -> int:
+        """Of the first process."""
+        assert self._process
+        return self._process.pid
+
     def start(self) -> None:
         """Return once all of it is ready. Raises AssertionError with its log when it ends instead."""
         self._workers_started += self.workers
@@ -153,6 +159,11 @@ class Gateway:
             return error.code
         except OSError:
             return 0
+
+    def text(self, path: str) -> str:
+        """The body of a GET that succeeds."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
+            return str(answer.read().decode())
 
     def key(self, tenant: str, *limits: str, zone: str = "UTC") -> str:
         """A new key of a new tenant with these limits."""
