@@ -10,7 +10,6 @@ tenant; every miss says why.
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ class Cache:
         slot, now, route = found.slot, call.at, call.trace.last("route")
         if route and f"model:{route.facts['model']}" not in slot.tags:
             return  # a fallback's answer is none of the model that was asked
-        body = orjson.dumps({"completion": asdict(completion), "verdict": asdict(verdict)}, default=dict)
+        body = orjson.dumps({"completion": completion, "verdict": verdict}, default=dict)
         expires = now + self._section.ttl_s
         entry = Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
         with call.trace.stage("keep"):

@@ -12,6 +12,7 @@ import hmac
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any
 
 from gateway.errors import Unavailable
@@ -25,6 +26,7 @@ from serving.errors import BackendError, BackendRejected
 from serving.events import End, Event
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+SALTS = 4096  # kept: of tenants at work at one time
 
 
 class Route:
@@ -124,6 +126,7 @@ class Route:
         return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
 
 
+@lru_cache(SALTS)
 def cache_salt(secret: bytes, tenant: str) -> str:
     """Keeps the engine's prefix cache per tenant: timing would tell what others asked (CVE-2025-46570).
 

@@ -1,6 +1,7 @@
 """Spans as a collector gets them: a loopback server decodes them. Nothing waits for it, and no text is in them."""
 
 import http.server
+import math
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from gateway import telemetry
 from gateway.errors import ContextLengthExceeded
 from tests.fakes.backend import RST, Script, said, words
 from tests.fakes.background import running
@@ -73,7 +75,10 @@ def attributes(span: Span) -> dict[str, Any]:
     return {one.key: getattr(one.value, one.value.WhichOneof("value") or "string_value") for one in span.attributes}
 
 
-def test_a_request_is_one_trace_with_the_ids_that_were_sent(sink: Sink, tmp_path: Path, docs: Path) -> None:
+def test_a_request_is_one_trace_with_the_ids_that_were_sent(
+    sink: Sink, tmp_path: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "SLOW_MS", 0.0)
     with exporting(tmp_path, sink.url, retrieve={"docs": {"path": docs}}) as gateway:
         asked = gateway.ask(**template("answer", question="What does the KV cache do?")).call
         sent = gateway.chats()[-1].headers["traceparent"]
@@ -89,6 +94,23 @@ def test_a_request_is_one_trace_with_the_ids_that_were_sent(sink: Sink, tmp_path
     assert (told["gen_ai.request.model"], told["gen_ai.usage.input_tokens"]) == ("small", 13)
     assert (told["gen_ai.prompt.name"], told["http.response.status_code"]) == ("answer", 200)
     assert told["tollgate.cache"] == "miss"
+
+
+def test_a_quick_and_good_request_is_one_span_with_its_stages_times(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "SLOW_MS", math.inf)
+    with exporting(tmp_path, sink.url) as gateway:
+        good, followed = gateway.ask().call, gateway.ask(traceparent=f"00-{TRACE}-{SPAN}-01").call
+        gateway.fake.plan(Script(said("a", finish="length")))
+        cut = gateway.ask().call
+        row = gateway.row(good)
+    (root,) = sink.of(good.trace.trace_id)
+    told = attributes(root)
+    times = {stage["stage"]: told[f"tollgate.{stage['stage']}.ms"] for stage in row["detail"]["stages"]}
+    assert times == {stage["stage"]: stage["ms"] for stage in row["detail"]["stages"]}
+    for looked_at in (followed, cut):
+        assert len(sink.of(looked_at.trace.trace_id)) > 1
 
 
 def test_a_trace_says_what_was_asked_of_the_model(sink: Sink, tmp_path: Path) -> None:
@@ -113,7 +135,8 @@ def test_a_request_joins_its_callers_trace(sink: Sink, tmp_path: Path) -> None:
     assert sink.of("1" * 32) == []
 
 
-def test_each_of_many_at_once_has_its_own_ids(sink: Sink, tmp_path: Path) -> None:
+def test_each_of_many_at_once_has_its_own_ids(sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "SLOW_MS", 0.0)
     with exporting(tmp_path, sink.url) as gateway:
         asked = [gateway.ask(cache="skip").call for _ in range(5)]
     for one in asked:
@@ -135,7 +158,10 @@ def test_a_failure_is_marked_on_its_stage_and_on_the_request(sink: Sink, tmp_pat
     assert attributes(children[0])["error.type"] == "model_not_found"
 
 
-def test_no_text_of_prompt_answer_or_variable_is_exported(sink: Sink, tmp_path: Path, prompts: Path) -> None:
+def test_no_text_of_prompt_answer_or_variable_is_exported(
+    sink: Sink, tmp_path: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "SLOW_MS", 0.0)
     with exporting(tmp_path, sink.url, build={"prompts": prompts}) as gateway:
         who = caller()
         gateway.fake.plan(Script(said(f"A {CANARY} is a flower.")), Script(said(CANARY, finish="length")))
@@ -168,6 +194,7 @@ def test_a_collector_that_hangs_or_is_down_delays_no_request(
     collector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More spans than a batch holds are made, so that an export is under way; the end gives up on it."""
+    monkeypatch.setattr(telemetry, "SLOW_MS", 0.0)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")  # seconds; 10 by default
     with collector() as url, exporting(tmp_path, url) as gateway:
         asked = [gateway.ask(cache="skip").call for _ in range(70)]  # 560 spans; a batch has 512
