@@ -57,6 +57,7 @@ _GENERATION: Mapping[str, Field] = {
     "max_tokens": Field(integer(1, MAX_TOKENS)),
     "max_completion_tokens": Field(integer(1, MAX_TOKENS)),  # of chats; here one name is as good as the other
     "min_tokens": Field(integer(0, MAX_TOKENS)),
+    "ignore_eos": Field(flag),  # `vllm bench serve` always sends it; the token ceiling holds all the same
     "n": Field(integer(1, 4)),  # vLLM's own bound is 16384, each a full answer
     "stop": Field(either(text(64), several(text(64), 4))),
     "stop_token_ids": Field(several(integer(0, INT64), 16)),
@@ -95,7 +96,7 @@ _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("priority", "request_id", "session_id", "cache_salt", "stream_interval"), _OURS),
     **dict.fromkeys(("kv_transfer_params", "ec_transfer_params", "vllm_xargs"), _OURS),
     **dict.fromkeys(("skip_special_tokens", "spaces_between_special_tokens", "watermarking"), _OURS),
-    **dict.fromkeys(("ignore_eos", "use_beam_search", "length_penalty"), _BUDGET),
+    **dict.fromkeys(("use_beam_search", "length_penalty"), _BUDGET),
     **dict.fromkeys(("prompt_logprobs", "logprob_token_ids"), "ask for logprobs instead"),
     **dict.fromkeys(("allowed_token_ids", "prompt_embeds", "return_token_ids", "return_tokens_as_token_ids"), _IDS),
     **dict.fromkeys(("return_token_offsets", "return_prompt_text", "routed_experts_prompt_start"), _IDS),
