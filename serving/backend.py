@@ -162,7 +162,8 @@ class Backend:
     def _reader(self, body: Mapping[str, Any], path: str) -> Reader:
         if path == CHATS:
             return Reader(self.name, chat_delta)
-        return Reader(self.name, text_delta, int(body.get("n") or 1))
+        n = body.get("n")
+        return Reader(self.name, text_delta, n if isinstance(n, int) and n > 0 else 1)
 
     def _payloads(self, decoder: Decoder, piece: bytes) -> list[bytes]:
         """The events that the next bytes complete; no bytes are the end, at which none may be left."""

@@ -5,8 +5,8 @@ does not decide whether the connection is used again; `serving.connections` does
 
 Invariants: requests go out one after the other; bytes are handed over raw and in order, and what came before a break
 is handed over before it is told; at most `READ_AHEAD` and one read of the socket are kept for a slow reader; head,
-trailers and chunk extensions are bounded; no method but `head` and `piece` waits, and these wait in one place. The
-one timer of a connection is set anew only when it would ring too late, which is rare: most waits cost no timer.
+trailers and chunk extensions are bounded; only `ask` and `piece` wait, and in one place. The one timer of a connection
+is set anew only when it would ring too late, which is rare: most waits cost no timer.
 """
 
 import asyncio
@@ -140,8 +140,9 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
-        """The end of an answer whose length was not told; the transport closes itself."""
+        """Nothing more will come: the end of an answer whose length was not told, a break in all others."""
         self._ended = self._ended or (self._to_eof and self.status != 0)
+        self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lost = True

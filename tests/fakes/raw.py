@@ -19,6 +19,8 @@ class After(Enum):
     CLOSE = "close the connection"
     RESET = "reset the connection"
     HANG = "send nothing more until the client leaves"
+    DEAF = "neither send nor read anything more"
+    END = "end this side of the connection and read nothing more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,15 @@ OK = Raw((sized(b'{"ok": true}'),))
 
 @dataclass(slots=True)
 class RawServer:
-    """`url` and what was asked; `open` is how many connections there are now, `written` bytes accepted by sockets."""
+    """`url` and what was asked; `open` is how many connections there are now, `written` bytes accepted by sockets.
+
+    With `early` the answer is given when the head of a request has come.
+    """
 
     url: str = ""
     answer: Callable[[Asked], Raw] = lambda asked: OK
     asked: list[Asked] = field(default_factory=list)
+    early: bool = False
     connections: int = 0
     open: int = 0
     written: int = 0
@@ -74,8 +80,8 @@ class RawServer:
         self.open += 1
         try:
             await self._serve(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client or the test has gone
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, RuntimeError):
+            pass  # the client or the test has gone; uvloop's closed sockets raise RuntimeError
         finally:
             self.open -= 1
             self.tasks.discard(task)
@@ -88,7 +94,7 @@ class RawServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
         while True:
-            asked = await _read(reader, connection)
+            asked = await _read(reader, connection, self.early)
             self.asked.append(asked)
             raw = self.answer(asked)
             for piece in raw.pieces:
@@ -100,6 +106,11 @@ class RawServer:
                 case After.HANG:
                     await reader.read(1)
                     return
+                case After.DEAF:
+                    await asyncio.Event().wait()
+                case After.END:
+                    writer.write_eof()
+                    await asyncio.Event().wait()
                 case After.CLOSE:
                     return
                 case After.RESET:
@@ -107,10 +118,11 @@ class RawServer:
                     return
 
 
-async def _read(reader: asyncio.StreamReader, connection: int) -> Asked:
+async def _read(reader: asyncio.StreamReader, connection: int, early: bool) -> Asked:
     head = (await reader.readuntil(b"\r\n\r\n"))[:-4]
     fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-    return Asked(head, await reader.readexactly(int(fields.get(b"content-length", 0))), connection)
+    length = 0 if early else int(fields.get(b"content-length", 0))
+    return Asked(head, await reader.readexactly(length), connection)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -130,13 +142,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def raw_server(
-    answer: Callable[[Asked], Raw] | Raw = OK, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    answer: Callable[[Asked], Raw] | Raw = OK, *, tls: ssl.SSLContext | None = None, early: bool = False
 ) -> AsyncIterator[RawServer]:
-    """One that listens on a free port of `host` while the block lasts."""
-    server = RawServer(answer=answer if callable(answer) else lambda asked: answer)
-    listening = await asyncio.start_server(server.connected, host, 0, backlog=4096, ssl=tls)
-    port = listening.sockets[0].getsockname()[1]
-    server.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    """One that listens on a free port of 127.0.0.1 while the block lasts."""
+    server = RawServer(answer=answer if callable(answer) else lambda asked: answer, early=early)
+    listening = await asyncio.start_server(server.connected, "127.0.0.1", 0, backlog=4096, ssl=tls)
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

@@ -1,12 +1,15 @@
-"""What vLLM itself makes of the requests and chat templates that these tests use."""
+"""What vLLM itself makes of the requests and chat templates that these tests use; and the event loops."""
 
+import asyncio
+import gc
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from serving.probes import PROBES
 from tests.conftest import ENGINE_PYTHON
@@ -86,3 +89,14 @@ def engine_fields(vllm_says: Any) -> dict[str, list[str]]:
     """Every field of vLLM's request models, by the path of their endpoint."""
     fields: dict[str, list[str]] = vllm_says["fields"]
     return fields
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Runs on either event loop (the gateway's is uvloop, the command line's asyncio's), which must not complain."""
+    complaints: list[Mapping[str, Any]] = []
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        yield runner.run
+        gc.collect()  # a task or a future that nobody asked for its exception complains when it goes
+    assert complaints == []

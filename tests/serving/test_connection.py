@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -26,13 +26,6 @@ SHORT = Timeouts(connect=5, first_token=0.3, between_tokens=0.3, total=20)
 LONG = 200_000  # bytes; more than any head may have
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Runs on either event loop: the gateway's is uvloop, the command line's is asyncio's."""
-    with asyncio.Runner(loop_factory=request.param) as runner:
-        yield runner.run
-
-
 async def asked(answer: Raw, times: int = 1, **options: Any) -> tuple[list[Any], RawServer]:
     """What a client makes of the same answer `times` times: the JSON or the error."""
     async with raw_server(answer) as server:
@@ -54,6 +47,8 @@ GOOD: dict[str, tuple[bytes, After, int]] = {  # bytes, what follows them, conne
     "many chunks": (chunked(*(bytes([byte]) for byte in BODY)), After.KEEP, 1),
     "extensions and trailers": (
         JSON + b"Transfer-Encoding: chunked\r\n\r\nC;a=b\r\n" + BODY + b"\r\n0\r\nx: y\r\n\r\n", After.KEEP, 1),
+    "trailers that would say otherwise": (
+        chunked(BODY)[:-2] + b"content-encoding: gzip\r\ncontent-type: x\r\n\r\n", After.KEEP, 1),
     "until the end": (JSON + b"\r\n" + BODY, After.CLOSE, 2),
     "until the end, unknown coding": (JSON + b"transfer-encoding: x\r\n\r\n" + BODY, After.CLOSE, 2),
     "HTTP/1.0": (sized(BODY).replace(b"1.1", b"1.0"), After.KEEP, 2),
@@ -237,17 +232,26 @@ def test_a_slow_reader_slows_the_server_down(run: Any) -> None:
     run(scenario())
 
 
+LARGE = {"input": "x" * 40_000_000}  # more than the sockets hold
+
+
 def test_an_answer_before_the_request_was_read_is_passed_on_and_its_connection_given_up(run: Any) -> None:
     async def scenario() -> None:
-        async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(sized(BODY))
-            await asyncio.sleep(5)
-
-        async with await asyncio.start_server(early, "127.0.0.1", 0) as server:
-            backend = Backend("b", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with raw_server(Raw((sized(BODY),), After.DEAF), early=True) as server:
+            backend = Backend("b", server.url)
             for _ in range(2):  # over a connection that still sends the first body, the second would wait for ever
-                assert await backend.ask("/v1/embeddings", {"input": "x" * 40_000_000}) == {"ok": True}
+                assert await backend.ask("/v1/embeddings", LARGE) == {"ok": True}
+            await backend.aclose()
+
+    run(scenario())
+
+
+def test_a_server_that_ends_its_side_without_reading_is_not_waited_for(run: Any) -> None:
+    async def scenario() -> None:
+        async with raw_server(Raw((), After.END), early=True) as server:
+            backend = Backend("b", server.url)
+            with pytest.raises(BackendUnavailable):
+                await backend.ask("/v1/embeddings", LARGE)
             await backend.aclose()
 
     run(scenario())

@@ -5,7 +5,7 @@ import gc
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 import pytest
-import uvloop
 
 from serving import connections
 from serving.backend import Backend, Timeouts
@@ -28,13 +27,6 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 BEGUN = Raw((HEAD, *words("a")), After.HANG)
 WHOLE = Raw((chunked(*said("a", "b")),))
 EMBEDDINGS = "/v1/embeddings"
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Runs on either event loop: the gateway's is uvloop, the command line's is asyncio's."""
-    with asyncio.Runner(loop_factory=request.param) as runner:
-        yield runner.run
 
 
 @asynccontextmanager
