@@ -51,6 +51,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "gateway/tally.py": (f"{UNIT}/test_tally.py", *ALONE),
     "gateway/limits.py": (f"{UNIT}/test_limits.py", *ALONE),
     "gateway/ledger.py": (f"{UNIT}/test_ledger.py", f"{UNIT}/test_ledger_leaving.py"),
+    "gateway/checkpoints.py": (f"{UNIT}/test_ledger_leaving.py",),
     "gateway/shielded.py": (f"{UNIT}/test_shielded.py",),
     "gateway/api/auth.py": tuple(f"{UNIT}/api/{name}.py" for name in ("test_auth", "test_models", "admin/test_admin")),
     "gateway/api/idempotency.py": (f"{UNIT}/api/test_idempotency.py",),
