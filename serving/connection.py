@@ -37,9 +37,9 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None  # True: it took too long
         self._timer: asyncio.TimerHandle | None = None
-        self._rings, self._deadline, self._overdue = math.inf, math.inf, False
+        self._rings = self._deadline = math.inf
         self._lost = self._paused = self._to_eof = self._kept = False
         self._ended = True  # no answer is due
         self._pieces: list[bytes] = []
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes, clock: Clock) -> None:
         """Write one request and wait for the answer's status and headers. Raises Lost, BackendTimeout."""
         self.used, self.heard, self.status, self.headers = self._kept, False, 0, {}
-        self._ended = self._kept = self._to_eof = self._overdue = False
+        self._ended = self._kept = self._to_eof = False
         self._bare = 0
         if self.open:
             self._transport.write(request)
@@ -92,8 +92,7 @@ class Connection(asyncio.Protocol):
         if self._deadline < self._rings:
             self._set_timer()
         try:
-            await self._waiter
-            if self._overdue:
+            if await self._waiter:
                 raise clock.overdue()
         finally:
             self._waiter = None
@@ -106,9 +105,9 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _wake(self) -> None:
+    def _wake(self, overdue: bool = False) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(overdue)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -123,8 +122,7 @@ class Connection(asyncio.Protocol):
         if self._loop.time() < self._deadline:  # set for an earlier wait
             self._set_timer()
         else:
-            self._overdue = True
-            self._wake()
+            self._wake(overdue=True)
 
     # What the transport calls.
 

@@ -77,6 +77,18 @@ def test_every_good_answer_is_read(run: Any, name: str, piece: int) -> None:
     run(scenario())
 
 
+def test_what_was_read_before_does_not_count_as_part_of_a_head(run: Any) -> None:
+    async def scenario() -> None:
+        async with raw_server(Raw((sized(b"", *(b"x: " + b"y" * 1000,) * 60),))) as server:
+            backend = Backend("b", server.url)
+            for _ in range(3):
+                assert await backend.health()
+            assert server.connections == 1
+            await backend.aclose()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("more", [sized(BODY), b"HTTP/1.1 200 OK\r\n", b"\0\xff"])
 def test_bytes_that_nobody_asked_for_cost_the_connection_and_not_the_answer(run: Any, more: bytes) -> None:
     async def scenario() -> None:
