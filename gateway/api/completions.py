@@ -1,8 +1,7 @@
-"""POST /v1/completions: one raw prompt, as the engines' older API has it, read and answered. Knows no socket and no
-clock.
+"""POST /v1/completions: raw prompts, as the engines' older API has it, read and answered. Knows no socket and no clock.
 
-No chat template renders the prompt, and no template of the library writes it. One request is one prompt: what is
-counted, held and cached is one conversation with an engine. Invariants of one stream: as of chat (`chat.py`).
+No chat template renders a prompt here, and no template of the library writes it. Of several each is a call of its own
+(`gateway/together.py`). Invariants of one stream: as of chat (`chat.py`).
 
 Objects and chunks: platform.openai.com/docs/api-reference/completions; stop_reason is vLLM's.
 """
@@ -23,6 +22,7 @@ from gateway.settings import Server
 from serving.events import Choice, Delta
 from serving.fields import COMPLETIONS, FieldError, allowed
 
+MOST_PROMPTS = 20  # what langchain-openai sends at once
 _ON_CHAT = "Only /v1/chat/completions takes it."
 
 
@@ -47,6 +47,9 @@ def read_completion(body: bytes, limits: Server) -> Asked:
         fields = allowed(raw, COMPLETIONS)
     except FieldError as error:
         raise InvalidValue(error.message, param=error.param) from None
+    text, *more = _prompts(raw.get("prompt"))
+    if more and asked.stream:
+        raise InvalidValue("A stream answers one prompt: send a request for each, or no stream.", param="prompt")
     include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
     return Asked(
         model=asked.model,
@@ -55,23 +58,24 @@ def read_completion(body: bytes, limits: Server) -> Asked:
         options=_options(asked.gateway),
         stream=asked.stream or False,
         writer=lambda call: CompletionWriter(call.request_id, include_usage),
-        text=_prompt(raw.get("prompt")),
+        text=text,
+        more=tuple(more),
     )
 
 
-def _prompt(value: Any) -> str:
-    """The one prompt: a string, or a list of one."""
-    match value:
-        case [str(text)] | str(text) if text:
-            return text
-        case [str(), str(), *_]:
-            fault = f"prompt has {len(value)} prompts; send a request for each."
+def _prompts(value: Any) -> list[str]:
+    """At least one."""
+    match [value] if isinstance(value, str) else value:
+        case [str(), *_] as texts if len(texts) > MOST_PROMPTS:
+            fault = f"prompt has {len(texts)} prompts; at most {MOST_PROMPTS} are taken at once."
+        case [str(), *_] as texts if all(isinstance(text, str) and text for text in texts):
+            return texts
         case [int() | list(), *_]:
             fault = "prompt has token ids; the gateway speaks text, so send the text."
         case dict():
             fault = f"prompt names a prompt of the library. {_ON_CHAT}"
         case _:
-            fault = "prompt must be a string that is not empty."
+            fault = "prompt must be a string or a list of strings, none of them empty."
     raise InvalidValue(fault, param="prompt")
 
 

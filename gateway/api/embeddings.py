@@ -35,6 +35,7 @@ from serving.fields import EMBEDDINGS, FieldError, allowed
 Encoding = Literal["float", "base64"]
 
 MOST_INPUTS = 2048  # OpenAI's bound
+_LANGCHAIN = " (langchain-openai: check_embedding_ctx_length=False)"  # which sends ids unless told not to
 ROWS = 32  # vectors that are written at once: about a millisecond, in which nobody else is served
 
 
@@ -84,7 +85,7 @@ def _inputs(value: Any) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     match texts:
         case [int() | list(), *_]:
-            fault = "input has token ids; the gateway speaks text, so send the text."
+            fault = f"input has token ids; the gateway speaks text, so send the text{_LANGCHAIN}."
         case [str(), *_] if len(texts) > MOST_INPUTS:
             fault = f"input has {len(texts)} texts; at most {MOST_INPUTS} are taken at once."
         case [str(), *_] if all(isinstance(text, str) and text for text in texts):

@@ -39,7 +39,8 @@ class Writer(Protocol):
 class Asked:
     """A checked body, whatever API it came by: either `messages` or a raw `text` that no chat template renders, a
     `prompt` of the library, or both of messages and prompt. `fields` are to be passed on, in the names of the engine's
-    chat completions, or with `text` of its completions.
+    chat completions, or with `text` of its completions. `more` are raw prompts beside `text`, each answered like it;
+    that answer is no stream.
 
     `writer` makes the answer's writer for the call that this becomes.
     """
@@ -52,6 +53,7 @@ class Asked:
     writer: Callable[[Call], Writer]
     prompt: PromptRef | None = None
     text: str | None = None
+    more: tuple[str, ...] = ()
 
 
 Read = Callable[[bytes, Server], Asked]

@@ -22,6 +22,7 @@ from gateway.exchange import Call, Caller
 from gateway.runtime import Runtime
 from gateway.scopes import stamped
 from gateway.settings import Server
+from gateway.together import together
 from gateway.tracing import Trace
 
 T = TypeVar("T")
@@ -54,7 +55,8 @@ def generation(read: Read, refusal: Shape = openai) -> Endpoint:
         runtime: Runtime = request.app.state.runtime
         trace, who, asked = await understood(request, read)
         call = called(request, trace, who, asked)
-        reply = Reply(call, runtime.pipeline.run(call), asked.writer(call), runtime.state.clock.now)
+        answers = together(runtime.pipeline, call, asked.more) if asked.more else runtime.pipeline.run(call)
+        reply = Reply(call, answers, asked.writer(call), runtime.state.clock.now)
         return await once(request, reply, refusal, runtime.state)
 
     return Endpoint(handle, refusal)

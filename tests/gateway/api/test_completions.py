@@ -13,7 +13,7 @@ from openai import OpenAI
 from openai.types import Completion
 
 from gateway.app import create_app
-from tests.fakes.backend import DONE, MODEL, PROMPT_TOKENS, FakeBackend, Script, Seen, event, usage
+from tests.fakes.backend import DONE, HANG, MODEL, PROMPT_TOKENS, FakeBackend, Script, Seen, event, usage
 from tests.fakes.background import running
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
 from tests.gateway.api.server import served
@@ -167,13 +167,57 @@ def test_a_cut_answer_goes_on_where_it_stopped(gateway: Gateway) -> None:
     assert [line["choices"][0]["logprobs"]["text_offset"] for line in lines] == [[0], [4]]
 
 
+def test_several_prompts_are_as_many_calls_with_one_answer(gateway: Gateway) -> None:
+    async def echo(seen: Seen) -> Script:
+        return Script(told(f"{seen.body['prompt']}!", count=2))
+
+    gateway.fake.answers[PATH] = echo
+    client = gateway.openai("tokens/day=1000", "requests/day=10")
+    prompts = ["a", "b", "c"]
+    raw = client.completions.with_raw_response.create(model="small", prompt=prompts, n=2, extra_body=SKIP)
+    answer = Completion.model_validate_json(raw.text, strict=True)
+    assert [(c.index, c.text) for c in answer.choices] == [
+        (0, "a!"),
+        (1, "a!"),
+        (2, "b!"),
+        (3, "b!"),
+        (4, "c!"),
+        (5, "c!"),
+    ]
+    assert answer.usage
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (3 * PROMPT_TOKENS, 6)
+    assert (raw.headers["x-tokens-used"], raw.headers["x-ratelimit-remaining-requests"]) == ("45", "7")
+    assert raw.headers["x-cost-usd"] == "0.000051000"
+    ours, id = json.loads(raw.text)["gateway"], raw.headers["x-request-id"]
+    assert [one["request_id"] for one in ours["prompts"]] == [id, f"{id}-1", f"{id}-2"]
+    rows = [gateway.admin("GET", f"/requests/{one['request_id']}").json() for one in ours["prompts"]]
+    assert [(row["status"], row["input_tokens"], row["output_tokens"]) for row in rows] == [(200, PROMPT_TOKENS, 2)] * 3
+
+
+def test_when_one_of_several_prompts_fails_so_does_the_request_and_nothing_stays_held(gateway: Gateway) -> None:
+    async def fail_second(seen: Seen) -> Script:
+        if seen.body["prompt"] == "b":
+            return Script((b'{"error": {"message": "no", "code": 400}}',), status=400)
+        return Script((chunk("x", 1), HANG))
+
+    gateway.fake.answers[PATH] = fail_second
+    key = gateway.key("tokens/day=1000")
+    refused = post(gateway, BODY | {"prompt": ["a", "b", "c"]}, key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_value")
+    balance = gateway.http.get("/v1/usage", headers={"authorization": f"Bearer {key}"}).json()["balances"][0]
+    assert balance["held"] == 0
+    waited(lambda: not [s for s in gateway.fake.requests if s.path == PATH and not s.over.is_set()])
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({"prompt": None}, "prompt", "must be a string that is not empty"),
+    ({"prompt": None}, "prompt", "must be a string or a list of strings, none of them empty"),
     ({"prompt": ""}, "prompt", "must be a string"),
     ({"prompt": []}, "prompt", "must be a string"),
     ({"prompt": [""]}, "prompt", "must be a string"),
     ({"prompt": 7}, "prompt", "must be a string"),
-    ({"prompt": ["a", "b", "c"]}, "prompt", "3 prompts; send a request for each"),
+    ({"prompt": ["a", 7]}, "prompt", "must be a string"),
+    ({"prompt": ["a"] * 21}, "prompt", "21 prompts; at most 20"),
+    ({"prompt": ["a", "b"], "stream": True}, "prompt", "A stream answers one prompt"),
     ({"prompt": [1, 2]}, "prompt", "send the text"),
     ({"prompt": [[1, 2], [3]]}, "prompt", "send the text"),
     ({"prompt": {"id": "answer", "variables": {}}}, "prompt", "Only /v1/chat/completions"),
