@@ -30,7 +30,7 @@ def mixture(gateway: Gateway, fake: FakeBackend, audited: Audited, count: int, f
     audited(gateway.books, lambda: Evidence(fake.chats(), replies, checkpoint=CHECKPOINT))
     outcomes = Counter((reply.status, reply.code, reply.done) for reply in replies)
     assert len(replies) == count
-    assert outcomes[200, None, True] > count / 4, outcomes
+    assert outcomes[200, None, True] > count / 5, outcomes  # a third of them has enough; a fifth of all leave
     assert outcomes[429, "budget_exceeded", False], outcomes
     assert outcomes[429, "rate_limit_exceeded", False], outcomes
     assert not any(status == 500 for status, *_ in outcomes), outcomes
