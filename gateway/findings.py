@@ -68,7 +68,7 @@ class Findings:
         if model is None:
             return None
         generations = [(str(ended.facts["model"]), _used(ended)) for ended in self._call.trace.every("generate")]
-        if not generations:
+        if generations in ([], [(model, usage)]):  # which is nearly always so
             return self._prices.cost(model, usage)
         rest = (usage - sum((used for _, used in generations), Usage())).within(usage)
         costs = [self._prices.cost(alias, used) for alias, used in [*generations, (model, rest)]]

@@ -37,6 +37,15 @@ class Stage:
     def ms(self) -> float:
         return (self.end - self.start) / 1e6
 
+    def told(self, began: int) -> dict[str, Any]:
+        """As plain values; its offset is to `began`."""
+        told = {"stage": self.name, "at_ms": round((self.start - began) / 1e6, 3), "ms": round(self.ms, 3)}
+        if self.facts:
+            told["facts"] = self.facts
+        if self.error:
+            told["error"] = self.error
+        return told
+
 
 class Trace:
     """The stages of one request, and the W3C trace context they belong to (https://www.w3.org/TR/trace-context/).
@@ -95,12 +104,7 @@ class Trace:
 
     def tree(self) -> list[dict[str, Any]]:
         """The stages as plain values, for the journal: name, offset and length in ms, facts, error."""
-        return [
-            {"stage": s.name, "at_ms": round((s.start - self.began) / 1e6, 3), "ms": round(s.ms, 3)}
-            | ({"facts": s.facts} if s.facts else {})
-            | ({"error": s.error} if s.error else {})
-            for s in sorted(self.stages, key=lambda s: s.start)
-        ]
+        return [stage.told(self.began) for stage in sorted(self.stages, key=lambda stage: stage.start)]
 
 
 class Timed:

@@ -50,7 +50,7 @@ class Template:
         except jinja2.TemplateError as error:
             raise ValueError(f"the chat template does not compile: {error}") from error
         self._source = source
-        self._control = dict(control)
+        self._globals = {**self._template.globals, **control}
         self._variables = jinja2.meta.find_undeclared_variables(parsed)
         self._format = content_format(parsed)
 
@@ -69,14 +69,15 @@ class Template:
         if continued:
             messages = _marked(messages)
         try:
-            text = self._template.render(
-                messages=messages,
-                tools=tools(request.get("tools")),
-                documents=None,
-                add_generation_prompt=prompted,
-                **self._control,
+            values = self._globals | {
+                "messages": messages,
+                "tools": tools(request.get("tools")),
+                "documents": None,
+                "add_generation_prompt": prompted,
                 **self._reasoning(request.get("reasoning_effort")),
-            )
+            }
+            # What Template.render does, but for gathering the globals, which takes as long as to render a short prompt.
+            text = "".join(self._template.root_render_func(self._template.new_context(values, shared=True)))
         except PromptRefused:
             raise
         except Exception as error:  # whatever a template does to unforeseen data; a raise_exception() in it says why
