@@ -28,11 +28,11 @@ up: python
 
 # The packages of apps, for tests/conformance; those for Node only where there is npm and its registry answers.
 NODE := tests/conformance/node
-clients: python $(if $(shell command -v npm),$(NODE)/node_modules/.package-lock.json)
+clients: python $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 	@$(PYTHON) tools/install.py clients
 
-$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
-	@cd $(NODE) && npm ci || echo 'npm ci failed: the tests of the Node packages are left out' >&2
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
+	@cd $(NODE) && npm ci && touch node_modules/.installed || echo 'npm ci failed: the tests of the Node packages are left out' >&2
 
 test: install clients lint
 	$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""`vllm bench serve` through the gateway: the same tokens as without it. benchmarks/bench_serve.py measures the rest."""
+"""`vllm bench serve` through the gateway: the same tokens as without it. benchmarks/bench_serve.py measures."""
 
 import pytest
 

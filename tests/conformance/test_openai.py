@@ -91,6 +91,7 @@ RAISED: dict[str, tuple[str, int | None, str | None, str | None, str | None]] = 
     "rate_limited": ("RateLimitError", 429, "rate_limit_error", "rate_limit_exceeded", None),
     "budget_exceeded_is_not_retried": ("RateLimitError", 429, "insufficient_quota", "budget_exceeded", None),
     "backend_down": ("InternalServerError", 502, "api_error", "backend_unavailable", None),
+    "backend_full": ("InternalServerError", 503, "overloaded_error", "overloaded", None),
     "backend_timeout": ("InternalServerError", 504, "api_error", "backend_timeout", None),
     "client_timeout": ("APITimeoutError", None, None, None, None),
     "no_connection": ("APIConnectionError", None, None, None, None),

@@ -10,6 +10,7 @@ from tests.conformance.scripts import WEATHER
 CALLED = [["call-bern", "weather", {"city": "Bern"}], ["call-rome", "weather", {"city": "Rome"}]]
 UNREAD = [["call-bern", "weather", '{"city": "Bern"}'], ["call-rome", "weather", '{"city": "Rome"}']]
 SAID = "Hello world"
+VECTORS = [[0.0, 0.5, -0.25], [1.0, 0.5, -0.25]]
 
 GAVE: dict[str, dict[str, Any]] = {
     "langchain": {
@@ -25,6 +26,8 @@ GAVE: dict[str, dict[str, Any]] = {
         "structured_by_tool": WEATHER,
         "structured_by_mode": WEATHER,
         "likely": ["Hello", " you"],
+        "by_the_responses_api": [SAID, SAID, CALLED],
+        "embedded": VECTORS,
         "retried": SAID,
         "engine": True,
     },
@@ -46,6 +49,7 @@ GAVE: dict[str, dict[str, Any]] = {
         "streamed_tools": UNREAD,
         "tool_round": SAID,
         "reasoning": ["Two and two.", "Four"],
+        "embedded": VECTORS[0],
         "retried": SAID,
     },
     "llama-index": {

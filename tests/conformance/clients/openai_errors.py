@@ -82,6 +82,11 @@ def backend_down() -> Any:
 
 
 @case
+def backend_full() -> Any:
+    return refused(messages=ask("full", "at once"))
+
+
+@case
 def backend_timeout() -> Any:
     return refused(model="hasty", messages=ask("hang"))
 

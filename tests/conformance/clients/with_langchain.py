@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from langchain_core.messages import HumanMessage, ToolMessage
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
 from tests.conformance.clients.report import BASE_URL, KEY, ask, case, raised, report
@@ -110,6 +110,20 @@ def structured_by_mode() -> Any:
 def likely() -> Any:
     said = model.bind(logprobs=True, top_logprobs=2).invoke(say("logprobs"))
     return [token["token"] for token in said.response_metadata["logprobs"]["content"]]
+
+
+@case
+def by_the_responses_api() -> Any:
+    other: Any = ChatOpenAI(model="small", base_url=BASE_URL, api_key=KEY, use_responses_api=True, timeout=120)
+    streamed = "".join(chunk.text for chunk in other.stream(say("hello")))
+    return [other.invoke(say("hello")).text, streamed, called(other.bind_tools([TOOL]).invoke(say("tools")).tool_calls)]
+
+
+@case
+def embedded() -> Any:
+    """Without that option the package sends OpenAI's token ids, which no other model can read."""
+    other = OpenAIEmbeddings(model="vectors", base_url=BASE_URL, api_key=KEY, check_embedding_ctx_length=False)
+    return other.embed_documents(["a", "b"])
 
 
 @case

@@ -79,6 +79,12 @@ def reasoning() -> Any:
 
 
 @case
+def embedded() -> Any:
+    said: Any = litellm.embedding(model="openai/vectors", input=["a"], api_base=BASE_URL, api_key=KEY)
+    return said.data[0]["embedding"]
+
+
+@case
 def unauthenticated() -> Any:
     return raised(lambda: complete("hello", api_key=KEYS["wrong"]))
 

@@ -1,5 +1,7 @@
-// Vercel's AI SDK, by its provider for whatever speaks OpenAI's API.
+// Vercel's AI SDK, by its providers: for whatever speaks OpenAI's API, for OpenAI (Responses API) and for Anthropic.
 
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, generateText, Output, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
@@ -47,6 +49,14 @@ declare("structured", async () => {
   const output = Output.object({ schema: z.object({ city: z.string(), degrees: z.number() }) });
   return (await generateText(asked("json", { output }))).output;
 });
+for (const [name, make] of Object.entries({ openai: createOpenAI, anthropic: createAnthropic })) {
+  const model = make({ baseURL, apiKey: keys.plain })("small");
+  const fields = { tools: { weather } };
+  declare(`${name}_generated`, async () => (await generateText(asked("hello", { model }))).text);
+  declare(`${name}_streamed`, async () => streamText(asked("hello", { model })).text);
+  declare(`${name}_tools`, async () => called((await generateText(asked("tools", { model, ...fields }))).toolCalls));
+  declare(`${name}_streamed_tools`, async () => called(await streamText(asked("tools", { model, ...fields })).toolCalls));
+}
 declare("unknown_model", () => raised(() => generateText({ ...asked("hello"), model: provider("absent") })));
 declare("stream_breaks", async () => {
   const errors = [];
@@ -55,7 +65,10 @@ declare("stream_breaks", async () => {
   for await (const piece of said.textStream) text += piece;
   return [text, errors.length];
 });
-declare("retried", async () => (await generateText({ ...asked("hiccup"), messages: ask("hiccup", "hiccup"), maxRetries: 2 })).text);
+declare("retried", async () => {
+  const patient = asked("hiccup", { messages: ask("hiccup", "hiccup"), maxRetries: 2 });
+  return (await generateText(patient)).text;
+});
 declare("not_retried", async () => {
   const error = await generateText({ ...asked("hello"), model: provider("absent"), maxRetries: 2 }).catch((e) => e);
   return APICallError.isInstance(error) && !error.isRetryable;
