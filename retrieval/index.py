@@ -16,14 +16,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval import folder
 from retrieval.split import Passage
+
+if TYPE_CHECKING:  # 15 MB, which a gateway without collections need not have
+    import faiss
 
 Vectors = NDArray[np.float32]
 
@@ -78,7 +80,7 @@ class Manifest:
 class Collection:
     """A loaded collection. Safe to search from several threads."""
 
-    def __init__(self, name: str, manifest: Manifest, passages: Sequence[Passage], index: faiss.Index) -> None:
+    def __init__(self, name: str, manifest: Manifest, passages: Sequence[Passage], index: "faiss.Index") -> None:
         self.name = name
         self.manifest = manifest
         self.passages = tuple(passages)
@@ -126,6 +128,8 @@ class Collection:
 
 def write(path: Path, manifest: Manifest, passages: Sequence[Passage], vectors: Vectors) -> Manifest:
     """Make this the current version in a folder; call it within `folder.exclusive`. Raises OSError."""
+    import faiss
+
     index = faiss.IndexFlatIP(manifest.dimensions)
     index.add(np.ascontiguousarray(vectors, np.float32))
     lines = "".join(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in passages)
@@ -135,7 +139,9 @@ def write(path: Path, manifest: Manifest, passages: Sequence[Passage], vectors: 
     return Manifest(**facts, version=folder.write(path, facts, files).version)
 
 
-def _decoded(name: str, manifest: Manifest, files: Mapping[str, bytes]) -> tuple[list[Passage], faiss.Index]:
+def _decoded(name: str, manifest: Manifest, files: Mapping[str, bytes]) -> "tuple[list[Passage], faiss.Index]":
+    import faiss
+
     try:
         passages = [Passage(**json.loads(line)) for line in files[PASSAGES].splitlines()]
         index = faiss.deserialize_index(np.frombuffer(files[INDEX], np.uint8))

@@ -14,7 +14,6 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from pypdf import PdfReader
 from selectolax.lexbor import LexborHTMLParser
 
 from retrieval.document import Document, Mark, Source, Unreadable, outline
@@ -117,6 +116,8 @@ def _tidy(block: str) -> str:
 
 
 def _pdf(source: Source) -> Document:
+    from pypdf import PdfReader  # 10 MB, which a gateway that parses nothing need not have
+
     try:
         reader = PdfReader(io.BytesIO(source.data))
         title = _valid(str((reader.metadata and reader.metadata.title) or ""))
