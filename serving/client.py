@@ -1,7 +1,7 @@
 """Requests to one server as raw bytes, and every way in which HTTP can go wrong as a `serving.errors` error.
 
-It knows nothing of chat: `serving.backend` gives the bytes their meaning. Why an own client: httpx2 takes 16 times as
-much CPU a request, more than all the rest of the gateway (benchmarks/client.py measures both).
+It knows nothing of chat: `serving.backend` gives the bytes their meaning. Why an own client: httpx2 takes ten times as
+much CPU a request and more (benchmarks/client.py measures both).
 
 Invariants: the host is the configured one (no proxies from the environment, no redirects); bytes are read raw, and a
 compressed answer is refused (389 KB of gzip once unpacked to 400 MB); each wait has a deadline; an answer that is left

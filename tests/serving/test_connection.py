@@ -347,7 +347,7 @@ fuzzed = given(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @fuzzed
 def test_no_answer_leads_to_anything_but_a_backend_error(
     fuzz: Fuzz, data: bytes, cuts: list[int], after: After, stream: bool
