@@ -111,7 +111,7 @@ CHAT = Table(
         **_GENERATION,
         "logprobs": Field(flag),
         "top_logprobs": Field(integer(0, 20)),
-        "tools": Field(several(shapes.tool, 64)),
+        "tools": Field(several(shapes.tool, 128)),
         "tool_choice": Field(shapes.tool_choice),
         "parallel_tool_calls": Field(flag),
         "reasoning_effort": Field(one_of("none", "minimal", "low", "medium", "high", "xhigh", "max")),

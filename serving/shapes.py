@@ -9,10 +9,11 @@ from serving.bounds import Check, anything, either, flag, integer, json_object, 
 # Grammars are compiled by the engine for everyone, so they stay small: the largest real ones are some 20 KiB.
 GRAMMAR_CHARS = 16 * 1024
 SCHEMA_BYTES, SCHEMA_LEVELS = 64 * 1024, 32  # vLLM itself stops at 64 levels
-DESCRIPTION_CHARS = 8192
+DESCRIPTION_CHARS = 32 * 1024  # agents explain a tool in some 10,000 characters
+NAME_CHARS = 128  # Anthropic's bound; OpenAI's is 64
 
 _schema = json_object(SCHEMA_BYTES, SCHEMA_LEVELS)
-_name = text(64)
+_name = text(NAME_CHARS)
 _description = text(DESCRIPTION_CHARS)
 _function = record({"name": _name}, {"description": _description, "parameters": _schema, "strict": flag})
 

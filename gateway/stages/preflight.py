@@ -98,6 +98,6 @@ def _asked(prompt: Prompt) -> int | None:
     asked = prompt.fields.get("max_completion_tokens") or prompt.fields.get("max_tokens")
     if asked is not None and int(prompt.fields.get("min_tokens") or 0) > int(asked):
         raise InvalidValue(
-            "min_tokens is above the output ceiling; lower it or raise max_completion_tokens.", param="min_tokens"
+            "min_tokens is above the output ceiling: lower the one or raise the other.", param="min_tokens"
         )
     return int(asked) if asked is not None else None

@@ -86,9 +86,9 @@ BOUNDS: dict[str, Bounds] = {
         "logprobs": ([True], [1, "true"]),
         "top_logprobs": ([0, 20], [-1, 21]),
         "tools": (
-            [[], [TOOL], [TOOL] * 64],
+            [[], [TOOL], [TOOL] * 128],
             [
-                [TOOL] * 65,
+                [TOOL] * 129,
                 TOOL,
                 [{}],
                 [{"type": "function"}],
