@@ -86,7 +86,7 @@ BOUNDS: dict[str, Bounds] = {
         "logprobs": ([True], [1, "true"]),
         "top_logprobs": ([0, 20], [-1, 21]),
         "tools": (
-            [[], [TOOL], [TOOL] * 128],
+            [[], [TOOL], [TOOL] * 64],  # more do not fit the window of the engine that is asked
             [
                 [TOOL] * 129,
                 TOOL,
