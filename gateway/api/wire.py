@@ -40,7 +40,10 @@ class PromptBody(Strict):
 
 
 class StreamOptions(Strict):
+    """OpenAI pads its chunks unless told otherwise (obfuscation); here none is padded."""
+
     include_usage: bool = False
+    include_obfuscation: Literal[False] | None = None
 
 
 class RetrieveBody(Strict):

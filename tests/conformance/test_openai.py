@@ -72,6 +72,7 @@ RAISED: dict[str, tuple[str, int | None, str | None, str | None, str | None]] = 
     "bad_request": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
     "bad_request_of_the_engine": ("BadRequestError", 400, "invalid_request_error", "invalid_value", None),
     "bad_request_before_a_stream": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "logit_bias"),
+    "engine_sees_no_images": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "messages"),
     "completion_refused": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
     "response_refused": ("BadRequestError", 400, "invalid_request_error", "invalid_value", "temperature"),
     "response_that_needs_a_store": (
@@ -159,17 +160,18 @@ def test_it_retries_as_it_is_told(said: Said, service: Service, who: str, script
 LIMITS = {"x-ratelimit-limit-requests": "100000", "x-ratelimit-limit-tokens": "10000000"}
 COMMON = {"x-cache": "miss", "x-content-type-options": "nosniff", **LIMITS}
 BUFFERED = {"content-type": "application/json", "x-cost-usd": "0.000017000", **COMMON}
-STREAMED = {
+STREAMED: dict[str, Any] = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
     "x-accel-buffering": "no",
     "last": "data: [DONE]",
+    "others": [],
     **COMMON,
 }
 
 
 @pytest.mark.parametrize(("case", "expected"), [("raw_headers", BUFFERED), ("raw_stream_headers", STREAMED)])
-def test_the_headers_of_an_answer(said: Said, case: str, expected: dict[str, str]) -> None:
+def test_the_headers_of_an_answer(said: Said, case: str, expected: dict[str, Any]) -> None:
     headers = said[case]
     assert {name: headers[name] for name in expected} == expected
     assert headers["x-request-id"].startswith("req_")

@@ -35,6 +35,7 @@ GAVE: dict[str, dict[str, Any]] = {
         "by_tool": WEATHER,
         "by_schema": WEATHER,
         "by_json": WEATHER,
+        "by_anthropic": WEATHER,
         "partly_streamed": WEATHER,
         "with_the_completion": ["Bern", True],
         "asynchronous": WEATHER,

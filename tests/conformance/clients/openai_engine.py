@@ -6,8 +6,9 @@ from openai import pydantic_function_tool
 from pydantic import BaseModel
 
 from tests.conformance.clients.openai_chat import client, create, text_of
-from tests.conformance.clients.report import ask, case
+from tests.conformance.clients.report import ask, case, raised
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SAYS: dict[str, Any] = {"model": "tiny", "max_tokens": 8, "temperature": 0, "messages": ask("Count to ten")}
 
 
@@ -62,3 +63,11 @@ def engine_named_tool() -> Any:
     named = {"type": "function", "function": {"name": "Switch"}}
     (call,) = create(**SAYS | fields, tool_choice=named).choices[0].message.tool_calls
     return [call.function.name, call.function.arguments[:1]]  # a small model may go on with spaces until it is cut
+
+
+@case
+def engine_sees_no_images() -> Any:
+    """A data URL is taken; this model is not one that sees it."""
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    asked = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}]
+    return raised(lambda: create(**SAYS | {"messages": asked}))

@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 import instructor
+from anthropic import Anthropic
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel, field_validator
 
-from tests.conformance.clients.report import BASE_URL, KEY, ask, case, raised, report
+from tests.conformance.clients.report import ACCESS, BASE_URL, KEY, ask, case, raised, report
 
 
 class Weather(BaseModel):
@@ -64,6 +65,16 @@ def with_the_completion() -> Any:
         model="small", messages=ask("as-tool"), response_model=Weather
     )
     return [value.city, completion.usage.completion_tokens > 0]
+
+
+@case
+def by_anthropic() -> Any:
+    plain = Anthropic(base_url=ACCESS["url"], api_key=KEY, max_retries=0, timeout=120)
+    other: Any = instructor.from_anthropic(plain)
+    value = other.messages.create(
+        model="small", max_tokens=64, messages=ask("as-tool"), response_model=Weather, max_retries=1
+    )
+    return value.model_dump()
 
 
 @case

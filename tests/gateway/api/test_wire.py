@@ -119,6 +119,7 @@ def test_messages_are_counted_before_they_are_looked_at() -> None:
         ({"stream": "true"}, "stream"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"stream": True, "stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
+        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
     ],
 )
 def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
@@ -130,7 +131,7 @@ def test_usage_is_asked_for_with_the_stream() -> None:
         answer = Completion(Start("id", 0, "small"), (Choice(0, {}, "stop"),), Usage())
         return b'"usage":' in asked.writer(call()).closing(Closed(answer, Usage(), (), None, {}))
 
-    assert writes_usage(read(stream=True, stream_options={"include_usage": True}))
+    assert writes_usage(read(stream=True, stream_options={"include_usage": True, "include_obfuscation": False}))
     assert not writes_usage(read(stream=True, stream_options=None))
 
 
