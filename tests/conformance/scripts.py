@@ -13,13 +13,17 @@ from typing import Any
 from tests.fakes.backend import HANG, JSON, RST, Script, Seen, Step
 from tests.fakes.said import DONE, MODEL, Piece, choices, event, faulted, first, last, piece, said, words
 
-VECTOR = (0.0, 0.5, -0.25)  # of the first text; another's begins with its number
+SAID = "Hello world"  # by `hello`
+VECTORS = [[0.0, 0.5, -0.25], [1.0, 0.5, -0.25]]  # of the first texts: each begins with its number
 WEATHER = {"city": "Bern", "degrees": 21}
 # What clients that split lines by Unicode's rules, or text by bytes, would break.
 HARD = ("naïve e\u0301 ", "👩‍👩‍👧‍👦 ", "a\u2028b\u2029c\u0085d ", '日本語 "quoted" \\ \n\t\u0000end')
 
 Calls = Iterable[tuple[str, str, Mapping[str, Any]]]
 CALLS = (("call-bern", "weather", {"city": "Bern"}), ("call-rome", "weather", {"city": "Rome"}))
+# As packages hand them on: with their arguments read, or as text.
+CALLED = [list(call) for call in CALLS]
+UNREAD = [[call_id, function, json.dumps(arguments)] for call_id, function, arguments in CALLS]
 FRAGMENT = 4  # characters of a call's arguments in one chunk
 
 
@@ -45,7 +49,7 @@ class Scripts:
 
 async def embedded(seen: Seen) -> Script:
     """A vector for each text."""
-    vectors = [struct.pack("<3f", number, *VECTOR[1:]) for number in range(len(seen.body["input"]))]
+    vectors = [struct.pack("<3f", number, *VECTORS[0][1:]) for number in range(len(seen.body["input"]))]
     data = [
         {"index": number, "object": "embedding", "embedding": b64encode(vector).decode()}
         for number, vector in enumerate(vectors)

@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.conftest import Client, Said, Service
-from tests.conformance.scripts import HARD
-
-CALLED = [["call-bern", "weather", {"city": "Bern"}], ["call-rome", "weather", {"city": "Rome"}]]
-SAID = "Hello world"
+from tests.conformance.scripts import CALLED, HARD, SAID
 
 GAVE: dict[str, Any] = {
     "message": ["message", "assistant", ["text"], SAID, "end_turn", [True, 2]],

@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.conftest import Client, Service
-from tests.conformance.scripts import HARD, WEATHER
-
-UNREAD = [["call-bern", "weather", '{"city": "Bern"}'], ["call-rome", "weather", '{"city": "Rome"}']]
-CALLED = [["call-bern", "weather", {"city": "Bern"}], ["call-rome", "weather", {"city": "Rome"}]]
-SAID = "Hello world"
+from tests.conformance.scripts import CALLED, HARD, SAID, UNREAD, WEATHER
 
 GAVE: dict[str, dict[str, Any]] = {
     "node-openai": {

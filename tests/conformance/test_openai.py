@@ -6,39 +6,34 @@ from typing import Any
 import pytest
 
 from tests.conformance.conftest import Client, Said, Service
-from tests.conformance.scripts import HARD, WEATHER
+from tests.conformance.scripts import HARD, SAID, UNREAD, VECTORS, WEATHER
 
-BERN, ROME = (
-    ["call-bern", "function", "weather", '{"city": "Bern"}'],
-    ["call-rome", "function", "weather", '{"city": "Rome"}'],
-)
-UNREAD = [["call-bern", "weather", '{"city": "Bern"}'], ["call-rome", "weather", '{"city": "Rome"}']]
 LIKELY = [["Hello", -0.5, 2], [" you", -0.5, 2]]
-STREAM = {"text": "Hello world", "roles": ["assistant"], "finishes": ["stop"], "heads": 1, "empty": [], "usages": []}
+STREAM = {"text": SAID, "roles": ["assistant"], "finishes": ["stop"], "heads": 1, "empty": [], "usages": []}
 
 GAVE: dict[str, Any] = {
-    "buffered": ["chat.completion", "assistant", "Hello world", "stop", [True, 2, 2]],
+    "buffered": ["chat.completion", "assistant", SAID, "stop", [True, 2, 2]],
     "streamed": STREAM,
-    "streamed_with_usage": ["Hello world", 1, True, [], 2],
+    "streamed_with_usage": [SAID, 1, True, [], 2],
     "same_text_whatever_the_characters": ["".join(HARD)] * 2,
-    "stream_helper": [2, 1, "Hello world"],
-    "leaving_a_stream": "Hello world",
-    "asynchronous": [["Hello world"] * 5, "Hello world"],
+    "stream_helper": [2, 1, SAID],
+    "leaving_a_stream": SAID,
+    "asynchronous": [[SAID] * 5, SAID],
     "parsed": WEATHER,
     "parsed_stream": WEATHER,
-    "tool": [[BERN], "tool_calls", None],
-    "parallel_tools": [BERN, ROME],
-    "streamed_tools": [BERN, ROME],
-    "stream_helper_tools": [2, [BERN, ROME]],
+    "tool": [UNREAD[:1], "tool_calls", None],
+    "parallel_tools": UNREAD,
+    "streamed_tools": UNREAD,
+    "stream_helper_tools": [2, UNREAD],
     "parsed_tool": [True],
-    "tool_round": ["Hello world"] * 2,
+    "tool_round": [SAID] * 2,
     "reasoning": ["Two and two.", "Four", "Two and two."],
     "logprobs": [LIKELY, LIKELY],
-    "two_choices": [["Hello world"] * 2] * 2,
+    "two_choices": [[SAID] * 2] * 2,
     "models": [["hasty", "small", "tiny"], True, "small"],
-    "retries_a_hiccup": "Hello world",
-    "retries_a_stream_that_has_not_begun": "Hello world",
-    "retries_when_it_was_told": ["Hello world", True],
+    "retries_a_hiccup": SAID,
+    "retries_a_stream_that_has_not_begun": SAID,
+    "retries_when_it_was_told": [SAID, True],
     "engine_buffered": [True, "length", 8],
     "engine_streams_the_same": True,
     "engine_stops_at_a_string": ["stop", True],
@@ -52,17 +47,17 @@ GAVE: dict[str, Any] = {
     "completion_choices": [0, 1],
     "completion_logprobs": [6, 6, True],
     "completion_stops": ["stop", True],
-    "embedded": [[[0.0, 0.5, -0.25], [1.0, 0.5, -0.25]], True, [0, 1]],
+    "embedded": [VECTORS, True, [0, 1]],
     "embedding_counts_tokens": [2, 2],
-    "response": ["response", "completed", "Hello world", 2],
-    "response_of_messages": "Hello world",
-    "response_streamed": ["response.created", "response.completed", "Hello world", True],
-    "response_stream_helper": "Hello world",
-    "response_asynchronous": "Hello world",
+    "response": ["response", "completed", SAID, 2],
+    "response_of_messages": SAID,
+    "response_streamed": ["response.created", "response.completed", SAID, True],
+    "response_stream_helper": SAID,
+    "response_asynchronous": SAID,
     "response_parsed": WEATHER,
     "response_tools": UNREAD,
     "response_streamed_tools": [UNREAD, True],
-    "response_tool_round": "Hello world",
+    "response_tool_round": SAID,
     "response_reasoned": [["Two and two."], "Four"],
     "response_stream_breaks": [True, False],
 }

@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.conftest import Client, Service
-from tests.conformance.scripts import WEATHER
-
-CALLED = [["call-bern", "weather", {"city": "Bern"}], ["call-rome", "weather", {"city": "Rome"}]]
-UNREAD = [["call-bern", "weather", '{"city": "Bern"}'], ["call-rome", "weather", '{"city": "Rome"}']]
-SAID = "Hello world"
-VECTORS = [[0.0, 0.5, -0.25], [1.0, 0.5, -0.25]]
+from tests.conformance.scripts import CALLED, SAID, UNREAD, VECTORS, WEATHER
 
 GAVE: dict[str, dict[str, Any]] = {
     "langchain": {

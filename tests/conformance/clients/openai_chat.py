@@ -117,7 +117,8 @@ def parsed_stream() -> Any:
 
 
 def calls_of(message: Any) -> list[Any]:
-    return [[call.id, call.type, call.function.name, call.function.arguments] for call in message.tool_calls]
+    assert {call.type for call in message.tool_calls} == {"function"}
+    return [[call.id, call.function.name, call.function.arguments] for call in message.tool_calls]
 
 
 @case
@@ -137,8 +138,8 @@ def streamed_tools() -> Any:
     calls: dict[int, list[str]] = {}
     for chunk in chat("tools", tools=TOOLS, stream=True):
         for call in chunk.choices[0].delta.tool_calls or ():
-            made = calls.setdefault(call.index, [call.id, call.type, call.function.name, ""])
-            made[3] += call.function.arguments or ""
+            made = calls.setdefault(call.index, [call.id, call.function.name, ""])
+            made[2] += call.function.arguments or ""
     return list(calls.values())
 
 
