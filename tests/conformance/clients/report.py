@@ -38,12 +38,12 @@ def ask(script: str, case: str = "") -> list[Any]:
 
 
 def raised(asking: Callable[[], Any]) -> dict[str, Any]:
-    """The exception that `asking` ends with: its classes, and of OpenAI's attributes those that it has."""
+    """The exception that `asking` ends with: its class, and of OpenAI's attributes those that it has."""
     try:
         value = asking()
     except Exception as error:
         said = {name: getattr(error, name, None) for name in ("status_code", "type", "code", "param", "request_id")}
-        return said | {"class": type(error).__name__, "classes": _classes(error), "message": str(error)}
+        return said | {"class": type(error).__name__, "message": str(error)}
     raise AssertionError(f"nothing was raised, the value is {value!r}")
 
 
@@ -61,7 +61,3 @@ def _outcome(function: Case) -> dict[str, Any]:
     except BaseException:  # one case must not take the others with it
         return {"failed": traceback.format_exc()}
     return {"value": value}
-
-
-def _classes(error: Exception) -> list[str]:
-    return [kind.__name__ for kind in type(error).__mro__]

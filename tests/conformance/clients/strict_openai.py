@@ -42,9 +42,10 @@ def fetch(path: str, body: Any = None) -> str:
 
 
 def payloads(stream: str) -> list[str]:
-    """The data of each event. Raises AssertionError where the stream has anything else or does not end as one must."""
-    *events, end = stream.split("\n\n")
+    """The data of each event. Raises AssertionError where a stream has more than these and comments, or no end."""
+    *blocks, end = stream.split("\n\n")
     assert not end
+    events = [block for block in blocks if not block.startswith(":")]
     data = [event.removeprefix("data: ") for event in events]
     assert all(event.startswith("data: ") for event in events), events
     assert data.pop() == "[DONE]"
