@@ -100,7 +100,8 @@ def test_a_worker_that_is_killed_is_replaced_and_its_request_settled(gateway: Ga
     waited(lambda: asyncio.run(_settled(gateway.config, request_id))[0])
     row = asyncio.run(_settled(gateway.config, request_id))[1]
     assert row is not None
-    assert (row["error"], row["input_tokens"], row["output_tokens"]) == ("process_died", 13, 1)
+    assert (row["error"], row["input_tokens"]) == ("process_died", 13)
+    assert row["output_tokens"] in (0, 1)  # it was killed within a second of its hold, or on a busy machine later
     waited(lambda: len(gateway.workers()) == 2)
     assert "ended (signal 9: Killed); it is started again in" in gateway.running.log.read_text()
     new = (set(gateway.workers()) - set(workers)).pop()
