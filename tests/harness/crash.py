@@ -47,10 +47,12 @@ class Crash:
                 begun.set()
 
         streams = [asyncio.create_task(chat(gateway.url, key, BODY, on_event=told)) for _ in range(self.streams)]
-        await begun.wait()
+        over = asyncio.gather(*streams)
+        await asyncio.wait((asyncio.ensure_future(begun.wait()), over), return_when=asyncio.FIRST_COMPLETED)
+        assert begun.is_set(), f"nobody was answered: {[(reply.status, reply.code) for reply in over.result()]}"
         await asyncio.sleep(random.Random(self.seed).uniform(0, SPAN_S))
         await asyncio.to_thread(self.end, gateway)
-        return await asyncio.gather(*streams)
+        return await over
 
 
 def terminate(gateway: Gateway) -> None:
