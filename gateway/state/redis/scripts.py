@@ -128,7 +128,7 @@ for i = 5, #KEYS do
     local n = (i - 5) * 4
     reply[n + 3], reply[n + 4] = reply[n + 3] + asked, math.max(reply[n + 4], tonumber(starts[i - 4]))
   end
-  if not lease then newest(KEYS[i], starts[i - 4]) end
+  if not lease and asked ~= '' then newest(KEYS[i], starts[i - 4]) end  -- what is not asked for begins nothing
   keep(KEYS[i], arg(i, 6))
 end
 redis.call('DEL', KEYS[1])

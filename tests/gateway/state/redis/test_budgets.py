@@ -12,7 +12,8 @@ import pytest
 
 from gateway.state import Hold, Limit, StateUnavailable
 from gateway.state.counters import Counter as Window
-from gateway.state.redis.counts import epoch_keys
+from gateway.state.counters import Meter
+from gateway.state.redis.counts import epoch_keys, meter_key
 from gateway.state.sqlite.budgets import SqliteBudgets
 from gateway.state.windows import span
 from tests.fakes.redis import RedisServer
@@ -73,6 +74,23 @@ def test_a_tenant_that_was_opened_waits_for_nobody_at_its_first_hold(server: Red
             assert run is not None
             assert server.admin.hvals(joined) == [run, run]
             assert await two.admitted(two.asked("r"))
+
+    asyncio.run(scenario())
+
+
+def test_a_limit_that_is_not_asked_for_begins_no_window(server: RedisServer, tmp_path: Path) -> None:
+    """Or after a step of the clock back what is asked then would count in a window to come."""
+    minutes = Limit("requests", "minute", 9), Limit("tokens", "minute", 9)
+
+    async def scenario() -> None:
+        async with machine(server.url, tmp_path / "a.db") as one:
+            await one.budgets.hold(replace(one.asked("r", 1, *minutes), amounts={"requests": 1}))
+            begun = {
+                unit: server.admin.hget(meter_key("acme", Meter("tenant", "acme", unit, "minute")), "latest")
+                for unit in ("requests", "tokens")
+            }
+            assert begun["requests"] is not None
+            assert begun["tokens"] is None
 
     asyncio.run(scenario())
 
