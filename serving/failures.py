@@ -7,6 +7,7 @@ settings.
 Invariant: no message holds a host, a key or text of the request; vLLM quotes a bad value as `input`, which is cut out.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ FULL = frozenset({429, 503})
 MISCONFIGURED = frozenset({401, 403, 404, 405, 407, 408, 421})
 NOT_IMPLEMENTED = 501  # vLLM: this model cannot do what was asked; another replica of it would say the same
 MAX_MESSAGE_CHARS = 500
+MAX_RETRY_AFTER_S = 120.0  # the longest that OpenAI's client heeds (openai-python, MAX_RETRY_AFTER_DELAY)
 
 
 def refusal(backend: str, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
@@ -69,11 +71,12 @@ def lost(backend: str, *, begun: bool) -> BackendError:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, if the backend told them as a number (vLLM sends none, proxies before it may)."""
+    """Seconds, if the backend told them as a number that can be (vLLM sends none, proxies before it may)."""
     try:
-        return max(0.0, float(headers["retry-after"]))
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return min(seconds, MAX_RETRY_AFTER_S) if 0 <= seconds < math.inf else None
 
 
 def _reason(body: bytes) -> tuple[str, str | None]:

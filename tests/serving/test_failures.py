@@ -52,10 +52,20 @@ def test_a_rejection_does_not_quote_the_input() -> None:
     assert error.message == "Input should be a list"
 
 
-def test_overload_tells_when_to_come_back() -> None:
-    error, _ = failing(Script(status=503, headers={"retry-after": "7"}))
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("1e9", 120.0),
+        ("inf", None),
+        ("1e999", None),
+        ("nan", None),
+        ("-1", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_overload_tells_when_to_come_back(told: str, seconds: float | None) -> None:
+    error, _ = failing(Script(status=503, headers={"retry-after": told}))
     assert isinstance(error, BackendOverloaded)
-    assert error.retry_after == 7.0
-    error, _ = failing(Script(status=503, headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}))
-    assert isinstance(error, BackendOverloaded)
-    assert error.retry_after is None
+    assert error.retry_after == seconds
