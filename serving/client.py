@@ -9,6 +9,7 @@ before its end closes its connection, which is how vLLM learns to stop working, 
 for it does not wait.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ from serving.failures import connecting, lost, refusal
 
 OK = 200
 MAX_REFUSAL_BYTES = 64 * 1024
+# A server that closed a kept connection as the request was on its way is known to have within a round trip, the longest
+# of which take some 300 ms. Who has held a request for longer may have worked on it: a second one is paid for twice.
+JUST_CLOSED_S = 1.0
 
 
 class Answer:
@@ -95,11 +99,13 @@ class Client:
         breaks means a broken server, which may have begun to work.
         """
         connection = self._connections.kept() or await self._connected(clock)
+        now = asyncio.get_running_loop().time
+        written = now()
         try:
             try:
                 await connection.ask(request, clock)
             except Lost:
-                if connection.heard or not connection.used:
+                if connection.heard or not connection.used or now() - written > JUST_CLOSED_S:
                     raise
                 connection = await self._connected(clock, instead_of=connection)
                 await connection.ask(request, clock)
@@ -153,7 +159,7 @@ class Client:
             raise BackendRejected(self._name, "the request cannot be written as JSON", 400) from error
 
     def _require_plain(self, headers: Mapping[str, str], media_type: str) -> None:
-        if headers.get("content-encoding", "identity") != "identity":
+        if headers.get("content-encoding", "identity").lower() != "identity":
             raise BackendBroken(self._name, "the backend compressed its answer although it was asked not to")
-        if not headers.get("content-type", "").startswith(media_type):
+        if not headers.get("content-type", "").lower().startswith(media_type):
             raise BackendBroken(self._name, f"the backend answered with something other than {media_type}")

@@ -15,6 +15,8 @@ from tests.fakes.client import ASK, failing, faked
 from tests.fakes.ports import free_port
 from tests.fakes.raw import OK, After, Asked, Raw, raw_server
 
+SHOUTED = {"content-type": "Text/Event-Stream; charset=UTF-8", "content-encoding": "Identity"}
+
 
 def written(key: str | None = None, prefix: str = "", headers: dict[str, str] | None = None) -> list[Asked]:
     """The requests of a GET and a POST as they arrive."""
@@ -110,6 +112,17 @@ def test_an_endless_refusal_is_cut() -> None:
     assert isinstance(error, BackendRejected)
 
 
+def test_names_of_types_and_codings_have_no_case() -> None:
+    """RFC 9110, 8.3.1 and 8.4.1."""
+
+    async def run() -> None:
+        async with faked(Script(said("a"), headers=SHOUTED)) as (backend, _):
+            answer = await backend.complete(ASK)
+            assert answer.choices[0].message["content"] == "a"
+
+    asyncio.run(run())
+
+
 def test_redirects_are_not_followed() -> None:
     async def run() -> None:
         async with FakeBackend() as elsewhere:
@@ -163,6 +176,22 @@ def test_a_kept_connection_that_breaks_is_tried_once_more(broken: Any) -> None:
             answer = await backend.complete(ASK)
             assert answer.choices[0].message["content"] == "two"
             assert [seen.connection for seen in fake.requests] == [1, 1, 2]
+
+    asyncio.run(run())
+
+
+def test_a_request_that_the_server_has_held_is_not_tried_again() -> None:
+    """It may have begun to work on it: the second request would be a second generation."""
+
+    async def run() -> None:
+        answers = iter([OK, Raw((b"",), After.CLOSE, pause=1.2), OK])
+        async with raw_server(lambda asked: next(answers)) as server:
+            backend = Backend("b", server.url)
+            await backend.ask("/v1/embeddings", {})
+            with pytest.raises(BackendUnavailable, match="before the answer began"):
+                await backend.ask("/v1/embeddings", {})
+            assert len(server.asked) == 2
+            await backend.aclose()
 
     asyncio.run(run())
 
