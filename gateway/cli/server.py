@@ -6,6 +6,7 @@ a signal's default.
 """
 
 import asyncio
+import gc
 import logging
 import math
 import signal
@@ -25,6 +26,9 @@ from gateway.settings import Settings
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
 KEEP_ALIVE_S = 75
 BACKLOG = 2048
+# Objects made between two collections: a request makes some 2,000 and leaves hardly a cycle behind, so Python's 700 is
+# work for nothing: a tenth of all CPU time or more (measured 8 to 24%).
+COLLECT_EVERY = 20_000
 CUT_S = 5.0  # beyond the grace: for what was cut to be told and settled; a connection that reads nothing is left then
 
 
@@ -56,6 +60,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.freeze()  # what is there now stays; looking through it again and again finds no garbage
+        gc.set_threshold(COLLECT_EVERY)
         self._announce()
 
     def stop(self) -> None:
