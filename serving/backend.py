@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
-from serving.chunks import Reader, chat_delta, text_delta
+from serving.chunks import Reader
 from serving.client import Client
 from serving.deadlines import Clock, Timeouts
 from serving.decode import Decoder
+from serving.deltas import chat_delta, text_delta
 from serving.errors import BackendBroken, BackendError
 from serving.events import Completion, Event, Fold
 
@@ -71,7 +72,8 @@ class Backend:
 
         Raises BackendError; closing the generator stops the backend.
         """
-        clock, reader, decoder = Clock(self.name, self._timeouts), self._reader(body, path), Decoder()
+        clock, decoder = Clock(self.name, self._timeouts), Decoder()
+        reader = Reader(self.name, chat_delta if path == CHATS else text_delta)
         answer = await self._client.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
         with closing(answer):
             while piece := await answer.piece():
@@ -158,12 +160,6 @@ class Backend:
         if len(read) > limit:
             raise BackendBroken(self.name, f"the answer to {path} is larger than {limit} bytes")
         return read
-
-    def _reader(self, body: Mapping[str, Any], path: str) -> Reader:
-        if path == CHATS:
-            return Reader(self.name, chat_delta)
-        n = body.get("n")
-        return Reader(self.name, text_delta, n if isinstance(n, int) and n > 0 else 1)
 
     def _payloads(self, decoder: Decoder, piece: bytes) -> list[bytes]:
         """The events that the next bytes complete; no bytes are the end, at which none may be left."""

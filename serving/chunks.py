@@ -11,12 +11,12 @@ Invariants: a chunk that says nothing new (the role alone, an empty delta) is no
 and handed over in `End`; there is an `End` only when every choice has a finish reason and `[DONE]` came last.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
+from serving.deltas import chat_delta
 from serving.errors import BackendBroken, BackendError
 from serving.events import JSON, Delta, End, Event, Start, Stop, Usage
 from serving.failures import refusal
@@ -25,38 +25,27 @@ DONE = b"[DONE]"
 NOTHING = Usage()
 
 
-def chat_delta(choice: JSON) -> JSON:
-    """What a choice of a chat says."""
-    delta: JSON = choice["delta"]
-    return delta
-
-
-def text_delta(choice: JSON) -> JSON:
-    """What a choice of a text completion says, as a chat would."""
-    return {"content": str(choice["text"])}
-
-
 class Reader:
-    """Reads the stream of one request from the backend called `backend`.
+    """Reads the stream of one prompt's choices from the backend called `backend`.
 
-    `said` takes what a choice says out of it; a request with several prompts has `per_prompt` choices for each.
+    `said` takes what a choice says out of it. `done`: the end marker has come.
     """
 
-    def __init__(self, backend: str, said: Callable[[JSON], JSON] = chat_delta, per_prompt: int = sys.maxsize) -> None:
-        self._backend, self._said, self._per_prompt = backend, said, per_prompt
+    def __init__(self, backend: str, said: Callable[[JSON], JSON] = chat_delta) -> None:
+        self._backend, self._said = backend, said
         self._start: Start | None = None
         self._stops: dict[int, Stop | None] = {}
         self._spent: dict[int, Usage] = {}
         self._total: Usage | None = None
         self._metrics: JSON | None = None
-        self._done = False
+        self.done = False
 
     def read(self, payload: bytes) -> list[Event]:
         """The events in one payload. Raises BackendError for an error event, BackendBroken for a malformed chunk."""
-        if self._done:
+        if self.done:
             raise BackendBroken(self._backend, "an event came after the end marker")
         if payload == DONE:
-            self._done = True
+            self.done = True
             return []
         try:
             chunk = orjson.loads(payload)
@@ -68,7 +57,7 @@ class Reader:
 
     def end(self) -> End:
         """What is known once the bytes have ended. Raises BackendBroken when the stream was cut short."""
-        if not self._done:
+        if not self.done:
             raise BackendBroken(self._backend, "the stream ended without its end marker [DONE]")
         stops = tuple(stop for _, stop in sorted(self._stops.items()) if stop)
         if not stops or len(stops) < len(self._stops):
@@ -87,7 +76,7 @@ class Reader:
             self._start = _start(chunk)
             events.append(self._start)
         if metrics := chunk.get("metrics"):
-            self._metrics = metrics
+            self._metrics = dict(metrics)
         counts = chunk.get("usage")
         usage = Usage.parse(counts) if counts else None
         choices = chunk["choices"]
@@ -115,24 +104,16 @@ class Reader:
         return Delta(index, delta, logprobs, usage if usage and len(self._spent) == 1 else self._so_far())
 
     def _so_far(self) -> Usage | None:
-        """The request's usage until now. vLLM's running counts are one choice's; those of a prompt share it."""
+        """The request's usage until now: vLLM's running counts are one choice's, and all choices share the prompt."""
         counts = self._spent.values()
         if len(counts) < 2:
             return next(iter(counts), None)
         return Usage(
-            self._shared({index: count.input_tokens for index, count in self._spent.items()}),
+            max(count.input_tokens for count in counts),
             sum(count.output_tokens for count in counts),
-            self._shared({index: count.cached_tokens for index, count in self._spent.items()}),
+            max(count.cached_tokens for count in counts),
             sum(count.reasoning_tokens for count in counts),
         )
-
-    def _shared(self, counts: Mapping[int, int]) -> int:
-        """The sum over the prompts, of which each choice counts its own."""
-        prompts: dict[int, int] = {}
-        for index, count in counts.items():
-            prompt = index // self._per_prompt
-            prompts[prompt] = max(count, prompts.get(prompt, count))
-        return sum(prompts.values())
 
 
 def _start(chunk: Mapping[str, Any]) -> Start:

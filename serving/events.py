@@ -150,8 +150,8 @@ class _Growing:
             if name == "tool_calls":
                 for call in value or ():
                     _grow_call(self.tools.setdefault(int(call.get("index", 0)), {}), call)
-            elif isinstance(value, str) and name != "role":
-                self.message[name] = (self.message.get(name) or "") + value
+            elif isinstance(value, str) and name != "role" and isinstance(known := self.message.get(name) or "", str):
+                self.message[name] = known + value
             elif value is not None:
                 self.message[name] = value
         for name, entries in (event.logprobs or {}).items():

@@ -90,20 +90,6 @@ def test_text_completions_are_told_as_chats() -> None:
     asyncio.run(run())
 
 
-def test_the_running_usage_of_several_prompts_counts_each_prompt_once() -> None:
-    async def run() -> None:
-        async with faked() as (backend, fake):
-            fake.answers["/v1/completions"] = Script((*(text(index, "a", 2) for index in range(4)), RST))
-            events = backend.stream({"prompt": ["x", "y"], "n": 2}, path="/v1/completions")
-            assert isinstance(await anext(events), Start)
-            for index, told in enumerate((Usage(5, 2), Usage(5, 4), Usage(10, 6), Usage(10, 8))):
-                assert await anext(events) == Delta(index, {"content": "a"}, None, told)
-            with pytest.raises(BackendBroken):
-                await anext(events)
-
-    asyncio.run(run())
-
-
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions"])
 def test_chunks_of_the_other_kind_break_the_stream(path: str) -> None:
     async def run() -> None:

@@ -110,6 +110,11 @@ def test_anything_but_a_chunk_breaks_the_stream(payload: bytes) -> None:
         Reader("b").read(payload)
 
 
+def test_timings_are_an_object() -> None:
+    with pytest.raises(BackendBroken):
+        Reader("b").read(chunk(metrics=5))
+
+
 @pytest.mark.parametrize("error", [{"message": "secret prompt", "type": "InternalServerError", "code": 500}, "broken"])
 def test_an_error_event_breaks_the_stream_and_quotes_no_message(error: Any) -> None:
     reader = Reader("b")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.events import Usage
+from serving.events import Delta, End, Fold, Start, Stop, Usage
 
 MOST = Usage(100, 50)
 
@@ -19,3 +19,13 @@ MOST = Usage(100, 50)
 )
 def test_no_count_is_kept_below_nothing_or_above_the_most(told: Usage, kept: Usage) -> None:
     assert told.within(MOST) == kept
+
+
+def test_what_changes_its_kind_is_the_last_that_was_said() -> None:
+    """A name that this module does not know, from a server that is no vLLM."""
+    fold = Fold()
+    fold.add(Start("c", 7, "m"))
+    for said in ({"a": 1}, "b", "c"):
+        fold.add(Delta(0, {"x": said}))
+    fold.add(End((Stop(0, "stop"),)))
+    assert fold.completion().choices[0].message["x"] == "bc"

@@ -16,7 +16,7 @@ from gateway.errors import NotFound
 from gateway.state import Hold, Limit, StateUnavailable
 from gateway.state.open import open_state
 from gateway.state.owners import owner
-from tests.fakes.backend import FIN, HANG, JSON, RST, Script, said, words
+from tests.fakes.backend import FIN, HANG, JSON, RST, Script, piece, said, words
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway
 from tests.gateway.api.hostile import BODIES, CANARY
 from tests.gateway.waiting import waited
@@ -28,6 +28,7 @@ STRUCTURED = {"response_format": {"type": "json_schema", "json_schema": {"name":
 REFUSED = Script(status=400, headers=JSON, steps=(b'{"error": {"message": "no", "code": 400}}',))
 DOWN = Script(status=500, headers=JSON, steps=(b"{}",))
 FULL = Script(status=503, headers=JSON, steps=(b"{}",))
+FULL_FOR_EVER = Script(status=503, headers=JSON | {"retry-after": "inf"}, steps=(b"{}",))
 
 # Before the first byte: body beyond model and messages, the tenant's limits, the backend's script; status, type, code.
 Row = tuple[dict[str, Any], tuple[str, ...], Script | None, int, str, str]
@@ -44,6 +45,7 @@ ROWS: dict[str, Row] = {
     "not cached": ({"gateway": {"cache": "only"}}, (), None, 504, "api_error", "not_cached"),
     "refused by the backend": ({}, (), REFUSED, 400, INVALID, "invalid_value"),
     "backends full": ({}, (), FULL, 503, "overloaded_error", "overloaded"),
+    "backends full for ever": ({}, (), FULL_FOR_EVER, 503, "overloaded_error", "overloaded"),
     "every backend down": ({}, (), DOWN, 502, "api_error", "backend_unavailable"),
     "backend too slow": ({"model": "hasty"}, (), Script((HANG,)), 504, "api_error", "backend_timeout"),
 }
@@ -55,6 +57,7 @@ LATE: dict[str, Late] = {
     "closed early": ({}, Script((*words("Hel"), FIN)), 502, "backend_unavailable"),
     "stalled": ({"model": "hasty"}, Script((*words("Hel"), HANG)), 504, "backend_timeout"),
     "nonsense": ({}, Script((*words("Hel"), b"data: {\n\n")), 502, "backend_unavailable"),
+    "no delta": ({}, Script((*words("Hel"), piece({"tool_calls": [{"index": "a"}]}, 2))), 502, "backend_unavailable"),
     "cut by length": (
         {"gateway": {"on_length": "error"}},
         Script(said("Hel", finish="length")),
