@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from gateway.checkpoints import NOTHING, Checkpoints, amounts
-from gateway.errors import NotAllowed, Refusal, Wire
+from gateway.errors import NotAllowed, Wire
 from gateway.exchange import Call, Closed, Opened, Packed
 from gateway.findings import Findings, V
 from gateway.limits import refusal
@@ -173,9 +173,9 @@ class Entry:
         if left:
             self._usage = self._usage or self._unseen()
             reason = error.args[0] if error.args else None
-            if not isinstance(reason, Refusal):
+            if not isinstance(reason, Exception):
                 return LEFT, "client_left"
-            error = reason  # another than the client's: the gateway stops
+            error = reason  # another than the client's: the gateway stops, or a call beside this one failed
         self._usage = self._usage or (self._unseen() if self._findings.answered else None)
         wire = Wire.of(error, self._call.request_id)
         return wire.status, wire.code

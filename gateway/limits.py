@@ -22,7 +22,7 @@ def refusal(over: OverLimit, now: float, zone: str = "UTC") -> Refusal:
     if limit.window == "request" or over.asked > limit.amount:
         return RequestTooLarge(
             f"This request may use up to {asked}; the {balance.scope}'s limit is {most} per {limit.window}. "
-            "Shorten the prompt or lower max_completion_tokens.",
+            + _smaller(limit.unit),
             balance=balance,
         )
     wait = max(0.0, over.fits - now)
@@ -34,3 +34,10 @@ def refusal(over: OverLimit, now: float, zone: str = "UTC") -> Refusal:
         return RateLimited(refused + f"there is room for it in {wait:.1f} s.", retry_after=wait, balance=balance)
     until = datetime.fromtimestamp(over.fits, known_zone(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
     return BudgetExceeded(refused + f"it resets at {until}.", retry_after=wait, balance=balance)
+
+
+def _smaller(unit: Unit) -> str:
+    """What makes a request smaller in this unit."""
+    if unit == "requests":
+        return "Send fewer prompts at once."
+    return "Shorten the prompt or lower max_completion_tokens."

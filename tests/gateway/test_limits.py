@@ -16,6 +16,7 @@ RESETS = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
         ("tokens/request=50", 0, 60, RequestTooLarge, ["60 tokens", "50 tokens per request", "lower max_completion"]),
         ("tokens/minute=50", 0, 60, RequestTooLarge, ["50 tokens per minute"]),
         ("tokens/month=50", 0, 60, RequestTooLarge, ["50 tokens per month"]),
+        ("requests/day=2", 0, 3, RequestTooLarge, ["3 requests", "2 requests per day", "fewer prompts"]),
         ("tokens/minute=50", 20, 40, RateLimited, ["30 tokens left", "40 tokens", "room for it in 30.0 s"]),
         ("requests/minute=1", 1, 1, RateLimited, ["0 requests left"]),
         ("tokens/day=50", 20, 40, BudgetExceeded, ["key's limit of 50 tokens per day", "30 tokens left"]),
