@@ -15,13 +15,16 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.api.body import Strict, checked, parse
 from gateway.api.connection import while_connected
-from gateway.api.endpoint import Endpoint
+from gateway.api.endpoint import Endpoint, openai
 from gateway.api.headers import of_answer
+from gateway.api.idempotency import once
 from gateway.api.inference import understood
 from gateway.api.messages import Name
+from gateway.api.reply import Answering
 from gateway.api.wire import Tags
 from gateway.errors import InvalidValue
 from gateway.exchange import Call, Caller, Closed, Options
@@ -96,17 +99,29 @@ def _inputs(value: Any) -> tuple[str, ...]:
 
 
 async def embeddings(request: Request) -> Response:
-    """Answer one request; a client that leaves stops the work."""
+    """The answer to one request."""
     runtime: Runtime = request.app.state.runtime
     trace, who, wanted = await understood(request, read_embeddings)
-    call = _call(request, trace, who, wanted)
-    embedded, closed = await while_connected(request.receive, runtime.embedding.run(call))
-    body = orjson.dumps(_answer(closed, await _written(embedded.vectors, wanted.encoding)), default=dict)
-    headers = of_answer(call, None, closed.balances, closed.cost_usd, runtime.state.clock.now())
-    return Response(body, headers=headers, media_type="application/json")
+    reply = EmbeddingReply(_call(request, trace, who, wanted), wanted.encoding, runtime)
+    return await once(request, reply, openai, runtime.state)
 
 
 EMBEDDING = Endpoint(embeddings)
+
+
+class EmbeddingReply(Answering):
+    """Embeds and sends the vectors; a client that leaves stops the work."""
+
+    def __init__(self, call: Call, encoding: Encoding, runtime: Runtime) -> None:
+        super().__init__(call)
+        self._encoding, self._runtime = encoding, runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        embedded, closed = await while_connected(receive, self._runtime.embedding.run(self.call))
+        self.begun = True
+        body = orjson.dumps(_answer(closed, await _written(embedded.vectors, self._encoding)), default=dict)
+        headers = of_answer(self.call, None, closed.balances, closed.cost_usd, self._runtime.state.clock.now())
+        await Response(body, headers=headers, media_type="application/json")(scope, receive, send)
 
 
 def _call(request: Request, trace: Trace, who: Caller, wanted: Wanted) -> Call:

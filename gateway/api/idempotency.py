@@ -12,13 +12,13 @@ Kept are answers, and failures that cost something; what cost nothing gives its 
 the journal has no row of it: its line in the access log names the request it repeats. Kept is the answer as it was
 sent, for REPLAY_S in the gateway's state, and of requests with this header only; of the request there is a digest.
 
-Knows no stage and no wire format: it records what a `Reply` sends. Invariants: a key is never left claimed by a request
+Knows no stage and no wire format: it records what an answer sends. Invariants: a key is never left claimed by a request
 that is over; an answer is kept before its last byte is sent, so that whoever has seen the end finds it.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import orjson
@@ -29,7 +29,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.endpoint import Shape
 from gateway.api.headers import of_limits, of_trace
-from gateway.api.reply import Reply
+from gateway.api.reply import Answering
 from gateway.errors import InvalidValue, NotKept, Wire
 from gateway.replays import PARAM, fingerprint, usable
 from gateway.shielded import insisted, protected
@@ -44,22 +44,24 @@ KEPT_BYTES = 4 * 1024 * 1024
 Kept = tuple[int, str, bytes]  # status, content type, body
 
 
-async def once(request: Request, reply: Reply, shape: Shape, state: State) -> Response:
+async def once(request: Request, reply: Answering, shape: Shape, state: State, beside: Sequence[str] = ()) -> Response:
     """`reply`, made safe to repeat if the request has a key; failures are kept in this shape. Raises InvalidValue for a
-    malformed key."""
+    malformed key. `beside` are the ids of the calls that are answered with the reply's own."""
     key = _key(request.headers)
     if key is None:
         return reply
     call = reply.call
     digest = fingerprint(call.caller, request.method, request.scope["path"], orjson.loads(await request.body()))
-    return Once(reply, Replay(call.caller.tenant, key, digest, call.request_id, owner(), call.at), shape, state)
+    claim = Replay(call.caller.tenant, key, digest, call.request_id, owner(), call.at)
+    return Once(reply, claim, shape, state, beside)
 
 
 class Once(Response):
     """Sends `reply` if `claim` is the first under its key, else what is kept there. Raises StillRunning, KeyReused."""
 
-    def __init__(self, reply: Reply, claim: Replay, shape: Shape, state: State) -> None:
+    def __init__(self, reply: Answering, claim: Replay, shape: Shape, state: State, beside: Sequence[str] = ()) -> None:
         super().__init__()
+        self._requests = claim.request_id, *beside
         self._reply, self._claim, self._shape, self._state = reply, claim, shape, state
         self._ended = False
 
@@ -93,14 +95,14 @@ class Once(Response):
             await self._written(lambda: self._state.replays.abandon(self._claim))
 
     async def _charged(self) -> bool:
-        """Whether its answer had begun; or a generation before it was thrown away, which only the journal knows."""
+        """Whether its answer had begun; or what was thrown away cost something, which only the journal knows."""
         if self._reply.begun:
             return True
         try:
-            row = await self._state.journal.read(self._claim.request_id) or {}
+            rows = [await self._state.journal.read(request) or {} for request in self._requests]
         except StateUnavailable:
             return False
-        return bool(row.get("input_tokens") or row.get("output_tokens"))
+        return any(row.get("input_tokens") or row.get("output_tokens") for row in rows)
 
     async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
         await protected(insisted(write, f"what is kept of request {self._claim.request_id} under its Idempotency-Key"))
@@ -144,7 +146,7 @@ class Recorder:
             self._status, self._content_type = message["status"], Headers(raw=message["headers"])["content-type"]
         else:
             self._add(message["body"])
-            if not message["more_body"]:
+            if not message.get("more_body", False):
                 await self._keep(*self._recorded())
         await self._pass(message)
 

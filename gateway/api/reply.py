@@ -31,17 +31,24 @@ STREAM_HEADERS = {
 TELL_S = 1.0  # for the last word to a client when the gateway stops: it need not wait for who reads nothing
 
 
-class Reply(Response):
-    """Sends `answers`, which must be unstarted, as the answer to `call`. `now` is the time that limits go by.
+class Answering(Response):
+    """Answers `call` once it is called, and does nothing before.
 
     `begun` tells whether the answer has begun: from then on it costs something.
     """
 
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.call, self.begun = call, False
+
+
+class Reply(Answering):
+    """Sends `answers`, which must be unstarted, as the answer to `call`. `now` is the time that limits go by."""
+
     def __init__(
         self, call: Call, answers: AsyncGenerator[Answer, None], writer: Writer, now: Callable[[], float]
     ) -> None:
-        super().__init__()
-        self.call, self.begun = call, False
+        super().__init__(call)
         self._answers, self._writer, self._now = answers, writer, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -286,6 +286,23 @@ def test_vectors_that_cannot_be_are_a_broken_backend(pair: Pair, wrong: str) -> 
     assert pair.post({"model": "pair", "input": ["a", "b"]}).status_code == 200
 
 
+def test_the_same_request_under_one_key_is_paid_once(pair: Pair) -> None:
+    key, before = pair.gateway.key("tokens/day=1000"), len(pair.seen())
+
+    def ask(text: str, name: str) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {key}", "idempotency-key": name}
+        return pair.gateway.http.post(PATH, headers=headers, json={"model": "pair", "input": text})
+
+    first, again, other = ask("a", "k"), ask("a", "k"), ask("b", "k")
+    assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert again.headers["x-tokens-used"] == "5"
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    assert len(pair.seen()) == before + 1
+    pair.plan(*[Script(status=500, headers=JSON)] * 2)
+    assert [ask("c", "free").status_code for _ in range(2)] == [502, 200]  # what cost nothing
+
+
 @pytest.mark.parametrize("lie", [-1, 0, 10**15])
 def test_a_usage_that_cannot_be_is_ours(pair: Pair, lie: int) -> None:
     pair.plan(script(1, tokens=lie))
