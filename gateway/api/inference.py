@@ -22,7 +22,7 @@ from gateway.exchange import Call, Caller
 from gateway.runtime import Runtime
 from gateway.scopes import stamped
 from gateway.settings import Server
-from gateway.together import together
+from gateway.together import each, together
 from gateway.tracing import Trace
 
 T = TypeVar("T")
@@ -55,9 +55,10 @@ def generation(read: Read, refusal: Shape = openai) -> Endpoint:
         runtime: Runtime = request.app.state.runtime
         trace, who, asked = await understood(request, read)
         call = called(request, trace, who, asked)
-        answers = together(runtime.pipeline, call, asked.more) if asked.more else runtime.pipeline.run(call)
+        calls = each(call, asked.more)
+        answers = together(runtime.pipeline, calls) if asked.more else runtime.pipeline.run(call)
         reply = Reply(call, answers, asked.writer(call), runtime.state.clock.now)
-        return await once(request, reply, refusal, runtime.state)
+        return await once(request, reply, refusal, runtime.state, [one.request_id for one in calls[1:]])
 
     return Endpoint(handle, refusal)
 

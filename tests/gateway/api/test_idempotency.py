@@ -17,12 +17,25 @@ from openai import OpenAI
 from gateway.api.idempotency import KEPT_BYTES
 from gateway.app import create_app
 from gateway.state.owners import alive
-from tests.fakes.backend import JSON, PROMPT_TOKENS, RST, FakeBackend, Script, Seen, said, words
+from tests.fakes.backend import (
+    HANG,
+    JSON,
+    MODEL,
+    PROMPT_TOKENS,
+    RST,
+    FakeBackend,
+    Script,
+    Seen,
+    event,
+    said,
+    usage,
+    words,
+)
 from tests.fakes.background import running
 from tests.fakes.proxy import Proxy, proxied
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
 from tests.gateway.api.server import served
-from tests.gateway.waiting import locked, waited
+from tests.gateway.waiting import locked, until, waited
 
 BODY: dict[str, Any] = {
     "model": "small",
@@ -181,6 +194,30 @@ def test_a_failure_that_cost_something_is_kept(gateway: Gateway, failed: Failed,
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers.get("x-should-retry") == ("false" if again.status_code == status else None)
     assert (used(gateway, key), len(gateway.fake.chats())) == (spent, before)
+
+
+@pytest.mark.parametrize("failing", ["a", "b"])
+def test_a_failure_of_one_prompt_is_kept_when_another_cost_something(gateway: Gateway, failing: str) -> None:
+    asked = []
+
+    async def answer(seen: Seen) -> Script:
+        asked.append(seen)
+        if seen.body["prompt"] != failing:
+            return Script((said_raw, HANG))
+        await until(lambda: any(one.written for one in asked))
+        return Script((b'{"error": {"message": "no", "code": 400}}',), status=400)
+
+    choice = {"index": 0, "text": "x", "finish_reason": None}
+    said_raw = event({"id": "cmpl-fake", "created": 1, "model": MODEL, "choices": [choice], "usage": usage(1)})
+    gateway.fake.answers["/v1/completions"] = answer
+    key = gateway.key("tokens/day=1000")
+    headers = {"authorization": f"Bearer {key}", "idempotency-key": "a"}
+    body = {"model": "small", "prompt": ["a", "b"], "gateway": BODY["gateway"]}
+    first, again = (gateway.http.post("/v1/completions", headers=headers, json=body) for _ in range(2))
+    assert (first.status_code, again.status_code, again.content) == (400, 400, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert used(gateway, key) == (PROMPT_TOKENS + 1, 0)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("stream", STREAMED)
