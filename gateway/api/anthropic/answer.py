@@ -28,6 +28,14 @@ def thinking(message: Mapping[str, Any]) -> str:
     return str(message.get("reasoning") or message.get("reasoning_content") or "")
 
 
+def whole(arguments: str) -> bool:
+    """Whether a tool call's arguments are a JSON object to its end."""
+    try:
+        return isinstance(orjson.loads(arguments), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
 def stopped(choice: Choice) -> dict[str, str | None]:
     """Why the answer ended. Whole calls are to be run, whatever else; vLLM names the stop sequence that it met."""
     if choice.message.get("tool_calls") and choice.finish_reason != "length":
@@ -56,8 +64,4 @@ def _tool_use(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _input(arguments: str) -> Any:
     """The arguments as the model wrote them; none where a call was cut, as `max_tokens` tells: they are no JSON."""
-    try:
-        whole = isinstance(orjson.loads(arguments), dict)
-    except orjson.JSONDecodeError:
-        whole = False
-    return orjson.Fragment(arguments) if whole else {}
+    return orjson.Fragment(arguments) if whole(arguments) else {}

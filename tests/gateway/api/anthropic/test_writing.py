@@ -115,6 +115,20 @@ def test_text_amid_a_call_comes_after_its_block() -> None:
     ]
 
 
+def test_calls_that_take_turns_have_one_open_block_at_a_time() -> None:
+    said = (
+        {"tool_calls": [call(0, "look", ""), call(1, "see", "")]},
+        {"tool_calls": [call(0, None, '{"a":')]},
+        {"tool_calls": [call(1, None, '{"b":2}')], "reasoning": "Hm."},
+        {"tool_calls": [call(0, None, "1}")]},
+    )
+    assert accumulated(render(*said)[0])["content"] == [
+        {"type": "tool_use", "id": "c0", "name": "look", "input": {"a": 1}},
+        {"type": "thinking", "thinking": "Hm.", "signature": "unsigned"},
+        {"type": "tool_use", "id": "c1", "name": "see", "input": {"b": 2}},
+    ]
+
+
 def test_a_failure_is_the_last_event() -> None:
     failure = MessageWriter("req_1").failure(Wire.of(NotFound("No such thing."), "req_1"))
     assert failure == (
@@ -150,7 +164,7 @@ def answers(draw: st.DrawFn) -> list[dict[str, Any]]:
         arguments = orjson.dumps({"text": draw(TEXT)}).decode()
         cut = draw(st.integers(0, len(arguments)))
         deltas.append({"tool_calls": [call(number, "look", arguments[:cut])]})
-        deltas += draw(st.lists(st.builds(lambda text: {"content": text}, TEXT), max_size=2))
+        deltas += draw(st.lists(SAID, max_size=2))
         deltas.append({"tool_calls": [call(number, None, arguments[cut:])]})
     return [*deltas, *draw(st.lists(SAID, max_size=3))]
 
