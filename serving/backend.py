@@ -7,19 +7,21 @@ stream it adds only what makes it one, with running usage.
 Invariants: every failure is a `serving.errors` error; whatever ends the generator ends the work of the backend.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
 
 from serving.chunks import Reader
-from serving.client import Client
+from serving.client import Answer, Client
 from serving.deadlines import Clock, Timeouts
 from serving.decode import Decoder
 from serving.deltas import chat_delta, text_delta
-from serving.errors import BackendBroken, BackendError
+from serving.errors import BackendBroken, BackendError, BackendTimeout
 from serving.events import Completion, Event, Fold
 
 __all__ = ["Backend", "Model", "Timeouts"]
@@ -28,6 +30,9 @@ __all__ = ["Backend", "Model", "Timeouts"]
 # embeddings, 2,048 of 1,536 numbers, which vLLM writes with about 20 bytes each.
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ASKED_BYTES = 64 * 1024 * 1024
+# Connections for health, counts and names: generations may hold all others for minutes and must not hide these. Such
+# answers take milliseconds each of the one process that is vLLM's front, so a few do.
+MAX_QUESTIONS = 8
 DEFAULT_TIMEOUTS = Timeouts()
 CHATS, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 EVENT_STREAM = "text/event-stream"
@@ -44,7 +49,10 @@ class Model:
 
 
 class Backend:
-    """One server at `url`, called `name` in errors and records. `api_key` is sent as a bearer token and never shown."""
+    """One server at `url`, called `name` in errors and records. `api_key` is sent as a bearer token and never shown.
+
+    At most `max_connections` carry generations and embeddings; the small questions have a few of their own.
+    """
 
     def __init__(
         self,
@@ -58,9 +66,8 @@ class Backend:
         self.name = name
         self.url = url
         self._timeouts = timeouts
-        self._client = Client(
-            name, url, api_key=api_key, connect_seconds=timeouts.connect, max_connections=max_connections
-        )
+        client = partial(Client, name, url, api_key=api_key, connect_seconds=timeouts.connect)
+        self._client, self._questions = client(max_connections=max_connections), client(max_connections=MAX_QUESTIONS)
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r})"
@@ -76,15 +83,21 @@ class Backend:
         reader = Reader(self.name, chat_delta if path == CHATS else text_delta)
         answer = await self._client.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
         with closing(answer):
-            while piece := await answer.piece():
-                payloads = self._payloads(decoder, piece)
-                if payloads:
-                    clock.tick()
-                for payload in payloads:
-                    for event in reader.read(payload):
-                        yield event
+            try:
+                while piece := await answer.piece():
+                    payloads = self._payloads(decoder, piece)
+                    if payloads:
+                        clock.tick()
+                    for payload in payloads:
+                        for event in reader.read(payload):
+                            yield event
+                    if reader.done:
+                        clock.ending()
+            except BackendTimeout:  # of the body's end alone, where all was said
+                if not reader.done:
+                    raise
             self._payloads(decoder, b"")
-            yield reader.end()
+        yield reader.end()
 
     async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = CHATS) -> Completion:
         """The same answer, whole."""
@@ -99,7 +112,9 @@ class Backend:
 
         Raises BackendError.
         """
-        return await self._json("POST", path, body, headers, MAX_ASKED_BYTES)
+        clock = Clock(self.name, self._timeouts)
+        answer = await self._client.answer("POST", path, body, headers, clock)
+        return self._value(path, await self._whole(answer, path, MAX_ASKED_BYTES))
 
     async def models(self) -> list[Model]:
         """What the server serves, LoRA adapters included. Raises BackendError."""
@@ -116,7 +131,7 @@ class Backend:
     async def health(self) -> bool:
         """Whether the server says it is alive. vLLM's answer does not see overload or a hung device."""
         try:
-            await self._bytes("GET", "/health", timeouts=replace(self._timeouts, first_token=self._timeouts.connect))
+            await self._aside("GET", "/health", timeouts=replace(self._timeouts, first_token=self._timeouts.connect))
         except BackendError:
             return False
         return True
@@ -131,35 +146,29 @@ class Backend:
 
     async def aclose(self) -> None:
         """Close every connection, running answers included."""
-        await self._client.aclose()
+        await asyncio.gather(self._client.aclose(), self._questions.aclose())
 
-    async def _json(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] = {},
-        limit: int = MAX_ANSWER_BYTES,
-    ) -> Any:
-        answer = await self._bytes(method, path, body, headers, limit)
-        with self._shape(path):
-            return orjson.loads(answer)
+    async def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._value(path, await self._aside(method, path, body))
 
-    async def _bytes(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] = {},
-        limit: int = MAX_ANSWER_BYTES,
-        timeouts: Timeouts | None = None,
+    async def _aside(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, timeouts: Timeouts | None = None
     ) -> bytes:
+        """The answer to what is no generation."""
         clock = Clock(self.name, timeouts or self._timeouts)
-        with closing(await self._client.answer(method, path, body, headers, clock)) as answer:
+        answer = await self._questions.answer(method, path, body, {}, clock)
+        return await self._whole(answer, path, MAX_ANSWER_BYTES)
+
+    async def _whole(self, answer: Answer, path: str, limit: int) -> bytes:
+        with closing(answer):
             read = await answer.read(limit)
         if len(read) > limit:
             raise BackendBroken(self.name, f"the answer to {path} is larger than {limit} bytes")
         return read
+
+    def _value(self, path: str, answer: bytes) -> Any:
+        with self._shape(path):
+            return orjson.loads(answer)
 
     def _payloads(self, decoder: Decoder, piece: bytes) -> list[bytes]:
         """The events that the next bytes complete; no bytes are the end, at which none may be left."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from serving.errors import BackendTimeout
 
+# From the last event to the end of the body, which vLLM writes at once; a proxy that keeps it open delays no more.
+ENDING_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -45,6 +48,10 @@ class Clock:
         """An event has come: from here on the time between two events counts."""
         self._phase = "between_tokens"
         self._left = self._timeouts.between_tokens
+
+    def ending(self) -> None:
+        """The last event has come: only the end of the body may still be waited for."""
+        self._end = min(self._end, self._time() + ENDING_S)
 
     def begin(self) -> float:
         """A wait begins; returns when it must end, in the loop's time."""

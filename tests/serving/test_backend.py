@@ -10,7 +10,7 @@ import pytest
 from serving.backend import Backend, Model, Timeouts
 from serving.errors import BackendBroken, BackendRejected, BackendTimeout
 from serving.events import Delta, End, Event, Start, Stop, Usage
-from tests.fakes.backend import DONE, FIN, JSON, RST, STREAM, Script, event, first, piece, said, usage, words
+from tests.fakes.backend import DONE, FIN, HANG, JSON, RST, STREAM, Script, event, first, piece, said, usage, words
 from tests.fakes.client import ASK, failing, faked
 
 
@@ -178,6 +178,17 @@ def test_every_broken_stream_is_told_apart_from_an_answer(script: Script) -> Non
     assert not any(isinstance(one, End) for one in events)
 
 
+def test_an_answer_is_whole_at_its_end_marker_though_the_body_stays_open() -> None:
+    async def run() -> None:
+        async with faked(Script((*said("a"), HANG)), timeouts=Timeouts(between_tokens=5)) as (backend, fake):
+            events = await collect(backend)
+            assert isinstance(events[-1], End)
+            await asyncio.wait_for(fake.requests[0].over.wait(), 30)
+            assert fake.requests[0].left_early
+
+    asyncio.run(run())
+
+
 def test_what_came_before_the_break_is_passed_on() -> None:
     _, events = failing(Script((*words("a", "b"), RST)))
     assert [one.text for one in events if isinstance(one, Delta)] == ["a", "b"]
@@ -200,6 +211,22 @@ def test_the_small_questions() -> None:
             assert await backend.health()
             assert await backend.version() == "0.32.0"
             assert await backend.tokenize(ASK) == 13
+
+    asyncio.run(run())
+
+
+def test_generations_that_hold_every_connection_do_not_hide_the_small_questions() -> None:
+    async def run() -> None:
+        options: dict[str, Any] = {"max_connections": 1, "timeouts": Timeouts(connect=0.5)}
+        async with (
+            faked(Script((*words("a"), HANG)), **options) as (backend, _),
+            aclosing(backend.stream(ASK)) as events,
+        ):
+            await anext(events)
+            assert await backend.tokenize(ASK) == 13
+            assert await backend.health()
+            assert await backend.models()
+            assert await backend.version()
 
     asyncio.run(run())
 
