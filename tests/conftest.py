@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from serving.launch import START_SECONDS, launch
 from tests.fakes.background import running
@@ -25,6 +26,10 @@ TINY_MODEL = ROOT / "serving" / "tiny" / "model"
 ENGINE_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 BACKEND = "TOLLGATE_TEST_BACKEND"
 STOP, ENGINE = pytest.StashKey[Event](), pytest.StashKey[Thread]()
+
+# A busy machine stretches every example, and Hypothesis takes slow ones for a fault.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

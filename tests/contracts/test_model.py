@@ -212,9 +212,7 @@ class Ledger(RuleBasedStateMachine):
 
 def play(place: Place, examples: int, steps: int) -> None:
     machine = type("Ledger", (Ledger,), {"place": place})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))
 
 
 @pytest.mark.parametrize(("place", "examples"), [("memory", 100), ("redis", 50)], indirect=["place"])

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.index import Found
@@ -24,7 +24,6 @@ def test_all_are_packed_in_one_call_where_all_fit() -> None:
     assert numbers(pack(found("a", "b", "c"), lambda some: next(answers))) == [1, 2, 3]
 
 
-@settings(deadline=None)
 @given(count=st.integers(0, 200), room=st.integers(0, 250))
 def test_the_longest_prefix_that_fits_is_found_in_few_calls(count: int, room: int) -> None:
     calls: list[int] = []

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.document import Document, Source, Unreadable
@@ -87,7 +87,6 @@ def test_a_pdf_without_text_is_refused(pdf: Callable[[list[str]], bytes]) -> Non
         parse(Source("scan.pdf", pdf(["", ""])))
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
 @pytest.mark.parametrize("suffix", list(FORMATS))
 def test_no_bytes_give_any_other_exception(suffix: str, data: bytes) -> None:

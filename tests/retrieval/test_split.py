@@ -81,7 +81,7 @@ words = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.lists(words, min_size=1, max_size=400).map(" ".join) | st.text(min_size=1, max_size=2000))
 def test_every_passage_fits_is_where_it_says_and_nothing_is_lost(embedder: Embedder, text: str) -> None:
     document = outline("any.txt", text, [])

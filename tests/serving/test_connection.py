@@ -347,7 +347,7 @@ fuzzed = given(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @fuzzed
 def test_no_answer_leads_to_anything_but_a_backend_error(
     fuzz: Fuzz, data: bytes, cuts: list[int], after: After, stream: bool
@@ -356,7 +356,7 @@ def test_no_answer_leads_to_anything_but_a_backend_error(
 
 
 @pytest.mark.prove
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=10_000)
 @fuzzed
 def test_ten_thousand_answers_lead_to_nothing_but_backend_errors(
     fuzz: Fuzz, data: bytes, cuts: list[int], after: After, stream: bool

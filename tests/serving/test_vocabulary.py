@@ -61,7 +61,7 @@ texts = st.text(max_size=60) | st.text(st.sampled_from(" \n\t'sdé\u0301ﬁ12aB=
 with_control = st.lists(texts | st.sampled_from(CONTROL), max_size=8).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(text=with_control)
 def test_every_text_counts_as_the_library_counts_it(both: tuple[ByteLevel, Library], text: str) -> None:
     ours, library = both
