@@ -38,17 +38,19 @@ access = logging.getLogger("tollgate.access")
 
 
 class Edge:
-    """Gives each request its id, renders whatever it raises, and logs it; `endpoints` (by path) say in what shape."""
+    """Gives each request its id, renders whatever it raises, and logs it; `endpoints` (by path) say in what shape, at
+    their paths and below: a client of an API that asks it for what is not here can read no other.
+    """
 
     def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint] = MappingProxyType({})) -> None:
-        self._app, self._endpoints = app, endpoints
+        self._app = app
+        self._shapes = [(f"{path}/", endpoint.refusal) for path, endpoint in endpoints.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        endpoint = self._endpoints.get(scope["path"])
-        visit = Visit(scope, send, endpoint.refusal if endpoint else openai)
+        visit = Visit(scope, send, self._shape(f"{scope['path']}/"))
         try:
             await self._app(scope, receive, visit.send)
         except ClientDisconnect:
@@ -61,6 +63,9 @@ class Edge:
             await visit.fail(error)
         finally:
             visit.log()
+
+    def _shape(self, path: str) -> Shape:
+        return next((shape for start, shape in self._shapes if path.startswith(start)), openai)
 
 
 class Visit:

@@ -144,6 +144,21 @@ def test_without_a_key_nothing_is_answered_and_with_one_only_a_post(gateway: Gat
     assert (refused.status_code, refused.json()["error"]["type"]) == (405, INVALID)
 
 
+@pytest.mark.parametrize("path", ["/v1/messages/", "/v1/messages/batches", "/v1/messages/count_tokens/x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_not_there_below_an_endpoint_is_told_in_its_shape(gateway: Gateway, method: str, path: str) -> None:
+    answer = gateway.http.request(method, path, headers={"x-api-key": gateway.key()})
+    assert (answer.status_code, answer.json()["type"]) == (404, "error")
+    assert (answer.json()["error"]["type"], answer.json()["request_id"]) == (
+        "not_found_error",
+        answer.headers["request-id"],
+    )
+
+
+def test_what_only_begins_like_an_endpoint_is_not_below_it(gateway: Gateway) -> None:
+    assert gateway.http.get("/v1/messages2").json()["error"]["code"] == "not_found"
+
+
 def test_a_body_over_the_limit(ask: Ask) -> None:
     answer = ask(system="x" * 2**20)
     assert (answer.status_code, answer.json()["error"]["type"]) == (413, "request_too_large")
