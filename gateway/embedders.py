@@ -22,7 +22,7 @@ from gateway.stages.route import cache_salt
 from gateway.tracing import Stage
 from retrieval.embed import MAX_CHARS, Embedder, Vectors
 from serving.backend import Backend
-from serving.errors import BackendBroken, BackendError, BackendRejected
+from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
 from serving.tokens import Count
 
 PATH = "/v1/embeddings"
@@ -123,7 +123,8 @@ class Served:
                 self._note(call, began, backend).error = type(error).__name__
                 if isinstance(error, BackendRejected):
                     raise
-                self._model.pool.failed(backend)
+                if not isinstance(error, BackendBusy):
+                    self._model.pool.failed(backend)
                 failure = error
             else:
                 self._note(call, began, backend)

@@ -3,6 +3,7 @@
 BackendError
 ├── BackendUnavailable   no connection, or it answered 5xx / 401 / 403 / 404: another backend may do
 ├── BackendOverloaded    it answered 503 or 429: alive, but full
+│   └── BackendBusy      it was not asked: every connection that we may have to it is in use
 ├── BackendTimeout       it was too slow; `phase` says where
 ├── BackendRejected      it answered 4xx: the request itself is at fault, another backend would say the same
 └── BackendBroken        it began to answer and then broke: bad bytes, an error inside the stream, no end
@@ -28,6 +29,10 @@ class BackendOverloaded(BackendError):
     def __init__(self, backend: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(backend, message)
         self.retry_after = retry_after
+
+
+class BackendBusy(BackendOverloaded):
+    """Raised when no connection to the backend became free in time. It says nothing of the backend's health."""
 
 
 class BackendTimeout(BackendError):

@@ -19,6 +19,7 @@ from serving.connections import Full
 from serving.deadlines import Clock
 from serving.errors import (
     BackendBroken,
+    BackendBusy,
     BackendError,
     BackendOverloaded,
     BackendRejected,
@@ -51,11 +52,11 @@ def connecting(backend: str, seconds: float, clock: Clock) -> Iterator[float]:
     limit = clock.began + seconds
     try:
         yield min(deadline, limit)
-    except (Full, TimeoutError) as error:
+    except Full as error:
+        raise BackendBusy(backend, "every connection to the backend is in use") from error
+    except TimeoutError as error:
         if deadline < limit:
             raise clock.overdue() from error
-        if isinstance(error, Full):
-            raise BackendOverloaded(backend, "every connection to the backend is in use") from error
         raise BackendTimeout(backend, "connect", seconds) from error
     except (OSError, ValueError) as error:  # ValueError: a name that DNS cannot hold, a certificate
         raise BackendUnavailable(backend, "cannot connect to the backend") from error

@@ -2,7 +2,7 @@
 
 An alias's own replicas come first, least busy first; then those of its fallback aliases. Another one is asked until the
 first event arrives, never after: what the client has seen cannot be taken back. A request that a backend refuses as
-wrong is refused; another backend would say the same.
+wrong is refused; another backend would say the same. That no connection to a backend is free is no failure of it.
 
 Invariant: whatever ends the generator closes the backend's stream, so that the engine stops working for nobody.
 """
@@ -22,7 +22,7 @@ from gateway.scopes import permits
 from gateway.stages.preflight import request
 from gateway.tally import Tally
 from serving.backend import Backend
-from serving.errors import BackendError, BackendRejected
+from serving.errors import BackendBusy, BackendError, BackendRejected
 from serving.events import End, Event
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
@@ -51,16 +51,13 @@ class Route:
                 async with aclosing(stream):
                     try:
                         first = await anext(stream)
-                    except BackendRejected as error:
-                        call.trace.note("route", began, backend=backend.name, model=model.alias).error = type(
-                            error
-                        ).__name__
-                        raise
                     except BackendError as error:
-                        call.trace.note("route", began, backend=backend.name, model=model.alias).error = type(
-                            error
-                        ).__name__
-                        model.pool.failed(backend)
+                        stage = call.trace.note("route", began, backend=backend.name, model=model.alias)
+                        stage.error = type(error).__name__
+                        if isinstance(error, BackendRejected):
+                            raise
+                        if not isinstance(error, BackendBusy):
+                            model.pool.failed(backend)
                         failure = error
                         continue
                     call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)

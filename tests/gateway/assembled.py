@@ -6,7 +6,7 @@ end; a test that leaves early, cancels or races passes its own coroutine to `do`
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,15 +151,18 @@ async def _awaited(work: Awaitable[T]) -> T:
     return await work
 
 
-def settings(url: str, spare: str, folder: Path, patience: float = WAIT_S, **sections: Any) -> Settings:
+def settings(
+    url: str, spare: str, folder: Path, patience: float = WAIT_S, first: Mapping[str, Any] = {}, **sections: Any
+) -> Settings:
     """Alias `small` on the first backend, falling back to `other` on the second; `pair` on both; `free` has no price.
 
-    Sections given replace the ones here; `patience` is how long a first token is waited for, in seconds.
+    Sections given replace the ones here; `patience` is how long a first token is waited for, in seconds;
+    `first` is what else is set for the first backend.
     """
     table: dict[str, Any] = {
         "state": {"url": f"sqlite:///{folder}/state.db"},
         "backends": {
-            "first": {"url": url, "first_token_s": patience},
+            "first": {"url": url, "first_token_s": patience, **first},
             "second": {"url": spare, "first_token_s": patience},
         },
         "models": {

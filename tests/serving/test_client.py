@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serving.backend import Backend, Timeouts
-from serving.errors import BackendBroken, BackendOverloaded, BackendRejected, BackendUnavailable
+from serving.errors import BackendBroken, BackendBusy, BackendRejected, BackendUnavailable
 from tests.fakes.backend import FIN, HANG, JSON, RST, FakeBackend, Script, first, said, words
 from tests.fakes.client import ASK, failing, faked
 from tests.fakes.ports import free_port
@@ -255,7 +255,7 @@ def test_full_of_connections_is_overload() -> None:
             aclosing(backend.stream(ASK)) as events,
         ):
             await anext(events)
-            with pytest.raises(BackendOverloaded):
+            with pytest.raises(BackendBusy):
                 await backend.complete(ASK)
 
     asyncio.run(run())
