@@ -25,6 +25,7 @@ SHOWN = 5  # of one kind of fault
 # Refused before there is a call to account for.
 NO_CALL = {"invalid_api_key", "overloaded", "body_too_large", "invalid_value", "state_unavailable", "body_timeout"}
 CUT = {0, 499, 504}  # the process died, the client left, the gateway gave up waiting: the backend may have said more
+STOPPED = "overloaded"  # so does a gateway that stops
 DIED = 0
 
 
@@ -155,7 +156,7 @@ def miscounted(rows: Iterable[Mapping[str, Any]], evidence: Evidence, sent: Mapp
         if not _least(row, wrote, reply, evidence.checkpoint) <= told <= wrote:
             yield f"{row['request_id']} ({row['status']}, {row['error']}): {told} tokens booked, {wrote} written"
         prompts = PROMPT_TOKENS * sum(bool(one.tokens) for one in seen)
-        if row["status"] not in CUT and (row["input_tokens"] or 0) < prompts:
+        if not _cut(row) and (row["input_tokens"] or 0) < prompts:
             yield f"{row['request_id']}: {row['input_tokens']} prompt tokens booked, {prompts} read"
 
 
@@ -163,7 +164,11 @@ def _least(row: Mapping[str, Any], wrote: int, reply: Reply | None, checkpoint: 
     """The fewest tokens that may be booked."""
     if row["status"] == DIED:
         return wrote - checkpoint
-    return (reply.said if reply else 0) if row["status"] in CUT else wrote
+    return (reply.said if reply else 0) if _cut(row) else wrote
+
+
+def _cut(row: Mapping[str, Any]) -> bool:
+    return row["status"] in CUT or row["error"] == STOPPED
 
 
 def nobodys(books: Books) -> Iterator[str]:

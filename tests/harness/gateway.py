@@ -132,11 +132,11 @@ class Gateway:
             time.sleep(POLL_S)
 
     def kill_worker(self) -> None:
-        """SIGKILL to the oldest of several workers, which is then replaced."""
+        """SIGKILL to the busiest of several workers, by its open files, which is then replaced."""
         self._workers_started += 1
         assert self._process
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        os.kill(min(map(int, children)), signal.SIGKILL)
+        os.kill(int(max(children, key=lambda pid: len(os.listdir(f"/proc/{pid}/fd")))), signal.SIGKILL)
 
     def close(self) -> None:
         if self._process and self._process.poll() is None:

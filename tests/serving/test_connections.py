@@ -252,8 +252,9 @@ async def cancel_everywhere(times: int, tls: SSLContext | None = None) -> None:
 
 
 def test_cancelling_at_every_await_loses_nothing(run: Any) -> None:
+    before = connection_objects()  # of gateways that other tests share
     run(cancel_everywhere(600))
-    assert connection_objects() == 0
+    assert connection_objects() <= before
 
 
 @pytest.mark.prove
