@@ -34,8 +34,9 @@ clients: python $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json
 	@cd $(NODE) && npm ci && touch node_modules/.installed || echo 'npm ci failed: the tests of the Node packages are left out' >&2
 
+# Two processes: much of the tests' time is waiting. A file stays in one of them, with the fixtures that it shares.
 test: install clients lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: python
 	@$(PYTHON) tools/install.py gateway
