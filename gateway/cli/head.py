@@ -93,8 +93,7 @@ class BoundedHead(HttpToolsProtocol):
         while (rest := self.parser.rest) is not None:
             head = self._head_without_offer()
             self._renew_parser()
-            super().data_received(head)
-            super().data_received(rest)
+            super().data_received(head + rest)
         if self._head is None or not continued or self.transport.is_closing():
             return
         self._head += len(data)
@@ -116,17 +115,14 @@ class BoundedHead(HttpToolsProtocol):
         return b"\r\n".join([*lines, b"", b""])
 
     def _refuse(self, refusal: bytes) -> None:
-        """Close, and say why unless an answer is due first: it would be taken for that, or for a part of it."""
+        """Close, and say why unless an answer has begun: it would be taken for a part of that."""
         if not self._answering():
             self.transport.write(refusal)
         self.transport.close()
 
     def _answering(self) -> bool:
-        """Whether a request that came whole, or whose answer has begun, is not answered to the end."""
-        if self.pipeline:
-            return True
-        last = self.cycle
-        return last is not None and not last.response_complete and (last.response_started or not last.more_body)
+        last = self.cycle  # one that waits in the pipeline waits for an answer's end
+        return bool(self.pipeline) or (last is not None and last.response_started and not last.response_complete)
 
     def _expect_head(self) -> None:
         self._deadline = self.loop.call_later(HEAD_S, self._late)
