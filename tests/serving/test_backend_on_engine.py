@@ -13,6 +13,7 @@ from serving.errors import BackendRejected, BackendUnavailable
 from serving.events import Delta, End, Start
 from tests.fakes.client import ASK
 
+AGAIN = 12  # times some ten seconds, which 3,000 tokens take: longer than the engine was seen to stand still
 TOOL = {
     "type": "function",
     "function": {
@@ -126,7 +127,8 @@ async def _metric(engine: str, name: str) -> float:
 def test_engine_stops_working_when_the_client_leaves(engine: str) -> None:
     """Told by what it wrote, not by a clock: 3,000 tokens were asked for, a few hundred at most are written.
 
-    On a machine so busy that it writes all before it hears, or writes for others too, it is asked again.
+    Asked again when all was written: after its first structured answers this build's API server stands still for half a
+    minute and hears nobody, and other tests may be served beside.
     """
 
     async def written(backend: Backend) -> float:
@@ -143,7 +145,11 @@ def test_engine_stops_working_when_the_client_leaves(engine: str) -> None:
 
     async def run() -> None:
         backend = Backend("engine", engine)
-        least = min([await written(backend) for _ in range(3)])
+        least = await written(backend)
+        for _ in range(AGAIN):
+            if least < 1500:
+                break
+            least = await written(backend)
         assert 3 <= least < 1500
         await backend.aclose()
 
