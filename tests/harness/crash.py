@@ -58,8 +58,3 @@ class Crash:
 def terminate(gateway: Gateway) -> None:
     """The polite way: running answers may finish."""
     gateway.kill(signal.SIGTERM)
-
-
-def kill_one(gateway: Gateway) -> None:
-    """One of several workers; the others go on."""
-    gateway.kill_worker()
