@@ -1,4 +1,5 @@
-"""What must outlive a request, behind five small protocols: `Keys`, `Budgets`, `Journal`, `Replays`, `Answers`.
+"""What must outlive a request, behind small protocols: `Keys`, `Budgets`, `Journal`, `Replays`,
+`Answers` and, for the cache beside them, `Feedback` and `Claims`.
 
 Each has an SQLite and a Redis implementation, and one suite of tests (tests/contracts) runs over both.
 The protocols know neither HTTP nor prompts. Amounts are whole numbers: requests, tokens, and nano-dollars
@@ -20,9 +21,11 @@ from typing import Any, Protocol
 
 from gateway.state.clock import Clock
 from gateway.state.values import (
+    CLAIM_S,
     COLUMNS,
     GROUPS,
     MAX_AMOUNT,
+    POOL,
     REPLAY_S,
     RUNS_S,
     UNITS,
@@ -30,10 +33,12 @@ from gateway.state.values import (
     Amounts,
     Balance,
     Change,
+    Changes,
     Entry,
     Hold,
     Key,
     Limit,
+    Observation,
     OverLimit,
     Replay,
     Scopes,
@@ -45,9 +50,11 @@ from gateway.state.values import (
 )
 
 __all__ = [
+    "CLAIM_S",
     "COLUMNS",
     "GROUPS",
     "MAX_AMOUNT",
+    "POOL",
     "RECOVERED",
     "REPLAY_S",
     "RUNS_S",
@@ -60,11 +67,13 @@ __all__ = [
     "Change",
     "Clock",
     "Entry",
+    "Feedback",
     "Hold",
     "Journal",
     "Key",
     "Keys",
     "Limit",
+    "Observation",
     "OverLimit",
     "Replay",
     "Replays",
@@ -184,22 +193,56 @@ class Replays(Protocol):
 
 
 class Answers(Protocol):
-    """Cached answers."""
+    """Cached answers. Many gateways share them: each keeps its own index of the vectors, and follows `changes`."""
 
     async def get(self, key: str, at: float) -> Entry | None:
         """None when absent or expired."""
 
     async def put(self, entry: Entry) -> None:
-        """Replaces an entry of the same key."""
+        """Replaces an entry of the same key. Where the bound is reached, what saves least for its use and age goes."""
 
     async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
         """(key, vector) of the live entries with a vector, oldest first."""
+
+    async def changes(self, cursor: str | None) -> Changes:
+        """What was added and removed since `cursor`, oldest first. None: nothing, and the cursor of now."""
+
+    async def used(self, key: str, at: float) -> None:
+        """An entry was served: for the choice of what goes first. No-op when it is gone."""
+
+    async def remove(self, key: str) -> bool:
+        """Forget one entry: it was wrong. False when it was gone."""
 
     async def purge(self, tag: str | None = None) -> int:
         """Remove the entries with that tag, or all; returns how many."""
 
     async def count(self) -> int:
         """Entries stored. An expired one counts until the next `put` sweeps it."""
+
+
+class Feedback(Protocol):
+    """What was learned of would-be hits, per pool. Only the newest POOL of each pool are kept."""
+
+    async def observe(self, observation: Observation) -> None: ...
+
+    async def observations(self, pool: str) -> list[Observation]:
+        """Oldest first."""
+
+    async def pools(self) -> list[str]:
+        """All that have observations, by name."""
+
+
+class Claims(Protocol):
+    """Who makes an answer that several ask for: one gateway of all that share the store, for as long as it lives."""
+
+    async def claim(self, key: str, owner: str, alive: Callable[[str], bool], at: float) -> bool:
+        """True when `key` is ours: nobody had it, or its owner is dead, or silent for longer than CLAIM_S.
+
+        Asking again for what is ours says that we still live.
+        """
+
+    async def release(self, key: str, owner: str) -> None:
+        """Give the key free; no-op when it is not ours."""
 
 
 class Journal(Protocol):
@@ -230,7 +273,7 @@ RECOVERED: Mapping[str, Any] = {"status": 0, "error": "process_died", "stop": No
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The five, the clock they go by, and how to close them (to be awaited, once).
+    """All of them, the clock they go by, and how to close them (to be awaited, once).
 
     `alive` tells whether the process that an owner's name belongs to still runs, as far as that can be told here.
     """
