@@ -2,7 +2,7 @@
 
 Exact tier first: the same fingerprint and the same question. Then, where the template (or the request) allows it, the
 nearest question within the same partition: similar enough, and free of the differences that similarity does not see
-(`gateway/veto.py`). What the embedder cannot read whole is never compared.
+(`gateway.similarity.veto.py`). What the embedder cannot read whole is never compared.
 
 Invariants: only complete, checked answers are kept; a lookup never crosses a partition, and a partition names its
 tenant; every miss says why.
@@ -24,7 +24,7 @@ from gateway.settings import Cache as Section
 from gateway.shielded import background
 from gateway.state import Answers, Entry, StateUnavailable
 from gateway.tracing import traced
-from gateway.veto import veto
+from gateway.similarity.veto import veto
 from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.events import Choice, Completion, Delta, End, Event, Start, Stop, Usage
 

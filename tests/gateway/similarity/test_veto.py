@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.veto import veto
+from gateway.similarity.veto import veto
 
 DIFFERENT = [
     ("Keep logs for 500 days?", "Keep logs for 50 days?", "its numbers"),

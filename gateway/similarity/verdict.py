@@ -1,0 +1,16 @@
+"""The words of a decision about two questions."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# What the questions of a template are: anything at all, or asked of a closed set of answers (a FAQ, a set of intents).
+Kind = Literal["open", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the kept answer is served, the probability that it is right, and why, in words for the trace."""
+
+    hit: bool
+    probability: float
+    reasons: tuple[str, ...]
