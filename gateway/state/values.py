@@ -179,7 +179,8 @@ class Entry:
 
     `vector` is the question's embedding (float32 bytes, unit length) or None where only exact hits are wanted; `body`
     is the answer as JSON bytes; `tags` are what a purge may select by (tenant, prompt, model); `question` is the text
-    that was embedded, for comparisons that similarity cannot make; `saves` is what a hit saves, in tokens of the engine.
+    that was embedded, for comparisons that similarity cannot make;
+    `saves` is what a hit saves, in tokens of the engine.
     """
 
     key: str
