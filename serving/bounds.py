@@ -1,18 +1,37 @@
 """Small checks that fields are made of. A check takes a value and returns nothing; it raises ValueError saying what it
 accepts, phrased to follow the field's name ("must be a number from 0 to 2"). It never quotes the value.
+
+Invariant: a check's schema accepts whatever the check does; of sizes and depths it says less, for JSON Schema has no
+words for them.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-Check = Callable[[Any], None]
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Call it with a value. `schema` says in JSON Schema (2020-12) what it accepts."""
+
+    run: Callable[[Any], None]
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> None:
+        self.run(value)
+
+
+def accepting(**schema: Any) -> Callable[[Callable[[Any], None]], Check]:
+    """Makes a check of a function, which accepts what `schema` says."""
+    return lambda run: Check(run, schema)
 
 
 def number(low: float, high: float) -> Check:
     """A number from `low` to `high`, both included."""
 
+    @accepting(type="number", minimum=low, maximum=high)
     def check(value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             raise ValueError(f"must be a number from {low:g} to {high:g}")
@@ -23,6 +42,7 @@ def number(low: float, high: float) -> Check:
 def integer(low: int, high: int) -> Check:
     """A whole number from `low` to `high`, both included."""
 
+    @accepting(type="integer", minimum=low, maximum=high)
     def check(value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
@@ -30,12 +50,14 @@ def integer(low: int, high: int) -> Check:
     return check
 
 
+@accepting(type="boolean")
 def flag(value: Any) -> None:
     """True or false."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
 
 
+@accepting()
 def anything(value: Any) -> None:
     """Accepts every value: for what is not sent on."""
 
@@ -43,6 +65,7 @@ def anything(value: Any) -> None:
 def text(longest: int) -> Check:
     """A string of 1 to `longest` characters."""
 
+    @accepting(type="string", minLength=1, maxLength=longest)
     def check(value: Any) -> None:
         if not isinstance(value, str) or not 1 <= len(value) <= longest:
             raise ValueError(f"must be a string of 1 to {longest} characters")
@@ -53,6 +76,7 @@ def text(longest: int) -> Check:
 def one_of(*choices: str) -> Check:
     """One of some strings."""
 
+    @accepting(enum=[*choices])
     def check(value: Any) -> None:
         if not isinstance(value, str) or value not in choices:
             raise ValueError(f"must be one of {', '.join(choices)}")
@@ -63,6 +87,7 @@ def one_of(*choices: str) -> Check:
 def exactly(only: Any, otherwise: str) -> Check:
     """One value, which says nothing; `otherwise` is what to do instead of sending another."""
 
+    @accepting(const=only)
     def check(value: Any) -> None:
         if type(value) is not type(only) or value != only:
             raise ValueError(f"must be {orjson.dumps(only).decode()}: {otherwise}")
@@ -73,6 +98,7 @@ def exactly(only: Any, otherwise: str) -> Check:
 def several(each: Check, most: int) -> Check:
     """A list of at most `most` values, each of them checked."""
 
+    @accepting(type="array", items=each.schema, maxItems=most)
     def check(value: Any) -> None:
         if not isinstance(value, list) or len(value) > most:
             raise ValueError(f"must be a list of at most {most} entries")
@@ -85,6 +111,7 @@ def several(each: Check, most: int) -> Check:
 def either(first: Check, second: Check) -> Check:
     """What one of two checks accepts."""
 
+    @accepting(anyOf=[first.schema, second.schema])
     def check(value: Any) -> None:
         try:
             first(value)
@@ -100,6 +127,7 @@ def either(first: Check, second: Check) -> Check:
 def json_object(most_bytes: int, deepest: int) -> Check:
     """An object, at most so many bytes as JSON and so many levels deep."""
 
+    @accepting(type="object")
     def check(value: Any) -> None:
         if not isinstance(value, dict):
             raise ValueError("must be an object")
@@ -114,7 +142,9 @@ def json_object(most_bytes: int, deepest: int) -> Check:
 def record(required: Mapping[str, Check], optional: Mapping[str, Check]) -> Check:
     """An object with these keys and no others."""
     known = {**required, **optional}
+    properties = {name: check.schema for name, check in known.items()}
 
+    @accepting(type="object", properties=properties, required=sorted(required), additionalProperties=False)
     def check(value: Any) -> None:
         if not isinstance(value, dict):
             raise ValueError("must be an object")

@@ -4,7 +4,19 @@ within bounds. Knows no endpoint.
 
 from typing import Any
 
-from serving.bounds import Check, anything, either, flag, integer, json_object, number, one_of, record, several, text
+from serving.bounds import (
+    Check,
+    accepting,
+    either,
+    flag,
+    integer,
+    json_object,
+    number,
+    one_of,
+    record,
+    several,
+    text,
+)
 
 # Grammars are compiled by the engine for everyone, so they stay small: the largest real ones are some 20 KiB.
 GRAMMAR_CHARS = 16 * 1024
@@ -27,37 +39,45 @@ repetition = record(
 )
 
 
+_bias = number(-100, 100)
+_named = record({"name": _name, "schema": _schema}, {"description": _description, "strict": flag})
+_formats = {
+    "json_schema": record({"type": one_of("json_schema"), "json_schema": _named}, {}),
+    "json_object": record({"type": one_of("json_object")}, {}),
+    "text": record({"type": one_of("text")}, {}),
+}
+_grammars: dict[str, Check] = {
+    "json": _schema,
+    "regex": text(1024),
+    "choice": several(text(256), 256),
+    "grammar": text(GRAMMAR_CHARS),
+}
+_grammar = record({}, {**_grammars, "disable_any_whitespace": flag})
+
+
+@accepting(type="object", propertyNames={"pattern": "^[0-9]+$"}, additionalProperties=_bias.schema, maxProperties=300)
 def logit_bias(value: Any) -> None:
     """OpenAI: token ids as strings, biases from -100 to 100, at most 300 of them."""
     if not isinstance(value, dict) or len(value) > 300:
         raise ValueError("must be an object of at most 300 entries")
-    bias = number(-100, 100)
     for token, amount in value.items():
         if not token.isascii() or not token.isdigit():
             raise ValueError("must have token ids as its keys")
-        bias(amount)
+        _bias(amount)
 
 
+@accepting(anyOf=[check.schema for check in _formats.values()])
 def response_format(value: Any) -> None:
     """OpenAI's: text, some JSON object, or JSON of a schema."""
     kind = value.get("type") if isinstance(value, dict) else None
-    if kind == "json_schema":
-        named = record({"name": _name, "schema": _schema}, {"description": _description, "strict": flag})
-        record({"type": anything, "json_schema": named}, {})(value)
-    elif kind in ("text", "json_object"):
-        record({"type": anything}, {})(value)
-    else:
+    if not isinstance(kind, str) or kind not in _formats:
         raise ValueError("must be an object whose type is text, json_object or json_schema")
+    _formats[kind](value)
 
 
+@accepting(**_grammar.schema, oneOf=[{"required": [kind]} for kind in _grammars])
 def structured_outputs(value: Any) -> None:
     """vLLM's: one of its kinds of grammar."""
-    kinds: dict[str, Check] = {
-        "json": _schema,
-        "regex": text(1024),
-        "choice": several(text(256), 256),
-        "grammar": text(GRAMMAR_CHARS),
-    }
-    record({}, {**kinds, "disable_any_whitespace": flag})(value)
-    if len(kinds.keys() & value.keys()) != 1:
+    _grammar(value)
+    if len(_grammars.keys() & value.keys()) != 1:
         raise ValueError("must have exactly one of json, regex, choice, grammar")

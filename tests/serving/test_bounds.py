@@ -1,5 +1,7 @@
+import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,23 @@ def test_what_is_not_is_refused_with_what_is(check: Check, bad: Any) -> None:
 @given(json_values, st.sampled_from([check for check, _, _ in CHECKS]))
 def test_no_value_raises_anything_else(value: Any, check: Check) -> None:
     assert said(check, value)
+
+
+def valid(check: Check, value: Any) -> bool:
+    return jsonschema_rs.validator_for(dict(check.schema)).is_valid(value)
+
+
+@pytest.mark.parametrize(("check", "good", "bad"), CHECKS)
+def test_the_schema_says_what_is_accepted(check: Check, good: list[Any], bad: list[Any]) -> None:
+    assert [value for value in good if not valid(check, value)] == []
+    # JSON Schema counts neither bytes nor levels, and to it 1.0 is an integer.
+    beyond = [value for value in bad if re.search("bytes|levels|plain", said(check, value)) or type(value) is float]
+    assert [value for value in bad if value not in beyond and valid(check, value)] == []
+
+
+@given(json_values, st.sampled_from([check for check, _, _ in CHECKS]))
+def test_what_is_accepted_is_valid_by_the_schema(value: Any, check: Check) -> None:
+    assert said(check, value) != "accepted" or valid(check, value)
 
 
 def said(check: Check, value: Any) -> str:

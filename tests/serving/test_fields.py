@@ -1,6 +1,7 @@
 from typing import Any
 
 import httpx2
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,7 @@ def test_every_field_that_is_sent_has_its_bounds_tested(path: str) -> None:
 @pytest.mark.parametrize(("path", "name", "value"), INSIDE)
 def test_inside_the_bounds(path: str, name: str, value: Any) -> None:
     assert allowed({name: value}, TABLES[path]) == {name: value}
+    assert valid(path, name, value)
 
 
 @pytest.mark.parametrize(("path", "name", "value"), OUTSIDE)
@@ -137,6 +139,13 @@ def test_outside_the_bounds(path: str, name: str, value: Any) -> None:
         allowed({name: value}, TABLES[path])
     assert raised.value.param == name
     assert raised.value.message.startswith(f"{name} ")
+    uncountable = "bytes of JSON" in raised.value.message or "levels deep" in raised.value.message
+    assert valid(path, name, value) == uncountable
+
+
+def valid(path: str, name: str, value: Any) -> bool:
+    """By the field's schema."""
+    return jsonschema_rs.validator_for(dict(TABLES[path].fields[name].check.schema)).is_valid(value)
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, table in TABLES.items() for name in table.refused])
