@@ -1,0 +1,46 @@
+"""The values that pass between the steps of one request. Read this first: who has read it can read every stage.
+
+One frozen type per step: `Call` (what a tenant asked), `Prompt` (what will be sent, and where it came from), `Plan`
+(tokens, room, ceiling), `Hit` or `Miss`, `Packed` passages, `Verdict`, and what the pipeline hands to the edge:
+`Opened`, then `serving.events.Delta`s, then `Closed`. A value never changes; a step makes a new one.
+
+`facts()` is what a value says of itself in the trace; it holds no prompt text.
+"""
+
+from gateway.exchange.answer import Answer, Closed, Hit, Miss, Opened, Slot, Verdict
+from gateway.exchange.call import (
+    CacheMode,
+    Call,
+    Caller,
+    Message,
+    OnLength,
+    Operation,
+    Options,
+    PromptRef,
+    Retrieval,
+)
+from gateway.exchange.prompt import Attempt, CacheTier, Packed, Plan, Prompt
+
+__all__ = [
+    "Answer",
+    "Attempt",
+    "CacheMode",
+    "CacheTier",
+    "Call",
+    "Caller",
+    "Closed",
+    "Hit",
+    "Message",
+    "Miss",
+    "OnLength",
+    "Opened",
+    "Operation",
+    "Options",
+    "Packed",
+    "Plan",
+    "Prompt",
+    "PromptRef",
+    "Retrieval",
+    "Slot",
+    "Verdict",
+]

@@ -1,0 +1,84 @@
+"""What is asked, and by whom. Knows nothing of what becomes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.state import Limit, Scopes
+from gateway.tracing import Trace
+
+CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
+OnLength = Literal["error", "return", "retry", "continue"]
+Operation = Literal["chat", "text_completion", "embeddings"]
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an authenticated key and its tenant's name, with the limits of both; what the key may use.
+
+    `zone` is where the tenant's days begin.
+    """
+
+    key: str
+    tenant: str
+    tenant_limits: tuple[Limit, ...] = ()
+    key_limits: tuple[Limit, ...] = ()
+    zone: str = "UTC"
+    scopes: Scopes = field(default_factory=Scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Which collection to search, and how many passages at most."""
+
+    collection: str
+    top_k: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The request's own `gateway` object. None (and `auto`) means: as the template says, else the default."""
+
+    cache: CacheMode = "auto"
+    semantic: bool | None = None
+    retrieve: Retrieval | None = None
+    on_length: OnLength | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRef:
+    """A template by name: OpenAI's `prompt` object of the Responses API."""
+
+    id: str
+    version: str | None
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a tenant asked. `fields` are the checked OpenAI fields to pass on (temperature, tools, ...).
+
+    `text` is a raw prompt, in place of messages: no chat template renders it. `inputs` are texts to embed: nothing is
+    generated then.
+    """
+
+    request_id: str
+    caller: Caller
+    model: str | None
+    messages: tuple[Message, ...]
+    prompt: PromptRef | None
+    fields: Mapping[str, Any]
+    options: Options
+    stream: bool
+    trace: Trace
+    at: float  # seconds since the epoch
+    text: str | None = None
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> Operation:
+        """What is asked of the model, as OpenTelemetry's GenAI conventions call it."""
+        return "embeddings" if self.inputs else "chat" if self.text is None else "text_completion"

@@ -1,0 +1,104 @@
+"""What will be sent, how long it may be, and what it becomes once passages are in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gateway.exchange.call import Message, OnLength, Retrieval
+from prompts.template import Template
+from retrieval.index import Found
+from serving.events import Usage
+from serving.tokens import Count
+
+CacheTier = Literal["off", "exact", "semantic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What will be sent. `fields`: the template's below the request's own; `question`: what similarity may compare.
+
+    `template` is kept so that the same version is rendered again once the passages are known. `text` is a raw prompt
+    for the engine's /v1/completions, in place of messages.
+    """
+
+    model: str  # alias
+    messages: tuple[Message, ...]
+    fields: Mapping[str, Any]
+    template: Template | None
+    question: str | None
+    schema: Mapping[str, Any] | None
+    retrieve: Retrieval | None
+    on_length: OnLength
+    cache: CacheTier
+    text: str | None = None
+
+    @property
+    def source(self) -> dict[str, str] | None:
+        """Where it came from: id, version and digest of its template; None for messages that the app wrote itself."""
+        t = self.template
+        return {"id": t.id, "version": t.version, "digest": t.digest} if t else None
+
+    def facts(self) -> dict[str, Any]:
+        return {"model": self.model, "messages": len(self.messages)} | (
+            {"prompt": self.template.id, "version": self.template.version} if self.template else {}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One generation that the request may cost at most: its input and, over all choices, its output, in tokens."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The arithmetic of the window, in tokens: `input` + `room` (for passages) + `output` <= `window`.
+
+    `attempts` is every generation that the policy on length allows; together they are the most it can be billed for.
+    """
+
+    input: Count
+    output: int
+    room: int
+    window: int
+    attempts: tuple[Attempt, ...]
+    models: tuple[str, ...]  # the aliases that may answer: the one asked and its fallbacks
+
+    @property
+    def usage(self) -> Usage:
+        """The ceiling, as usage: what is set aside before anything is spent."""
+        return Usage(sum(a.input for a in self.attempts), sum(a.output for a in self.attempts))
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "input_tokens": self.input.tokens,
+            "source": self.input.source,
+            "output_ceiling": self.output,
+            "room": self.room,
+            "window": self.window,
+            "ceiling_tokens": self.usage.total_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The prompt with its passages in place, and its exact length."""
+
+    prompt: Prompt
+    input: Count
+    collection: str | None = None
+    version: str | None = None
+    found: tuple[Found, ...] = ()
+    considered: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "collection": self.collection,
+            "version": self.version,
+            "considered": self.considered,
+            "packed": len(self.found),
+            "input_tokens": self.input.tokens,
+            "best": round(self.found[0].score, 4) if self.found else None,
+        }
