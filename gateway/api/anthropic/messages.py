@@ -34,6 +34,11 @@ def _blocks(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
+def _or_text(blocks: Any) -> BeforeValidator:
+    """Takes a string in place of `blocks`, and says so in the type's JSON Schema."""
+    return BeforeValidator(_blocks, json_schema_input_type=str | blocks)
+
+
 class Text(Strict):
     type: Annotated[str, AfterValidator(_text_only)]  # first, so that an image is told so and not that it has no text
     text: str
@@ -41,7 +46,7 @@ class Text(Strict):
     cache_control: Any = None
 
 
-Said = Annotated[list[Text], BeforeValidator(_blocks)]
+Said = Annotated[list[Text], _or_text(list[Text])]
 
 
 def chat_content(texts: Sequence[Text]) -> str | list[dict[str, str]]:
@@ -104,7 +109,7 @@ AssistantBlock = Annotated[
 
 class User(Strict):
     role: Literal["user"]
-    content: Annotated[list[UserBlock], Field(min_length=1), BeforeValidator(_blocks)]
+    content: Annotated[list[UserBlock], _or_text(list[UserBlock]), Field(min_length=1)]
 
     def chat(self) -> list[Message]:
         results = [block.chat() for block in self.content if isinstance(block, ToolResult)]
@@ -116,7 +121,7 @@ class Assistant(Strict):
     """Its content may be an empty list: there are such answers."""
 
     role: Literal["assistant"]
-    content: Annotated[list[AssistantBlock], BeforeValidator(_blocks)]
+    content: Annotated[list[AssistantBlock], _or_text(list[AssistantBlock])]
 
     def chat(self) -> list[Message]:
         texts = [block for block in self.content if isinstance(block, Text)]
