@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 
-from gateway.api import admin, health, models, usage
+from gateway.api import admin, health, models, openapi, usage
 from gateway.api.anthropic import COUNT_TOKENS, MESSAGES
+from gateway.api.chat import read_chat
 from gateway.api.completions import read_completion
 from gateway.api.embeddings import EMBEDDING
 from gateway.api.endpoint import Endpoint
@@ -18,7 +19,6 @@ from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
 from gateway.api.middleware import Edge, unrouted
 from gateway.api.responses import RESPONSES
-from gateway.api.wire import read_chat
 from gateway.settings import Settings
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -33,7 +33,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 
 def routes() -> list[APIRouter]:
     """Every route of the API but the inference endpoints."""
-    return [models.router, usage.router, health.router, admin.router]
+    return [models.router, usage.router, health.router, admin.router, openapi.router]
 
 
 def wrap(app: FastAPI, settings: Settings) -> FastAPI:

@@ -1,97 +1,106 @@
-"""POST /v1/chat/completions: how an answer is written (how a request is read: `wire.py`). Knows no socket and no clock.
+"""POST /v1/chat/completions: how its requests are read and how its answers are written. Knows no socket and no clock.
 
-Invariants of one stream: `id`, `created` and `model` never change; the first chunk of a choice carries its role and no
-later one does; its finish reason comes after its last text; the usage chunk comes only if asked for; the `gateway`
-object rides on the last chunk before `[DONE]`. After an error there is no `[DONE]`.
+Typed here is what the gateway acts on (messages, `prompt`, `stream`, `gateway`); every other field goes through the
+positive list of `serving.fields`. Whether a model or a template exists is found out later.
 
-Chunks and their order: platform.openai.com/docs/api-reference/chat-streaming.
+Invariants: what is passed on was built from checked values, never copied from the client's bytes; the first chunk of a
+choice carries its role and no later one does; what else holds for a stream is in `chunks.py`.
+
+Request and answer: platform.openai.com/docs/api-reference/chat.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from gateway.api.sse import DONE, event, failure
-from gateway.errors import Wire
-from gateway.exchange import Closed, Opened
+from pydantic import BaseModel, ConfigDict
+
+from gateway.api.body import checked, parse
+from gateway.api.chunks import ChunkWriter, Json
+from gateway.api.endpoint import Asked
+from gateway.api.messages import AnyMessage, Name, plain
+from gateway.api.wire import (
+    GatewayBody,
+    PromptBody,
+    StreamOptions,
+    countable,
+    needs_messages,
+    needs_model,
+    needs_stream,
+    passed_on,
+)
+from gateway.exchange import Options
+from gateway.settings import Server
 from serving.events import Choice, Delta
 
 
-class ChatWriter:
-    """Writes one answer. It remembers which choices have been given their role, nothing else."""
+class ChatBody(BaseModel):
+    """The fields that the gateway reads itself (`serving.fields.CHAT.handled`); the others are `passed_on`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    model: Name | None = None
+    messages: list[AnyMessage] | None = None
+    prompt: PromptBody | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    gateway: GatewayBody | None = None
+
+
+def read_chat(body: bytes, limits: Server) -> Asked:
+    """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
+    raw = parse(body, limits.max_depth)
+    countable("messages", raw.get("messages"), limits.max_messages)
+    chat = checked(ChatBody, raw)
+    needs_messages(chat.messages, chat.prompt)
+    needs_model(chat.model, chat.prompt)
+    needs_stream(chat.stream_options, chat.stream)
+    include_usage = bool(chat.stream_options and chat.stream_options.include_usage)
+    return Asked(
+        model=chat.model,
+        messages=tuple(plain(message) for message in raw.get("messages") or ()),
+        fields=passed_on(raw),
+        options=chat.gateway.options() if chat.gateway else Options(),
+        stream=chat.stream or False,
+        writer=lambda call: ChatWriter(call.request_id, include_usage),
+        prompt=chat.prompt.ref() if chat.prompt else None,
+    )
+
+
+class ChatWriter(ChunkWriter):
+    """Writes one answer. It remembers which choices have been given their role."""
+
+    prefix, whole_object, chunk_object = "chatcmpl", "chat.completion", "chat.completion.chunk"
 
     def __init__(self, request_id: str, include_usage: bool) -> None:
-        self._id = f"chatcmpl-{request_id}"
-        self._usage: dict[str, Any] = {"usage": None} if include_usage else {}
-        self._frame: dict[str, Any] = {}
+        super().__init__(request_id, include_usage)
         self._begun: set[int] = set()
 
-    def whole(self, opened: Opened, closed: Closed) -> dict[str, Any]:
-        """OpenAI's chat.completion (platform.openai.com/docs/api-reference/chat/object); stop_reason is vLLM's."""
-        return {
-            **self._framed(opened, "chat.completion"),
-            "choices": [_choice(choice) for choice in closed.completion.choices],
-            "usage": closed.usage.openai(),
-            "gateway": closed.gateway,
-        }
-
-    def opening(self, opened: Opened) -> bytes:
-        self._frame = self._framed(opened, "chat.completion.chunk")
-        return b""
-
-    def delta(self, piece: Delta) -> bytes:
-        """The chunk of one piece."""
-        choice = {
-            "index": piece.index,
-            "delta": self._role(piece.index) | {k: v for k, v in piece.delta.items() if k != "role"},
-            "logprobs": piece.logprobs,
-            "finish_reason": None,
-        }
-        return event(self._chunk([choice]))
-
-    def closing(self, closed: Closed) -> bytes:
-        """Everything after the last piece: finish reasons, usage if asked for, the `gateway` object, `[DONE]`."""
-        chunks = [self._chunk([self._finish(choice)]) for choice in closed.completion.choices]
-        if self._usage:
-            chunks.append(self._chunk([]) | {"usage": closed.usage.openai()})
-        chunks[-1]["gateway"] = closed.gateway
-        return b"".join(map(event, chunks)) + DONE
-
-    def failure(self, wire: Wire) -> bytes:
-        return failure(wire)
-
-    def _framed(self, opened: Opened, kind: str) -> dict[str, Any]:
-        start = opened.start
-        return {
-            "id": self._id,
-            "object": kind,
-            "created": start.created,
-            "model": start.model,
-            "system_fingerprint": start.fingerprint,
-        }
-
-    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**self._frame, "choices": choices, **self._usage}
-
-    def _finish(self, choice: Choice) -> dict[str, Any]:
+    def _choice(self, choice: Choice) -> Json:
         return {
             "index": choice.index,
-            "delta": self._role(choice.index),
+            "message": choice.message,
+            "logprobs": choice.logprobs,
+            "finish_reason": choice.finish_reason,
+            "stop_reason": choice.stop_reason,
+        }
+
+    def _piece(self, piece: Delta) -> Json:
+        said = self._said(piece.index, piece.delta)
+        return {"index": piece.index, "delta": said, "logprobs": piece.logprobs, "finish_reason": None}
+
+    def _end(self, choice: Choice) -> Json:
+        return {
+            "index": choice.index,
+            "delta": self._said(choice.index, {}),
             "logprobs": None,
             "finish_reason": choice.finish_reason,
             "stop_reason": choice.stop_reason,
         }
 
-    def _role(self, index: int) -> dict[str, Any]:
-        if index in self._begun:
-            return {}
+    def _said(self, index: int, delta: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The delta with the choice's role where it is the first, without one where it is not."""
+        if index in self._begun and "role" not in delta:
+            return delta
+        role = {} if index in self._begun else {"role": "assistant"}
         self._begun.add(index)
-        return {"role": "assistant"}
-
-
-def _choice(choice: Choice) -> dict[str, Any]:
-    return {
-        "index": choice.index,
-        "message": choice.message,
-        "logprobs": choice.logprobs,
-        "finish_reason": choice.finish_reason,
-        "stop_reason": choice.stop_reason,
-    }
+        return role | {name: value for name, value in delta.items() if name != "role"}

@@ -1,9 +1,9 @@
 """POST /v1/completions: raw prompts, as the engines' older API has it, read and answered. Knows no socket and no clock.
 
 No chat template renders a prompt here, and no template of the library writes it. Of several each is a call of its own
-(`gateway/together.py`). Invariants of one stream: as of chat (`chat.py`).
+(`gateway/together.py`). Invariants of one stream: `chunks.py`.
 
-Objects and chunks: platform.openai.com/docs/api-reference/completions; stop_reason is vLLM's.
+Request and answer: platform.openai.com/docs/api-reference/completions.
 """
 
 from itertools import accumulate
@@ -12,15 +12,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from gateway.api.body import checked, parse
+from gateway.api.chunks import ChunkWriter, Json
 from gateway.api.endpoint import Asked
 from gateway.api.messages import Name
-from gateway.api.sse import DONE, event, failure
-from gateway.api.wire import GatewayBody, StreamOptions
-from gateway.errors import InvalidValue, Wire
-from gateway.exchange import Closed, Opened, Options
+from gateway.api.wire import GatewayBody, StreamOptions, needs_stream, passed_on
+from gateway.errors import InvalidValue
+from gateway.exchange import Options
 from gateway.settings import Server
 from serving.events import Choice, Delta
-from serving.fields import COMPLETIONS, FieldError, allowed
+from serving.fields import COMPLETIONS
 
 MOST_PROMPTS = 20  # what langchain-openai sends at once
 _ON_CHAT = "Only /v1/chat/completions takes it."
@@ -41,12 +41,8 @@ def read_completion(body: bytes, limits: Server) -> Asked:
     """Read the body of POST /v1/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     asked = checked(CompletionBody, raw)
-    if asked.stream_options is not None and not asked.stream:
-        raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
-    try:
-        fields = allowed(raw, COMPLETIONS)
-    except FieldError as error:
-        raise InvalidValue(error.message, param=error.param) from None
+    needs_stream(asked.stream_options, asked.stream)
+    fields = passed_on(raw, COMPLETIONS)
     text, *more = _prompts(raw.get("prompt"))
     if more and asked.stream:
         raise InvalidValue("A stream answers one prompt: send a request for each, or no stream.", param="prompt")
@@ -91,62 +87,24 @@ def _options(gateway: GatewayBody | None) -> Options:
     return gateway.options()
 
 
-class CompletionWriter:
+class CompletionWriter(ChunkWriter):
     """Writes one answer. It remembers how long each choice is, for the offsets of its tokens."""
 
+    prefix, whole_object, chunk_object = "cmpl", "text_completion", "text_completion"
+
     def __init__(self, request_id: str, include_usage: bool) -> None:
-        self._id = f"cmpl-{request_id}"
-        self._usage: dict[str, Any] = {"usage": None} if include_usage else {}
-        self._frame: dict[str, Any] = {}
+        super().__init__(request_id, include_usage)
         self._lengths: dict[int, int] = {}
 
-    def whole(self, opened: Opened, closed: Closed) -> dict[str, Any]:
-        """OpenAI's text_completion (platform.openai.com/docs/api-reference/completions/object)."""
-        return {
-            **self._framed(opened),
-            "choices": [self._choice(choice) for choice in closed.completion.choices],
-            "usage": closed.usage.openai(),
-            "gateway": closed.gateway,
-        }
-
-    def opening(self, opened: Opened) -> bytes:
-        self._frame = self._framed(opened)
-        return b""
-
-    def delta(self, piece: Delta) -> bytes:
-        """The chunk of one piece."""
-        return event(self._chunk([_said(piece.index, piece.text, self._placed(piece.index, piece.logprobs), None)]))
-
-    def closing(self, closed: Closed) -> bytes:
-        """Everything after the last piece: finish reasons, usage if asked for, the `gateway` object, `[DONE]`."""
-        chunks = [
-            self._chunk([_said(choice.index, "", None, choice.finish_reason) | {"stop_reason": choice.stop_reason}])
-            for choice in closed.completion.choices
-        ]
-        if self._usage:
-            chunks.append(self._chunk([]) | {"usage": closed.usage.openai()})
-        chunks[-1]["gateway"] = closed.gateway
-        return b"".join(map(event, chunks)) + DONE
-
-    def failure(self, wire: Wire) -> bytes:
-        return failure(wire)
-
-    def _framed(self, opened: Opened) -> dict[str, Any]:
-        start = opened.start
-        return {
-            "id": self._id,
-            "object": "text_completion",
-            "created": start.created,
-            "model": start.model,
-            "system_fingerprint": start.fingerprint,
-        }
-
-    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**self._frame, "choices": choices, **self._usage}
-
-    def _choice(self, choice: Choice) -> dict[str, Any]:
+    def _choice(self, choice: Choice) -> Json:
         text, logprobs = str(choice.message.get("content") or ""), self._placed(choice.index, choice.logprobs)
         return _said(choice.index, text, logprobs, choice.finish_reason) | {"stop_reason": choice.stop_reason}
+
+    def _piece(self, piece: Delta) -> Json:
+        return _said(piece.index, piece.text, self._placed(piece.index, piece.logprobs), None)
+
+    def _end(self, choice: Choice) -> Json:
+        return _said(choice.index, "", None, choice.finish_reason) | {"stop_reason": choice.stop_reason}
 
     def _placed(self, index: int, logprobs: Any) -> Any:
         """The same with offsets into the whole answer: an answer that is continued begins again in the engine."""
@@ -157,5 +115,5 @@ class CompletionWriter:
         return {**logprobs, "text_offset": offsets}
 
 
-def _said(index: int, text: str, logprobs: Any, finish_reason: str | None) -> dict[str, Any]:
+def _said(index: int, text: str, logprobs: Any, finish_reason: str | None) -> Json:
     return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}

@@ -25,7 +25,7 @@ from gateway.api.idempotency import once
 from gateway.api.inference import understood
 from gateway.api.messages import Name
 from gateway.api.reply import Answering
-from gateway.api.wire import Tags
+from gateway.api.wire import Tags, passed_on
 from gateway.errors import InvalidValue
 from gateway.exchange import Call, Caller, Closed, Options
 from gateway.runtime import Runtime
@@ -33,7 +33,7 @@ from gateway.scopes import stamped
 from gateway.settings import Server
 from gateway.tracing import Trace
 from retrieval.embed import Vectors
-from serving.fields import EMBEDDINGS, FieldError, allowed
+from serving.fields import EMBEDDINGS
 
 Encoding = Literal["float", "base64"]
 
@@ -74,10 +74,7 @@ def read_embeddings(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/embeddings. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     asked = checked(EmbeddingBody, raw)
-    try:
-        fields = allowed(raw, EMBEDDINGS)
-    except FieldError as error:
-        raise InvalidValue(error.message, param=error.param) from None
+    fields = passed_on(raw, EMBEDDINGS)
     ours = asked.gateway or GatewayBody()
     options = Options(tags=ours.tags or {}, explain=ours.explain or False)
     return Wanted(asked.model, _inputs(raw.get("input")), asked.encoding_format or "float", fields, options)

@@ -14,13 +14,20 @@ DONE = b"data: [DONE]\n\n"
 _BREAKS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 
 
-def event(value: Any, name: str | None = None) -> bytes:
-    """One event with `value` as JSON on one line, by anyone's idea of a line; `name` is its type, if it has one."""
+def line(value: Any) -> bytes:
+    """`value` as JSON on one line, by anyone's idea of a line."""
     data = orjson.dumps(value, default=dict)
+    if data.isascii():
+        return data
     for raw, escaped in _BREAKS:
         data = data.replace(raw, escaped)
+    return data
+
+
+def event(value: Any, name: str | None = None) -> bytes:
+    """One event with `value` as its data; `name` is its type, if it has one."""
     begin = b"event: %b\ndata: " % name.encode() if name else b"data: "
-    return begin + data + b"\n\n"
+    return begin + line(value) + b"\n\n"
 
 
 def failure(wire: Wire) -> bytes:

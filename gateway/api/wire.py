@@ -1,24 +1,19 @@
-"""What a chat request looks like on the wire, and what it means. Pure: bytes and limits in, `Asked` out.
+"""What the bodies of several APIs have in common: a prompt of the library, the `gateway` object, what must be there.
 
-Typed here is what the gateway acts on (messages, `prompt`, `stream`, `gateway`); every other field goes through the
-positive list of `serving.fields`. Knows no caller, no model and no template: whether they exist is found out later.
-
-Invariant: what is passed on was built from checked values, never copied from the client's bytes.
+Knows no API of its own, no caller, no model and no template: whether they exist is found out later.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from gateway.api.body import Strict, checked, parse
-from gateway.api.chat import ChatWriter
-from gateway.api.endpoint import Asked
-from gateway.api.messages import AnyMessage, Name, plain
+from gateway.api.body import Strict
+from gateway.api.messages import Name
 from gateway.errors import InvalidValue
 from gateway.exchange import OnLength, Options, PromptRef, Retrieval
 from gateway.scopes import checked_tags
-from gateway.settings import Server
-from serving.fields import FieldError, allowed
+from serving.fields import CHAT, FieldError, Table, allowed
 
 Label = Annotated[str, StringConstraints(max_length=64)]
 Tags = Annotated[dict[str, str], AfterValidator(checked_tags)]
@@ -70,52 +65,34 @@ class GatewayBody(Strict):
         )
 
 
-class ChatBody(BaseModel):
-    """The fields that the gateway reads itself (`serving.fields.CHAT.handled`); the others are `allowed`'s matter."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-    model: Name | None = None
-    messages: list[AnyMessage] | None = None
-    prompt: PromptBody | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    gateway: GatewayBody | None = None
-
-
-def read_chat(body: bytes, limits: Server) -> Asked:
-    """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
-    raw = parse(body, limits.max_depth)
-    countable(raw.get("messages"), limits.max_messages)
-    chat = checked(ChatBody, raw)
-    _complete(chat)
+def passed_on(fields: Mapping[str, Any], table: Table = CHAT, names: Mapping[str, str] = {}) -> dict[str, Any]:
+    """The `fields` to pass on, by the positive list. Raises InvalidValue, whose `param` is an API's own of `names`."""
     try:
-        fields = allowed(raw)
+        return allowed(fields, table)
     except FieldError as error:
-        raise InvalidValue(error.message, param=error.param) from None
-    include_usage = bool(chat.stream_options and chat.stream_options.include_usage)
-    return Asked(
-        model=chat.model,
-        messages=tuple(plain(message) for message in raw.get("messages") or ()),
-        fields=fields,
-        options=chat.gateway.options() if chat.gateway else Options(),
-        stream=chat.stream or False,
-        writer=lambda call: ChatWriter(call.request_id, include_usage),
-        prompt=chat.prompt.ref() if chat.prompt else None,
-    )
+        param = names.get(error.param, error.param)
+        raise InvalidValue(error.message.replace(error.param, param, 1), param=param) from None
 
 
-def countable(messages: Any, most: int) -> None:
-    """Raises InvalidValue where a body has too many messages; counted before each is looked at."""
-    if isinstance(messages, list) and len(messages) > most:
-        raise InvalidValue(f"messages has {len(messages)} entries; at most {most} are taken.", param="messages")
+def countable(name: str, entries: Any, most: int) -> None:
+    """Raises InvalidValue where a body has too many of them; counted before each is looked at."""
+    if isinstance(entries, list) and len(entries) > most:
+        raise InvalidValue(f"{name} has {len(entries)} entries; at most {most} are taken.", param=name)
 
 
-def _complete(chat: ChatBody) -> None:
-    """What holds between fields."""
-    if not chat.messages and chat.prompt is None:
+def needs_messages(messages: Sequence[Any] | None, prompt: PromptBody | None) -> None:
+    """Raises InvalidValue where nothing is said."""
+    if not messages and prompt is None:
         raise InvalidValue('Send messages, or name a prompt: {"prompt": {"id": ...}}.', param="messages")
-    if chat.model is None and chat.prompt is None:
+
+
+def needs_model(model: str | None, prompt: PromptBody | None) -> None:
+    """Raises InvalidValue where nothing names a model."""
+    if model is None and prompt is None:
         raise InvalidValue("model is required where no prompt names one; `auto` takes the default.", param="model")
-    if chat.stream_options is not None and not chat.stream:
+
+
+def needs_stream(options: BaseModel | None, stream: bool | None) -> None:
+    """Raises InvalidValue where the options of a stream come without one."""
+    if options is not None and not stream:
         raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")

@@ -18,11 +18,11 @@ from gateway.api.anthropic.writing import MessageWriter
 from gateway.api.body import Strict, checked, parse
 from gateway.api.endpoint import Asked
 from gateway.api.messages import Name
-from gateway.api.wire import GatewayBody, PromptBody, countable
+from gateway.api.wire import GatewayBody, PromptBody, countable, needs_messages, needs_model, passed_on
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, Options
 from gateway.settings import Server
-from serving.fields import MAX_TOKENS, FieldError, allowed
+from serving.fields import MAX_TOKENS
 
 # What is called otherwise in `serving.fields`, whose bounds a value can break that has passed those here.
 THEIRS = {"stop": "stop_sequences", "response_format": "output_config.format"}
@@ -101,7 +101,7 @@ def read_count(body: bytes, limits: Server) -> Asked:
 
 def _read(shape: type[B], body: bytes, limits: Server) -> B:
     raw = parse(body, limits.max_depth)
-    countable(raw.get("messages"), limits.max_messages)
+    countable("messages", raw.get("messages"), limits.max_messages)
     request = checked(shape, raw)
     _complete(request)
     return request
@@ -109,10 +109,8 @@ def _read(shape: type[B], body: bytes, limits: Server) -> B:
 
 def _complete(request: CountBody) -> None:
     """What holds between fields."""
-    if not request.messages and request.prompt is None:
-        raise InvalidValue('Send messages, or name a prompt: {"prompt": {"id": ...}}.', param="messages")
-    if request.model is None and request.prompt is None:
-        raise InvalidValue("model is required where no prompt names one; `auto` takes the default.", param="model")
+    needs_messages(request.messages, request.prompt)
+    needs_model(request.model, request.prompt)
     if request.tool_choice is not None and not request.tools:
         raise InvalidValue("tool_choice chooses among tools: send tools, or leave it out.", param="tool_choice")
 
@@ -139,17 +137,9 @@ def _asked(request: CountBody, limits: Server, stream: bool) -> Asked:
     return Asked(
         model=request.model,
         messages=messages,
-        fields=_allowed(request.fields()),
+        fields=passed_on(request.fields(), names=THEIRS),
         options=request.gateway.options() if request.gateway else Options(),
         stream=stream,
         writer=lambda call: MessageWriter(call.request_id),
         prompt=request.prompt.ref() if request.prompt else None,
     )
-
-
-def _allowed(fields: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return allowed(fields)
-    except FieldError as error:
-        name = THEIRS.get(error.param, error.param)
-        raise InvalidValue(error.message.replace(error.param, name, 1), param=name) from None

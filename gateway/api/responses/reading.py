@@ -22,12 +22,12 @@ from gateway.api.responses.fields import Making
 from gateway.api.responses.input import AnyItem
 from gateway.api.responses.names import RENAMED
 from gateway.api.responses.writing import ResponseWriter
-from gateway.api.wire import GatewayBody, PromptBody
+from gateway.api.wire import GatewayBody, PromptBody, countable, needs_model, needs_stream, passed_on
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, Options
 from gateway.settings import Server
 from serving.bounds import anything, exactly
-from serving.fields import CHAT, Field, FieldError, Table, allowed
+from serving.fields import CHAT, Field, Table
 
 
 class StreamOptions(Strict):
@@ -96,7 +96,7 @@ OTHERS = Table(
 def read_response(body: bytes, limits: Server) -> Asked:
     """Read the body of POST /v1/responses. Raises InvalidValue; `param` names the field, or chat's name of it."""
     raw = parse(body, limits.max_depth)
-    _countable(raw.get("input"), limits.max_messages)
+    countable("input", raw.get("input"), limits.max_messages)
     asked = checked(Body, raw)
     _complete(asked)
     return Asked(
@@ -110,26 +110,16 @@ def read_response(body: bytes, limits: Server) -> Asked:
     )
 
 
-def _countable(items: Any, most: int) -> None:
-    if isinstance(items, list) and len(items) > most:
-        raise InvalidValue(f"input has {len(items)} items; at most {most} are taken.", param="input")
-
-
 def _complete(asked: Body) -> None:
     """What holds between fields."""
     if asked.prompt is None and asked.input in (None, []):
         raise InvalidValue('Send an input, or name a prompt: {"prompt": {"id": ...}}.', param="input")
-    if asked.model is None and asked.prompt is None:
-        raise InvalidValue("model is required where no prompt names one; `auto` takes the default.", param="model")
-    if asked.stream_options is not None and not asked.stream:
-        raise InvalidValue('stream_options is only for streams: add "stream": true.', param="stream_options")
+    needs_model(asked.model, asked.prompt)
+    needs_stream(asked.stream_options, asked.stream)
 
 
 def _fields(asked: Body, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to pass on, in chat's names and bounds."""
     if name := next((name for name in raw if name in RENAMED), None):
         raise InvalidValue(f"{name} is chat's name; this API has {RENAMED[name]} instead.", param=RENAMED[name])
-    try:
-        return allowed(asked.chat(), CHAT) | allowed(raw, OTHERS)
-    except FieldError as error:
-        raise InvalidValue(error.message, param=error.param) from None
+    return passed_on(asked.chat()) | passed_on(raw, OTHERS)

@@ -26,10 +26,10 @@ def closed(*choices: Choice) -> Closed:
     return Closed(Completion(START, choices, Usage(3, 2)), Usage(3, 2), (), None, {"request_id": "req_1"})
 
 
-def render(deltas: Iterable[Delta], include_usage: bool = False, choices: int = 1) -> bytes:
+def render(deltas: Iterable[Delta], include_usage: bool = False, choices: int = 1, start: Start = START) -> bytes:
     writer = ChatWriter("req_1", include_usage)
     ends = [Choice(i, {}, "stop", 7) for i in range(choices)]
-    begun = writer.opening(Opened(START, "miss", ()))
+    begun = writer.opening(Opened(start, "miss", ()))
     return begun + b"".join(map(writer.delta, deltas)) + writer.closing(closed(*ends))
 
 
@@ -107,6 +107,14 @@ def test_any_text_in_any_pieces_over_any_bytes(texts: list[str], size: int) -> N
     decoder = Decoder()
     payloads = [p for at in range(0, len(stream), size) for p in decoder.feed(stream[at : at + size])]
     assert _text([orjson.loads(payload) for payload in payloads[:-1]]) == "".join(texts)
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+def test_a_model_may_be_called_anything(include_usage: bool) -> None:
+    start = Start("id", 1, 'a [] "choices":[] \u2028 é')
+    chunks = read(render([Delta(0, {"content": "[]"})], include_usage, start=start))
+    assert {chunk["model"] for chunk in chunks} == {start.model}
+    assert _text(chunks) == "[]"
 
 
 def _text(chunks: list[dict[str, Any]]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.api.wire import read_chat
+from gateway.api.chat import read_chat
 from gateway.errors import InvalidValue, Refusal
 from gateway.exchange import Message
 from gateway.settings import Server

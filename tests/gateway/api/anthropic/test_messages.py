@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.api.anthropic.reading import read_count
-from gateway.api.wire import read_chat
+from gateway.api.chat import read_chat
 from gateway.errors import InvalidValue, Refusal
 from gateway.exchange import Message
 from gateway.settings import Server

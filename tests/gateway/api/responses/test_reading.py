@@ -196,7 +196,7 @@ def test_a_reference_is_told_how_to_become_an_item() -> None:
 
 def test_items_are_counted_before_they_are_looked_at() -> None:
     assert len(read(input=[HI] * 256).messages) == 256
-    assert refused(input=[7] * 257).message == "input has 257 items; at most 256 are taken."
+    assert refused(input=[7] * 257).message == "input has 257 entries; at most 256 are taken."
 
 
 def test_every_field_of_the_openai_package_is_decided_on() -> None:
