@@ -18,6 +18,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from gateway import api
+from gateway.api.openapi import FAILURES
 from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
@@ -58,7 +59,14 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.runtime = await start(settings, stack)
             yield
 
-    app = FastAPI(title="Tollgate", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Tollgate",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # api.routes() has it, for those with a key
+        responses=FAILURES,
+    )
     for router in api.routes():
         app.include_router(router)
     return api.wrap(app, settings)
