@@ -1,0 +1,48 @@
+"""One TOML file, parsed once into frozen models that refuse what they do not know. Secrets come from the environment.
+
+Sections carry the stages' names; a class receives its own section and nothing else. Relative paths are relative to the
+file's folder. Knows no defaults that a reader cannot see in `sections.py`.
+
+Raises `SettingsError`: every fault on its own line, with the line of the file it is about.
+"""
+
+from gateway.settings.file import SettingsError, load, parse, secret
+from gateway.settings.sections import (
+    OWN_EMBEDDER,
+    Backend,
+    Build,
+    Cache,
+    Check,
+    Model,
+    Name,
+    Preflight,
+    Price,
+    Retrieve,
+    Route,
+    Server,
+    Settings,
+    StateSection,
+    Telemetry,
+)
+
+__all__ = [
+    "OWN_EMBEDDER",
+    "Backend",
+    "Build",
+    "Cache",
+    "Check",
+    "Model",
+    "Name",
+    "Preflight",
+    "Price",
+    "Retrieve",
+    "Route",
+    "Server",
+    "Settings",
+    "SettingsError",
+    "StateSection",
+    "Telemetry",
+    "load",
+    "parse",
+    "secret",
+]

@@ -1,0 +1,143 @@
+"""What the file may say: a frozen model for each section, with its defaults. Knows no file and no environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+OWN_EMBEDDER = "all-MiniLM-L6-v2"  # the model that the gateway itself runs; it may have a price
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Section):
+    """Where it listens and what it takes. 1 MiB bounds what one body can cost to parse (about 36 MB of objects).
+
+    Of several workers each takes `max_requests`; so it is with a backend's `max_connections`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_body_bytes: Positive = 1024 * 1024
+    max_depth: Positive = 32
+    max_messages: Positive = 256
+    max_requests: Positive = 512  # in flight at once; more are refused early with 503
+    grace_s: Seconds = 30.0  # how long a stopping server lets streams finish
+
+
+class StateSection(Section):
+    """Where state is kept. With Redis, `ledger` is this machine's own file: the record of what it admitted."""
+
+    url: str = "sqlite:///.tollgate/state.db"
+    ledger: str = Field(default="sqlite:///.tollgate/ledger.db", pattern=r"^sqlite:///.")
+
+
+class Backend(Section):
+    """One vLLM server. `api_key_env` names the environment variable that holds its key."""
+
+    url: str = Field(pattern=r"^https?://")
+    api_key_env: str | None = None
+    connect_s: Seconds = 5.0
+    first_token_s: Seconds = 120.0
+    between_tokens_s: Seconds = 60.0
+    total_s: Seconds = 600.0
+    max_connections: Positive = 256
+
+
+class Model(Section):
+    """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases.
+
+    `embeddings`: it makes those, and writes no text.
+    """
+
+    backends: list[Name] = Field(min_length=1)
+    served: str | None = None
+    tokenizer: Path | None = None
+    window: Positive | None = None  # tokens; default: what the backend reports
+    max_output: Positive = 512  # tokens, when the request names no ceiling
+    fallback: list[Name] = []
+    embeddings: bool = False
+
+
+class Build(Section):
+    prompts: Path = Path("prompts")
+
+
+class Preflight(Section):
+    default_model: Name | None = None
+
+
+class Cache(Section):
+    """`plain` is the mode of requests without a template; `threshold` the least cosine similarity of a semantic hit.
+
+    0.95: on public question pairs wrong hits fall below 2% of look-alikes there (QQP 1.9%, medical questions 0.0%).
+    """
+
+    plain: Literal["off", "exact", "semantic"] = "exact"
+    threshold: float = Field(default=0.95, ge=0.0, le=1.0)
+    ttl_s: Seconds = 86400.0
+    max_partitions: Positive = 256
+
+
+class Retrieve(Section):
+    """One collection: `source` is indexed into `path`; `max_tokens` bounds what its passages may add to a prompt."""
+
+    path: Path
+    source: Path | None = None
+    max_tokens: Positive = 1200
+
+
+class Route(Section):
+    attempts: Positive = 3  # backends tried before the first event, at most
+
+
+class Check(Section):
+    """`rounds` bounds how often `continue` asks for more; `on_length` is the policy of requests that name none."""
+
+    on_length: Literal["error", "return", "retry", "continue"] = "return"
+    rounds: Positive = 3
+
+
+class Price(Section):
+    """US dollars per million tokens. `cached` is for input found in the engine's prefix cache (default: as input)."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+
+
+class Telemetry(Section):
+    otlp_endpoint: str | None = None
+    service_name: str = "tollgate"
+
+
+class Settings(Section):
+    """The whole file."""
+
+    server: Server = Server()
+    state: StateSection = StateSection()
+    models: dict[Name, Model] = {}
+    backends: dict[Name, Backend] = {}
+    build: Build = Build()
+    preflight: Preflight = Preflight()
+    cache: Cache = Cache()
+    retrieve: dict[Name, Retrieve] = {}
+    route: Route = Route()
+    check: Check = Check()
+    prices: dict[Name, Price] = {}
+    telemetry: Telemetry = Telemetry()
+
+    def default_model(self) -> str | None:
+        """The alias of requests that name none (or `auto`): the configured one, else the first."""
+        writing = (alias for alias in self.models if not self.embeds(alias))
+        return self.preflight.default_model or next(writing, None)
+
+    def embeds(self, model: str) -> bool:
+        """Whether a model makes embeddings. An alias of the own embedder's name hides it."""
+        return self.models[model].embeddings if model in self.models else model == OWN_EMBEDDER
