@@ -4,8 +4,8 @@ FastAPI describes its own routes. The inference endpoints are past it, and are d
 (`described.py`), the positive lists of their fields and the tree of `gateway.errors`; answers are OpenAI's and
 Anthropic's own, and only named.
 
-Invariant: a body that is taken is valid by its schema. The converse does not hold: what depends on other fields, on the
-settings or on the model is beyond a schema.
+Invariant: a body that is taken is valid by its schema, but for the nulls of refused fields, which are not shown. The
+converse does not hold: what depends on other fields, on the settings or on the model is beyond a schema.
 """
 
 import re

@@ -1,0 +1,130 @@
+"""The description of the API against the API: what is taken is valid by it, and what it leaves out is refused."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+
+from gateway.api import ENDPOINTS
+from gateway.api.anthropic.reading import read_count, read_messages
+from gateway.api.chat import read_chat
+from gateway.api.completions import read_completion
+from gateway.api.embeddings import read_embeddings
+from gateway.api.responses.reading import OTHERS, read_response
+from gateway.errors import InvalidValue
+from gateway.settings import Server
+from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, Table
+from tests.fuzz.bodies import SAMPLES, body
+from tests.gateway.api.conftest import Gateway
+
+Json = dict[str, Any]
+
+TABLES: dict[str, Table] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": COMPLETIONS,
+    "/v1/embeddings": EMBEDDINGS,
+    "/v1/responses": OTHERS,
+}
+READS: dict[str, Callable[[bytes, Server], Any]] = {
+    "/v1/chat/completions": read_chat,
+    "/v1/completions": read_completion,
+    "/v1/embeddings": read_embeddings,
+    "/v1/responses": read_response,
+    "/v1/messages": read_messages,
+    "/v1/messages/count_tokens": read_count,
+}
+SEEDS = range(3000)
+UNKNOWN = re.compile("is not accepted|is not a field|chat's name")
+
+
+@pytest.fixture(scope="module")
+def spec(gateway: Gateway) -> Json:
+    answer = gateway.http.get("/openapi.json", headers={"authorization": f"Bearer {gateway.key()}"})
+    assert answer.status_code == 200
+    described: Json = answer.json()
+    return described
+
+
+def schema(spec: Json, path: str) -> Json:
+    """Of the body."""
+    name = spec["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+    found: Json = spec["components"]["schemas"][name]
+    return found
+
+
+def validator(spec: Json, shape: Json) -> Callable[[Any], bool]:
+    return jsonschema_rs.validator_for({**shape, "components": spec["components"]}).is_valid
+
+
+def fault(path: str, what: bytes) -> str | None:
+    """Why a body is not taken, before anything but its words is known."""
+    try:
+        READS[path](what, Server())
+    except InvalidValue as refusal:
+        return refusal.message
+    return None
+
+
+def test_every_path_is_there_and_so_is_all_that_it_refers_to(spec: Json) -> None:
+    assert ENDPOINTS.keys() | {"/v1/models", "/admin/keys/{key_id}/rotate", "/openapi.json"} <= spec["paths"].keys()
+    assert set(references(spec)) <= {f"#/components/schemas/{name}" for name in spec["components"]["schemas"]}
+
+
+def references(node: Any) -> Iterator[str]:
+    """A reference to nothing would be an error only of whoever reads the description."""
+    if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        yield node["$ref"]
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from references(child)
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_it_has_the_fields_of_the_positive_list_and_no_other(spec: Json, path: str) -> None:
+    table = TABLES[path]
+    assert schema(spec, path)["properties"].keys() == table.fields.keys() | table.handled
+    assert schema(spec, path)["properties"].keys() & table.refused.keys() == set()
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_field_is_unknown_where_it_leaves_it_out_and_nowhere_else(spec: Json, path: str) -> None:
+    """Asked with a value of no field's type, so that whatever is known is at fault for its value."""
+    known = schema(spec, path)["properties"].keys()
+    names = known | {name for table in TABLES.values() for name in (*table.fields, *table.refused, *table.handled)}
+    for name in names:
+        said = fault(path, orjson.dumps(dict(SAMPLES[path]) | {name: [[0.5]]}))
+        assert bool(said and UNKNOWN.search(said)) == (name not in known), f"{name}: {said}"
+    assert schema(spec, path)["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_what_is_taken_is_valid(spec: Json, path: str) -> None:
+    shape = schema(spec, path)
+    valid = validator(spec, shape)
+    taken = [orjson.loads(what) for of, what in map(body, SEEDS) if of == path and not fault(path, what)]
+    assert len(taken) > 50
+    # A field that is refused may be null, which no schema shows.
+    said = [{name: value for name, value in one.items() if name in shape["properties"] or value} for one in taken]
+    assert [one for one in said if not valid(one)] == []
+    assert not valid({"model": 7})
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_refusal_is_as_described(gateway: Gateway, spec: Json, path: str) -> None:
+    key = {"authorization": f"Bearer {gateway.key()}"}
+    unknown = dict(SAMPLES[path]) | {"model": "no-such-model"}
+    for status, headers, asked in ((401, {}, SAMPLES[path]), (400, key, {}), (404, key, unknown)):
+        answer = gateway.http.post(path, json=asked, headers=headers)
+        assert answer.status_code == status
+        shape = spec["paths"][path]["post"]["responses"][str(status)]["content"]["application/json"]["schema"]
+        assert validator(spec, shape)(answer.json())
+        assert not validator(spec, shape)({"detail": "Unauthorized"})
+
+
+def test_it_says_what_needs_no_key(gateway: Gateway, spec: Json) -> None:
+    routes = {path: operations["get"] for path, operations in spec["paths"].items() if "get" in operations}
+    without = {path for path, operation in routes.items() if operation.get("security", spec["security"]) == []}
+    assert without == {path for path in routes if gateway.http.get(path).status_code == 200}
+    assert gateway.http.get("/openapi.json").status_code == 401
