@@ -77,6 +77,7 @@ class Neighbours:
         import faiss
 
         part = _Partition(faiss.IndexFlatIP(dimensions))
-        for key, vector in await self._answers.vectors(partition, at):
-            part.add(key, np.frombuffer(vector, np.float32))
+        async for page in self._answers.vectors(partition, at):
+            for key, vector in page:
+                part.add(key, np.frombuffer(vector, np.float32))
         return part

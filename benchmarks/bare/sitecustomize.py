@@ -10,12 +10,13 @@ from dataclasses import replace
 from benchmarks.nothing import NoBudgets, NoJournal
 from gateway.state import State
 from gateway.state import open as opening
+from gateway.state.eviction import ENTRIES
 
 _open = opening.open_state
 
 
-async def bare(url: str, ledger: str = opening.LEDGER, trust_clock: bool = False) -> State:
-    state = await _open(url, ledger, trust_clock)
+async def bare(url: str, ledger: str = opening.LEDGER, trust_clock: bool = False, max_entries: int = ENTRIES) -> State:
+    state = await _open(url, ledger, trust_clock, max_entries)
     journal = state.journal if os.environ["BARE"] == "rows" else NoJournal()
     return replace(state, budgets=NoBudgets(journal), journal=journal)
 

@@ -15,7 +15,7 @@ the counters are the sums of the holds. With Redis the counters there are shared
 the record is each gateway's own file, and the counters are rebuilt from these files before anything is admitted.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,6 +65,7 @@ __all__ = [
     "Balance",
     "Budgets",
     "Change",
+    "Changes",
     "Clock",
     "Entry",
     "Feedback",
@@ -199,13 +200,20 @@ class Answers(Protocol):
         """None when absent or expired."""
 
     async def put(self, entry: Entry) -> None:
-        """Replaces an entry of the same key. Where the bound is reached, what saves least for its use and age goes."""
+        """Replaces an entry of the same key. Where the bound is reached, what saves least for its use and age goes.
 
-    async def vectors(self, partition: str, at: float) -> list[tuple[str, bytes]]:
-        """(key, vector) of the live entries with a vector, oldest first."""
+        No-op when one of its tags, or all, were purged since it was `created`: what it was made from is no longer true.
+        """
+
+    def vectors(self, partition: str, at: float) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        """(key, vector) of the live entries with a vector, in pieces and no order. What comes meanwhile may be missing:
+        `changes` since before the call has it."""
 
     async def changes(self, cursor: str | None) -> Changes:
-        """What was added and removed since `cursor`, oldest first. None: nothing, and the cursor of now."""
+        """What was added and removed since `cursor`, a page of it: the same cursor says that there is no more.
+
+        None: nothing, and the cursor of now.
+        """
 
     async def used(self, key: str, at: float) -> None:
         """An entry was served: for the choice of what goes first. No-op when it is gone."""
@@ -283,6 +291,8 @@ class State:
     answers: Answers
     journal: Journal
     replays: Replays
+    feedback: Feedback
+    claims: Claims
     clock: Clock
     alive: Callable[[str], bool]
     close: Callable[[], Awaitable[None]]

@@ -15,6 +15,7 @@ Every Redis needs a file beside it, the `ledger`: the record of what this machin
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gateway.state import State
+from gateway.state.eviction import ENTRIES
 from gateway.state.sqlite import open_sqlite
 
 MEMORY = "sqlite://:memory:"
@@ -26,18 +27,19 @@ KNOWN = (
 )
 
 
-async def open_state(url: str, ledger: str = LEDGER, trust_clock: bool = False) -> State:
+async def open_state(url: str, ledger: str = LEDGER, trust_clock: bool = False, max_entries: int = ENTRIES) -> State:
     """Raises ValueError for a URL of no known form, StateUnavailable for a store that cannot be used, and says why.
 
     `ledger` (sqlite:///path) is used with Redis only. `trust_clock` takes the wall clock over, though it was set.
+    `max_entries` bounds the cached answers.
     """
     scheme = url.partition("://")[0]
     if scheme in ("redis", "rediss", "redis+sentinel", "redis+cluster"):
         from gateway.state.redis import open_redis  # a sixth of a start's time, and 10 MB, which a file does not need
 
         where, durable, call_s = _options(url)
-        return await open_redis(where, _path(ledger), durable, call_s, trust_clock)
-    return await open_sqlite(_path(url), trust_clock)
+        return await open_redis(where, _path(ledger), durable, call_s, trust_clock, max_entries)
+    return await open_sqlite(_path(url), trust_clock, max_entries)
 
 
 def _path(url: str) -> str:

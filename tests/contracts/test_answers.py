@@ -1,12 +1,20 @@
 """Cached answers, the same over every store."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from gateway.state import Entry, State
+from gateway.state import Answers, Changes, Entry, State
+from gateway.state.open import open_state
 from tests.contracts.conftest import Scenario
+from tests.contracts.places import Place
 
 Play = Callable[[Scenario], None]
+
+
+async def vectors(answers: Answers, partition: str, at: float) -> dict[str, bytes]:
+    return {key: vector async for page in answers.vectors(partition, at) for key, vector in page}
+
 
 ENTRY = Entry("a", "p", b'{"x": 1}', 100.0, 200.0, b"\x00\xff" * 4, ("acme", "small"), "What is a token?")
 
@@ -29,7 +37,7 @@ def test_an_answer_expires_at_its_time(play: Play) -> None:
         await state.answers.put(ENTRY)
         assert await state.answers.get("a", 199.9) == ENTRY
         assert await state.answers.get("a", 200.0) is None
-        assert await state.answers.vectors("p", 200.0) == []
+        assert await vectors(state.answers, "p", 200.0) == {}
 
     play(scenario)
 
@@ -50,20 +58,20 @@ def test_a_put_replaces_the_entry_and_its_tags(play: Play) -> None:
         newer = replace(ENTRY, body=b"{}", vector=None, created=120.0, tags=("other",))
         await state.answers.put(newer)
         assert await state.answers.get("a", 150.0) == newer
-        assert await state.answers.vectors("p", 150.0) == []
+        assert await vectors(state.answers, "p", 150.0) == {}
         assert await state.answers.purge("acme") == 0
         assert await state.answers.count() == 1
 
     play(scenario)
 
 
-def test_vectors_are_those_of_the_partition_oldest_first(play: Play) -> None:
+def test_vectors_are_those_of_the_partition(play: Play) -> None:
     async def scenario(state: State) -> None:
         young = replace(ENTRY, key="0", created=110.0, vector=b"young")
         for entry in (young, ENTRY, replace(ENTRY, key="b", partition="q"), replace(ENTRY, key="c", vector=None)):
             await state.answers.put(entry)
-        assert await state.answers.vectors("p", 150.0) == [("a", ENTRY.vector), ("0", b"young")]
-        assert await state.answers.vectors("none", 150.0) == []
+        assert await vectors(state.answers, "p", 150.0) == {"a": ENTRY.vector, "0": b"young"}
+        assert await vectors(state.answers, "none", 150.0) == {}
 
     play(scenario)
 
@@ -74,8 +82,177 @@ def test_purge_takes_what_has_the_tag_or_all(play: Play) -> None:
             await state.answers.put(replace(ENTRY, key=str(number), tags=("all of them", tag)))
         assert await state.answers.purge("none") == 0
         assert await state.answers.purge("red") == 2
-        assert [key for key, _ in await state.answers.vectors("p", 150.0)] == ["2", "3"]
+        assert sorted(await vectors(state.answers, "p", 150.0)) == ["2", "3"]
         assert await state.answers.purge() == 2
         assert await state.answers.count() == 0
 
     play(scenario)
+
+
+def test_changes_are_what_came_and_went_each_key_once(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        answers = state.answers
+        start = await answers.changes(None)
+        assert (start.added, start.removed, start.whole) == ((), (), False)
+        await answers.put(ENTRY)
+        await answers.put(replace(ENTRY, key="b", partition="q", vector=b"b"))
+        await answers.put(replace(ENTRY, key="exact", vector=None))
+        await answers.put(replace(ENTRY, vector=b"newer"))
+        await answers.put(replace(ENTRY, key="c"))
+        await answers.remove("c")
+        found = await answers.changes(start.cursor)
+        assert sorted(found.added) == [("p", "a", b"newer"), ("q", "b", b"b")]
+        assert (found.removed, found.whole) == (("c",), False)
+        assert await answers.changes(found.cursor) == Changes(found.cursor)
+
+    play(scenario)
+
+
+def test_changes_tell_of_whatever_goes_expired_purged_or_replaced(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        answers = state.answers
+        for number, expires in enumerate((110.0, 200.0, 200.0)):
+            await answers.put(replace(ENTRY, key=str(number), expires=expires, tags=(f"tag {number}",)))
+        cursor = (await answers.changes(None)).cursor
+        await answers.purge("tag 1")
+        now = state.clock.now()
+        await answers.put(replace(ENTRY, key="2", vector=None, created=now, expires=now + 100))
+        assert sorted((await answers.changes(cursor)).removed) == ["0", "1", "2"]
+
+    play(scenario)
+
+
+def test_a_cursor_of_elsewhere_begins_anew(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.answers.put(ENTRY)
+        now = await state.answers.changes(None)
+        for cursor in ("elsewhere:0", now.cursor.partition(":")[0] + ":99"):
+            assert await state.answers.changes(cursor) == Changes(now.cursor, whole=True)
+
+    play(scenario)
+
+
+def test_an_answer_that_was_wrong_is_removed(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.answers.put(ENTRY)
+        assert await state.answers.remove("a")
+        assert not await state.answers.remove("a")
+        assert await state.answers.get("a", 150.0) is None
+        assert await state.answers.purge("acme") == 0
+
+    play(scenario)
+
+
+def test_what_saves_least_goes_first_by_its_use_and_age(place: Place) -> None:
+    async def scenario(answers: Answers) -> None:
+        async def put(key: str, saves: int) -> None:
+            await answers.put(replace(ENTRY, key=key, saves=saves))
+
+        async def gone(*keys: str) -> bool:
+            return [await answers.get(key, 150.0) for key in keys] == [None] * len(keys)
+
+        for key, saves in (("popular", 10), ("dear", 100), ("cheap", 15)):
+            await put(key, saves)
+        for _ in range(2):
+            await answers.used("popular", 150.0)
+        await put("new", 10)  # 10 + 15 at the age of what went
+        assert await gone("cheap")
+        for key in "1234567":
+            await put(key, 10)
+        assert await gone("new", "popular", *"12345")
+        assert not await gone("dear", "7")
+        assert await answers.count() == 3
+        for number in range(8, 30):
+            await put(str(number), 10)
+        assert await gone("dear")  # nobody asked for it
+
+    asyncio.run(on(place, 3, scenario))
+
+
+def test_a_lower_bound_is_reached_in_time(shared_place: Place) -> None:
+    async def fill(answers: Answers) -> None:
+        for number in range(9):
+            await answers.put(replace(ENTRY, key=str(number), saves=number))
+
+    async def add(answers: Answers) -> None:
+        await answers.put(replace(ENTRY, key="new"))
+        assert await answers.count() == 4
+        assert await answers.get("8", 150.0)
+
+    asyncio.run(on(shared_place, 9, fill))
+    asyncio.run(on(shared_place, 4, add))
+
+
+def test_use_of_what_is_gone_brings_nothing_back(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.answers.used("a", 150.0)
+        assert await state.answers.count() == 0
+        assert await state.answers.get("a", 150.0) is None
+
+    play(scenario)
+
+
+def test_what_was_begun_before_a_purge_does_not_come_after_it(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        async def kept(created: float, *tags: str) -> bool:
+            await state.answers.put(replace(ENTRY, created=created, expires=created + 1_000, tags=tags))
+            return await state.answers.remove("a")
+
+        before = state.clock.now()
+        assert await kept(before, "acme")
+        await state.answers.purge("acme")
+        assert not await kept(before, "small", "acme")
+        assert await kept(before, "small")
+        assert await kept(state.clock.now() + 1.0, "acme")
+        await state.answers.purge()
+        assert not await kept(before, "small")
+        assert await kept(state.clock.now() + 1.0, "small")
+
+    play(scenario)
+
+
+def test_puts_that_race_with_purges_leave_nothing_behind(shared_place: Place) -> None:
+    """Two gateways. Whatever was begun before the last purge is gone, from every list."""
+
+    async def scenario() -> None:
+        one, two = await shared_place.open(), await shared_place.open()
+
+        async def put(number: int) -> None:
+            now = one.clock.now()
+            await asyncio.sleep(0.001 * (number % 7))
+            entry = replace(ENTRY, key=str(number), created=now, expires=now + 1_000, tags=("acme", str(number % 3)))
+            await (one if number % 2 else two).answers.put(entry)
+
+        async def purge(number: int) -> None:
+            await asyncio.sleep(0.0005 * number)
+            await (one if number % 3 else two).answers.purge("acme")
+
+        await asyncio.gather(*map(put, range(120)), *map(purge, range(12)), put(1), put(2))
+        last = asyncio.gather(*map(put, range(60)))
+        await asyncio.sleep(0.001)
+        await one.answers.purge("acme")
+        await last
+        assert await vectors(two.answers, "p", one.clock.now()) == {}
+        assert await two.answers.count() == 0
+        for state in (one, two):
+            await state.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_purge_of_no_name_is_not_a_purge_of_all(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        await state.answers.put(ENTRY)
+        assert await state.answers.purge("") == await state.answers.purge("all") == 0
+        assert await state.answers.count() == 1
+
+    play(scenario)
+
+
+async def on(place: Place, most: int, scenario: Callable[[Answers], Awaitable[None]]) -> None:
+    """On a store that holds so many answers at most."""
+    state = await open_state(place.url, place.ledger, max_entries=most)
+    try:
+        await scenario(state.answers)
+    finally:
+        await state.close()

@@ -18,7 +18,7 @@ another settles the holds at their last checkpoint; its return tells the truth.
 Tenants and keys (`keys` over `directory`, `mirror`, `records`). Written to Redis, copied to every file a few times a
 second, read from there; a lost directory is laid together again from the copies.
 The journal (`journal` over `outbox`, `shared`). Rows are in the file; Redis is told them, and their sums per machine.
-Replays and cached answers (`replays`, `answers`) live in Redis alone.
+Replays, cached answers and what is learned of them (`replays`, `answers`, `feedback`, `claims`) live in Redis alone.
 Every call (`server` over `connect`, `deadline`, `breaker`, `failures`) returns in time or raises StateUnavailable;
 no refusal of a server is ever read as a result. At the start `durable` asks whether the server keeps what it is told.
 """
@@ -30,11 +30,14 @@ from contextlib import suppress
 
 from gateway.state import State, StateUnavailable
 from gateway.state.background import every, stopped
+from gateway.state.eviction import ENTRIES
 from gateway.state.redis.answers import RedisAnswers
 from gateway.state.redis.budgets import STOP_S, RedisBudgets
+from gateway.state.redis.claims import RedisClaims
 from gateway.state.redis.deadline import CALL_S
 from gateway.state.redis.directory import Directory
 from gateway.state.redis.durable import check_durable, check_usable
+from gateway.state.redis.feedback import RedisFeedback
 from gateway.state.redis.journal import RedisJournal
 from gateway.state.redis.keys import RedisKeys
 from gateway.state.redis.mirror import Mirror
@@ -54,17 +57,23 @@ PUSH_S = 1.0  # the dashboard of another machine may be that far behind
 
 
 async def open_redis(
-    url: str, ledger: str, durable: bool = True, call_s: float = CALL_S, trust_clock: bool = False
+    url: str,
+    ledger: str,
+    durable: bool = True,
+    call_s: float = CALL_S,
+    trust_clock: bool = False,
+    max_entries: int = ENTRIES,
 ) -> State:
     """State in the Redis at `url` and the file `ledger`. Raises ValueError (URL) or StateUnavailable.
 
-    `durable` False asks no server whether it keeps what it is told; `call_s` is how long a call may take.
+    `durable` False asks no server whether it keeps what it is told; `call_s` is how long a call may take;
+    `max_entries` bounds the cached answers.
     """
     server = Server(url, call_s)
     try:
         database = await Database.open(ledger)
         try:
-            return await _opened(server, database, ledger, durable, trust_clock)
+            return await _opened(server, database, ledger, durable, trust_clock, max_entries)
         except BaseException:
             await database.close()
             raise
@@ -73,7 +82,9 @@ async def open_redis(
         raise
 
 
-async def _opened(server: Server, database: Database, ledger: str, durable: bool, trust_clock: bool) -> State:
+async def _opened(
+    server: Server, database: Database, ledger: str, durable: bool, trust_clock: bool, max_entries: int
+) -> State:
     clock = await clock_of(database, trust_clock)
     await check_usable(server, clock.now)
     if durable:
@@ -98,7 +109,9 @@ async def _opened(server: Server, database: Database, ledger: str, durable: bool
         await server.aclose()
         locks.close()
 
-    return State(keys, budgets, RedisAnswers(server), journal, RedisReplays(server), clock, locks.alive, close)
+    answers, replays = RedisAnswers(server, clock, max_entries), RedisReplays(server)
+    feedback, claims = RedisFeedback(server), RedisClaims(server)
+    return State(keys, budgets, answers, journal, replays, feedback, claims, clock, locks.alive, close)
 
 
 def _node(db: sqlite3.Connection) -> str:

@@ -1,7 +1,8 @@
-"""From schema version 1 to 2: time zones, labels, scopes, audit, replays, tags; counters kept apart from the limits.
+"""From each schema version to the next, inside the caller's transaction: a file is old or new, never between.
 
-Runs inside the caller's transaction, so a file is old or new, never between. What version 1 had spent and held stays
-counted in the windows that it was held in (all in UTC; its minutes did not slide).
+To 2: time zones, labels, scopes, audit, replays, tags; counters kept apart from the limits. What version 1 had spent
+and held stays counted in the windows that it was held in (all in UTC; its minutes did not slide).
+To 3: what answers save and how often they serve, what changed among them, purges, observations.
 """
 
 import json
@@ -24,12 +25,25 @@ _OPEN = (
 )
 
 
+_OF_ANSWERS = (
+    "ALTER TABLE answers ADD COLUMN saves INTEGER NOT NULL DEFAULT 0",
+    *(statement for name in ("worth", "changed", "cache", "purges", "observations") for statement in TABLES[name]),
+    "INSERT INTO worth (key, priority) SELECT key, 0.0 FROM answers ORDER BY created",
+)
+
+
 def to_2(db: sqlite3.Connection) -> None:
     """Raises sqlite3.Error."""
     for statement in _ADDED:
         db.execute(statement)
     _counters(db)
     _holds(db)
+
+
+def to_3(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.Error."""
+    for statement in _OF_ANSWERS:
+        db.execute(statement)
 
 
 def _counters(db: sqlite3.Connection) -> None:

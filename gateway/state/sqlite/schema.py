@@ -12,7 +12,7 @@ from gateway.state import StateUnavailable
 from gateway.state.sqlite import migrate
 from gateway.state.sqlite.tables import TABLES
 
-VERSION = 2
+VERSION = 3
 BUSY = 5.0  # seconds to wait for another process's transaction; ours take milliseconds
 
 
@@ -36,8 +36,10 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
     if version == 0:
         for statement in chain.from_iterable(TABLES.values()):
             db.execute(statement)
-    elif version == 1:
+    if version == 1:
         migrate.to_2(db)
+    if 1 <= version <= 2:
+        migrate.to_3(db)
     if version < VERSION:
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""The tables of a state file, as schema version 2 has them: by name, the statements that make each."""
+"""The tables of a state file, as schema version 3 has them: by name, the statements that make each."""
 
 TABLES = {
     "tenants": (
@@ -44,7 +44,7 @@ TABLES = {
     "answers": (
         """CREATE TABLE answers (
             key TEXT PRIMARY KEY, partition TEXT NOT NULL, body BLOB NOT NULL, created REAL NOT NULL,
-            expires REAL NOT NULL, vector BLOB, question TEXT NOT NULL
+            expires REAL NOT NULL, vector BLOB, question TEXT NOT NULL, saves INTEGER NOT NULL DEFAULT 0
         ) STRICT""",
         "CREATE INDEX answers_of_partition ON answers (partition, created)",
         "CREATE INDEX answers_by_expires ON answers (expires)",
@@ -54,6 +54,37 @@ TABLES = {
             tag TEXT NOT NULL, key TEXT NOT NULL REFERENCES answers (key) ON DELETE CASCADE, PRIMARY KEY (tag, key)
         ) STRICT, WITHOUT ROWID""",
         "CREATE INDEX tags_of_answer ON tags (key)",
+    ),
+    # What changes with each use stands apart from the answers, whose rows are long.
+    "worth": (
+        """CREATE TABLE worth (
+            key TEXT PRIMARY KEY REFERENCES answers (key) ON DELETE CASCADE,
+            uses INTEGER NOT NULL DEFAULT 0, priority REAL NOT NULL
+        ) STRICT""",
+        "CREATE INDEX worth_by_priority ON worth (priority)",
+    ),
+    # Keys of answers with a vector, as they came and went; the numbers have no gaps but at the beginning.
+    "changed": ("CREATE TABLE changed (number INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT",),
+    # One row, of all answers together. The triggers keep it and `changed` right, however an answer comes or goes.
+    "cache": (
+        "CREATE TABLE cache (epoch TEXT NOT NULL, age REAL NOT NULL, entries INTEGER NOT NULL) STRICT",
+        "INSERT INTO cache SELECT lower(hex(randomblob(8))), 0.0, count(*) FROM answers",
+        """CREATE TRIGGER answer_added AFTER INSERT ON answers BEGIN
+            UPDATE cache SET entries = entries + 1;
+            INSERT INTO changed (key) SELECT new.key WHERE new.vector IS NOT NULL;
+        END""",
+        """CREATE TRIGGER answer_removed AFTER DELETE ON answers BEGIN
+            UPDATE cache SET entries = entries - 1;
+            INSERT INTO changed (key) SELECT old.key WHERE old.vector IS NOT NULL;
+        END""",
+    ),
+    "purges": ("CREATE TABLE purges (mark TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID",),
+    "observations": (
+        """CREATE TABLE observations (
+            pool TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, similarity REAL NOT NULL,
+            probability REAL NOT NULL, "right" INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
+            PRIMARY KEY (pool, number)
+        ) STRICT, WITHOUT ROWID""",
     ),
     "replays": (
         """CREATE TABLE replays (

@@ -1,10 +1,11 @@
-"""Cached answers in Redis beyond the contract: more than one round trip takes."""
+"""Cached answers in Redis beyond the contract: more than one round trip takes, and what Redis drops or loses."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.state import Entry
+from gateway.state import Clock, Entry
 from gateway.state.redis.answers import PIECE, RedisAnswers
 from gateway.state.redis.server import Server
 from tests.fakes.redis import RedisServer
@@ -12,35 +13,77 @@ from tests.fakes.redis import RedisServer
 ENTRY = Entry("a", "p", b"{}", 100.0, 200.0, b"\x00\xff" * 4, ("acme",), "What is a token?")
 
 
-def test_more_entries_than_one_piece_are_listed_counted_and_removed(tmp_path: Path) -> None:
-    async def scenario() -> None:
+def play(folder: Path, scenario: Callable[[RedisAnswers, RedisServer], Awaitable[None]]) -> None:
+    async def run(redis: RedisServer) -> None:
         server = Server(redis.url, 2.0)
-        answers = RedisAnswers(server)
+        await scenario(RedisAnswers(server, Clock()), redis)
+        await server.aclose()
+
+    with RedisServer(folder) as redis:
+        asyncio.run(run(redis))
+
+
+def test_more_entries_than_one_piece_are_listed_followed_counted_and_removed(tmp_path: Path) -> None:
+    async def scenario(answers: RedisAnswers, redis: RedisServer) -> None:
         count = 2 * PIECE + 7
         entries = [replace(ENTRY, key=f"{number:04}", tags=(str(number % 2),)) for number in range(count)]
+        start = (await answers.changes(None)).cursor
         await asyncio.gather(*map(answers.put, entries))
-        assert [key for key, _ in await answers.vectors("p", 150.0)] == [entry.key for entry in entries]
+        assert await keys(answers) == [entry.key for entry in entries]
+        assert sorted(await followed(answers, start)) == [entry.key for entry in entries]
         assert await answers.count() == count
         assert await answers.purge("1") == count // 2
         assert await answers.purge() == count - count // 2
-        assert redis.admin.keys() == []
-        await server.aclose()
+        assert left(redis) == []
 
-    with RedisServer(tmp_path) as redis:
-        asyncio.run(scenario())
+    play(tmp_path, scenario)
 
 
 def test_an_answer_that_redis_dropped_is_passed_over(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        server = Server(redis.url, 2.0)
-        answers = RedisAnswers(server)
+    async def scenario(answers: RedisAnswers, redis: RedisServer) -> None:
+        start = (await answers.changes(None)).cursor
         await answers.put(ENTRY)
-        assert 0 < redis.admin.pttl("tollgate:answer:a") <= 100_000
-        redis.admin.delete("tollgate:answer:a")
-        assert await answers.vectors("p", 150.0) == []
+        assert 0 < redis.admin.pttl("tollgate:{answers}:entry:a") <= 100_000
+        redis.admin.delete("tollgate:{answers}:entry:a")
+        assert await keys(answers) == []
+        assert (await answers.changes(start)).removed == ("a",)
         assert await answers.purge("acme") == 0
-        assert redis.admin.keys() == []
-        await server.aclose()
+        assert left(redis) == []
 
-    with RedisServer(tmp_path) as redis:
-        asyncio.run(scenario())
+    play(tmp_path, scenario)
+
+
+def test_who_follows_a_server_that_lost_its_memory_must_begin_anew(tmp_path: Path) -> None:
+    """Also when the numbers of its log have reached the old ones again."""
+
+    async def scenario(answers: RedisAnswers, redis: RedisServer) -> None:
+        for lose in (redis.admin.flushall, redis.restart):
+            await answers.put(ENTRY)
+            cursor = (await answers.changes(None)).cursor
+            lose()
+            await answers.put(replace(ENTRY, key="b"))
+            await answers.put(replace(ENTRY, key="c"))
+            anew = await answers.changes(cursor)
+            assert anew.whole
+            assert not (await answers.changes(anew.cursor)).whole
+
+    play(tmp_path, scenario)
+
+
+async def keys(answers: RedisAnswers) -> list[str]:
+    return sorted([key async for page in answers.vectors("p", 150.0) for key, _ in page])
+
+
+async def followed(answers: RedisAnswers, cursor: str) -> list[str]:
+    """The keys that came since, over all pages."""
+    found: list[str] = []
+    while (page := await answers.changes(cursor)).cursor != cursor:
+        found += [key for _, key, _ in page.added]
+        cursor = page.cursor
+    return found
+
+
+def left(redis: RedisServer) -> list[str]:
+    """The names of what there is beside the log, and the marks of what was purged."""
+    kept = {"tollgate:{answers}:" + name for name in ("log", "number", "epoch", "purges")}
+    return sorted(set(redis.admin.keys()) - kept)

@@ -79,7 +79,7 @@ async def is_whole(state: State) -> None:
         await state.answers.put(Entry(name, "p", b"[]", 100.0, 10_000.0, b"\x01", (name,)))
     usage = await sooner_or_later(lambda: state.journal.usage(["tenant"], now - 3_600, now + 3_600))
     assert [(found["tenant"], found["input_tokens"]) for found in usage] == [(tenant.name, 10) for tenant in TENANTS]
-    assert len(await state.answers.vectors("p", 200.0)) == len(TENANTS)
+    assert len([row async for page in state.answers.vectors("p", 200.0) for row in page]) == len(TENANTS)
     assert await state.answers.purge() == len(TENANTS)
 
 
