@@ -2,6 +2,8 @@
 
 hold     hold 10 tokens, checkpoint 4, say so, and live on
 write    journal rows for ever, naming each once it is acknowledged
+put      cached answers for ever, naming each once it is acknowledged
+claim    claim the answer "a", say so, and live on
 race     say ready, wait for a line, ask COUNT times for one token as NAME, say how many were admitted
 """
 
@@ -9,9 +11,9 @@ import asyncio
 import sys
 import time
 
-from gateway.state import COLUMNS, Hold, Limit, OverLimit, State
+from gateway.state import COLUMNS, Entry, Hold, Limit, OverLimit, State
 from gateway.state.open import open_state
-from gateway.state.owners import owner
+from gateway.state.owners import alive, owner
 
 TOKENS = Limit("tokens", "month", 50)
 
@@ -37,6 +39,22 @@ async def write(state: State) -> None:
     await asyncio.gather(*map(rows, range(8)))
 
 
+async def put(state: State) -> None:
+    async def answers(stream: int) -> None:
+        for number in range(1_000_000):
+            key, now = f"a{stream}-{number}", state.clock.now()
+            await state.answers.put(Entry(key, "p", b"{}", now, now + 1_000, b"\0" * 1536, ("acme",)))
+            print(key, flush=True)
+
+    await asyncio.gather(*map(answers, range(8)))
+
+
+async def claim(state: State) -> None:
+    assert await state.claims.claim("a", owner(), alive, time.time())
+    print("claimed", flush=True)
+    await asyncio.sleep(600)
+
+
 async def race(state: State, name: str, count: int) -> None:
     async def admitted(number: int) -> bool:
         try:
@@ -57,6 +75,10 @@ async def main(what: str, url: str, ledger: str, *rest: str) -> None:
             await hold(state)
         case "write":
             await write(state)
+        case "put":
+            await put(state)
+        case "claim":
+            await claim(state)
         case "race":
             await race(state, rest[0], int(rest[1]))
     await state.close()

@@ -79,6 +79,21 @@ def test_a_killed_process_loses_no_row_that_it_acknowledged(shared_place: Place,
     asyncio.run(on(shared_place, look))
 
 
+def test_a_killed_process_loses_no_answer_that_it_acknowledged(shared_place: Place) -> None:
+    async def look(state: State) -> None:
+        found = [key async for page in state.answers.vectors("p", time.time()) for key, _ in page]
+        assert set(found) >= set(acknowledged)
+        assert await state.answers.count() == len(found) == await state.answers.purge("acme")
+
+    with process("put", shared_place) as running:
+        acknowledged = [said(running) for _ in range(40)]
+        running.kill()
+        assert running.stdout is not None
+        acknowledged += [line.strip() for line in running.stdout.readlines() if line.endswith("\n")]
+    assert all(acknowledged)
+    asyncio.run(on(shared_place, look))
+
+
 def test_processes_that_race_for_a_budget_share_it_exactly(shared_place: Place) -> None:
     """Four of them, on a store that none has made yet."""
 
