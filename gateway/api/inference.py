@@ -43,7 +43,7 @@ class Inference:
             return
         request = Request(scope, receive, send)
         if scope["method"] != "POST":
-            await refuse_method(request)
+            await refuse_method(request, "POST")
         response = await endpoint.handle(request)
         await response(scope, receive, send)
 

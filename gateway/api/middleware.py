@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.auth import refuse_method
@@ -33,6 +35,8 @@ TIMEOUT = 408  # the only refusal of a request that has not come in whole
 SHOWN = 256  # characters of a path that are logged
 ID_HEADERS = (b"x-request-id", b"request-id")  # as OpenAI's clients read it, and Anthropic's
 CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")  # what routes have
 
 access = logging.getLogger("tollgate.access")
 
@@ -135,5 +139,11 @@ class Visit:
 async def unrouted(request: Request, error: Exception) -> NoReturn:
     """The app's handler of HTTPException, which only the router raises: no such path, or not with this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        await refuse_method(request)
+        await refuse_method(request, ", ".join(filter(partial(_takes, request), METHODS)))
     raise NotFound("There is nothing under this path; see /v1/models for what the gateway serves.")
+
+
+def _takes(request: Request, method: str) -> bool:
+    """Whether any route has the path with this method: Starlette's own `Allow` names those of the first alone."""
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)

@@ -21,6 +21,7 @@ class Refusal(Exception):
         code: str | None = None,
         retry_after: float | None = None,
         balance: Balance | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -28,6 +29,7 @@ class Refusal(Exception):
         self.code = code or type(self).code
         self.retry_after = retry_after
         self.balance = balance  # of the limit that refused, for the headers
+        self.allow = allow  # the methods that the path does take, as the header has them
 
 
 class Unauthenticated(Refusal):

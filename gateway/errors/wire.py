@@ -28,6 +28,7 @@ class Wire:
     retry: bool
     retry_after: float | None
     balance: Balance | None = None
+    allow: str | None = None
 
     @classmethod
     def of(cls, error: BaseException, request_id: str) -> "Wire":
@@ -36,7 +37,7 @@ class Wire:
             case Refusal():
                 after = error.retry_after if error.retry_after is not None else (PAUSE_S if error.retry else None)
                 facts = (error.message, error.type, error.param, error.code, error.retry)
-                return cls(error.status, *facts, after, error.balance)
+                return cls(error.status, *facts, after, error.balance, error.allow)
             case BackendError():
                 return cls.of(_translate(error), request_id)
             case EmbedderUnavailable():
@@ -52,10 +53,12 @@ class Wire:
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        """Retry headers as OpenAI's clients read them (openai-python, _base_client.py)."""
+        """Retry headers as OpenAI's clients read them (openai-python, _base_client.py); RFC 9110's Allow, where due."""
         steer = {"x-should-retry": "true" if self.retry else "false"}
         if self.status == 401:
             steer["www-authenticate"] = "Bearer"
+        if self.allow is not None:
+            steer["allow"] = self.allow
         if self.retry_after is not None:
             # Rounded up: who comes back a moment early is refused again.
             steer["retry-after"] = str(max(1, ceil(self.retry_after)))

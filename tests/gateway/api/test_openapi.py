@@ -18,7 +18,7 @@ from gateway.errors import InvalidValue
 from gateway.settings import Server
 from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, Table
 from tests.fuzz.bodies import SAMPLES, body
-from tests.gateway.api.conftest import Gateway
+from tests.gateway.api.conftest import ADMIN_KEY, Gateway
 
 Json = dict[str, Any]
 
@@ -128,3 +128,13 @@ def test_it_says_what_needs_no_key(gateway: Gateway, spec: Json) -> None:
     without = {path for path, operation in routes.items() if operation.get("security", spec["security"]) == []}
     assert without == {path for path in routes if gateway.http.get(path).status_code == 200}
     assert gateway.http.get("/openapi.json").status_code == 401
+
+
+def test_a_wrong_method_is_told_the_right_ones(gateway: Gateway, spec: Json) -> None:
+    """RFC 9110, section 15.5.6."""
+    keys = {"tenant": gateway.key(), "admin": ADMIN_KEY}
+    for path, operations in spec["paths"].items():
+        key = keys["admin" if path.startswith("/admin") else "tenant"]
+        answer = gateway.http.request("TRACE", path, headers={"authorization": f"Bearer {key}"})
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].lower().split(", ")) == operations.keys(), path
