@@ -2,22 +2,21 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam as User
 
-from tests.fakes.backend import DONE, HANG, PROMPT_TOKENS, Script, Seen, first, last, piece, said, words
+from tests.fakes.backend import CHATS, DONE, HANG, PROMPT_TOKENS, Script, first, last, piece, said, words
 from tests.fakes.background import running
-from tests.gateway.api.conftest import ADMIN_KEY, Gateway, gateway_on
+from tests.gateway.api.conftest import Gateway, gateway_on, raw_post
+from tests.gateway.waiting import waited
 
 HI: list[User] = [{"role": "user", "content": "Hi"}]
 BODY = {"model": "small", "messages": HI}
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 BREAKS = "a\u2028b\u2029c\u0085d\x0be \U0001f469\u200d\U0001f680"
-SOON = 10.0
 
 
 def test_a_whole_answer(gateway: Gateway) -> None:
@@ -52,8 +51,7 @@ def test_the_headers_of_a_whole_answer_are_those_after_settlement(gateway: Gatew
         assert f"{stage};dur=" in headers["server-timing"]
 
 
-def test_resets_are_told_by_the_clock_that_limits_go_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
+def test_resets_are_told_by_the_clock_that_limits_go_by(tmp_path: Path, admin_key: str) -> None:
     with running(gateway_on(tmp_path)) as gateway:
         key = gateway.key("requests/day=1")
         gateway.runtime.state.clock.anchor += 3 * 86_400  # as if the wall clock had been set back three days
@@ -134,7 +132,7 @@ def test_a_cached_answer_says_so_and_costs_no_tokens(gateway: Gateway) -> None:
 
 def test_only_what_was_checked_reaches_the_backend(gateway: Gateway) -> None:
     gateway.chat({**BODY, "temperature": 0.5, "user": "u", "gateway": {"tags": {"a": "b"}}})
-    sent = _chats(gateway)[-1]
+    sent = gateway.fake.chats()[-1]
     assert sent.body["temperature"] == 0.5
     assert not {"user", "gateway", "prompt"} & sent.body.keys()
     assert "authorization" not in sent.headers
@@ -147,49 +145,26 @@ def test_only_what_was_checked_reaches_the_backend(gateway: Gateway) -> None:
     ids=["before the backend answers", "before the first event", "in the middle"],
 )
 def test_a_client_that_hangs_up_stops_the_backend_and_pays(gateway: Gateway, script: Script, stream: bool) -> None:
-    key, before = gateway.key("tokens/day=1000"), len(_chats(gateway))
+    key, before = gateway.key("tokens/day=1000"), len(gateway.fake.chats())
     gateway.fake.plan(script)
-    body = json.dumps({**BODY, "stream": stream}).encode()
     connection = gateway.connect()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
-    connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-    _until(lambda: len(_chats(gateway)) > before)
-    seen = _chats(gateway)[-1]
-    _until(lambda: seen.written == sum(len(step) for step in script.steps if isinstance(step, bytes)))
+    connection.sendall(raw_post(CHATS, json.dumps({**BODY, "stream": stream}).encode(), key))
+    waited(lambda: len(gateway.fake.chats()) > before)
+    seen = gateway.fake.chats()[-1]
+    waited(lambda: seen.written == sum(len(step) for step in script.steps if isinstance(step, bytes)))
     connection.close()
-    _until(lambda: seen.over.is_set())
+    waited(lambda: seen.over.is_set())
     assert seen.left_early
-    _until(lambda: _balance(gateway, key)["held"] == 0)
-    assert _balance(gateway, key)["used"] >= PROMPT_TOKENS  # the engine has read the prompt
-
-
-def _chats(gateway: Gateway) -> list[Seen]:
-    return [seen for seen in gateway.fake.requests if seen.path == "/v1/chat/completions"]
-
-
-def _balance(gateway: Gateway, key: str) -> dict[str, int]:
-    answer = gateway.http.get("/v1/usage", headers={"authorization": f"Bearer {key}"})
-    balance: dict[str, int] = answer.json()["balances"][0]
-    return balance
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.01)
+    waited(lambda: gateway.balance(key)[1] == 0)
+    assert gateway.balance(key)[0] >= PROMPT_TOKENS  # the engine has read the prompt
 
 
 def test_a_key_that_is_revoked_while_its_body_comes_is_refused(gateway: Gateway) -> None:
     made = gateway.admin("POST", "/keys", json={"tenant": gateway.tenant()}).json()
-    body = json.dumps(BODY).encode()
+    sent = raw_post(CHATS, json.dumps(BODY).encode(), made["key"])
     with gateway.connect() as client:
-        head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {made['key']}\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        )
-        client.sendall(head.encode() + body[:10])
+        client.sendall(sent[:-10])
         time.sleep(0.3)  # it is let in
         assert gateway.admin("DELETE", f"/keys/{made['id']}").status_code == 200
-        client.sendall(body[10:])
+        client.sendall(sent[-10:])
         assert client.recv(12) == b"HTTP/1.1 401"

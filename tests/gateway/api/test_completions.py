@@ -1,70 +1,18 @@
-"""Completions end to end over real sockets: OpenAI's own client in front, a scripted backend or a real vLLM behind."""
+"""Completions end to end over real sockets: OpenAI's own client in front, a scripted backend behind."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import httpx2
 import openai
 import pytest
-from openai import OpenAI
 from openai.types import Completion
 
-from gateway.app import create_app
-from tests.fakes.backend import DONE, HANG, MODEL, PROMPT_TOKENS, FakeBackend, Script, Seen, event, usage
-from tests.fakes.background import running
-from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
-from tests.gateway.api.server import served
+from tests.fakes.backend import DONE, HANG, MODEL, PROMPT_TOKENS, Script, Seen, event, usage
+from tests.gateway.api.conftest import Gateway
+from tests.gateway.api.raw_prompts import BODY, PATH, SKIP, chunk, framed, plan, sent, told
 from tests.gateway.waiting import waited
 
-PATH = "/v1/completions"
-BODY: dict[str, Any] = {"model": "small", "prompt": "Once upon", "gateway": {"cache": "skip"}}
-SKIP = {"gateway": {"cache": "skip"}}
 BREAKS = "a\u2028b\u2029c\u0085d\x0be \U0001f469\u200d\U0001f680"
-
-
-def chunk(text: str, tokens: int, finish: str | None = None, index: int = 0, logprobs: Any = None) -> bytes:
-    """One step of one choice as vLLM 0.32 streams it; `tokens` is the choice's running count."""
-    choice = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish, "stop_reason": None}
-    return event(framed([{**choice, "prompt_token_ids": None, "token_ids": None}], usage(tokens)))
-
-
-def framed(choices: list[Any], counts: dict[str, Any]) -> dict[str, Any]:
-    frame = {"id": "cmpl-fake", "object": "text_completion", "created": 1_790_000_000, "model": MODEL}
-    return {**frame, "choices": choices, "usage": counts}
-
-
-def told(*texts: str, finish: str = "stop", count: int = 1) -> tuple[bytes, ...]:
-    """A whole answer of `count` choices that take turns to say the same, a token each."""
-    total = len(texts)
-    steps = [
-        chunk(text, n, finish if n == total else None, index)
-        for n, text in enumerate(texts, 1)
-        for index in range(count)
-    ]
-    return *steps, event(framed([], usage(total * count))), DONE
-
-
-def plan(gateway: Gateway, *scripts: tuple[bytes, ...]) -> None:
-    """What the scripted backend answers to completions, in turn; the last one to all that follow."""
-    waiting = list(scripts)
-
-    async def answer(seen: Seen) -> Script:
-        return Script(waiting.pop(0) if len(waiting) > 1 else waiting[0])
-
-    gateway.fake.answers[PATH] = answer
-
-
-def sent(gateway: Gateway) -> Seen:
-    """The completion that last reached the backend."""
-    return [seen for seen in gateway.fake.requests if seen.path == PATH][-1]
-
-
-def post(gateway: Gateway, body: dict[str, Any], key: str | None = None) -> httpx2.Response:
-    headers = {"authorization": f"Bearer {key or gateway.key()}"}
-    return gateway.http.post(PATH, headers=headers, json=body)
 
 
 def test_a_whole_answer(gateway: Gateway) -> None:
@@ -85,14 +33,14 @@ def test_a_whole_answer(gateway: Gateway) -> None:
 def test_what_reaches_the_backend(gateway: Gateway) -> None:
     plan(gateway, told("x"))
     asked = {"temperature": 0.5, "stop": ["\n"], "user": "u", "echo": False, "best_of": 1, "suffix": None, "seed": 7}
-    assert post(gateway, BODY | asked).status_code == 200
+    assert gateway.post(PATH, BODY | asked).status_code == 200
     body = sent(gateway).body
     salt = body.pop("cache_salt")
     assert len(bytes.fromhex(salt)) == 32
     streamed = {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
     fields = {"temperature": 0.5, "stop": ["\n"], "seed": 7, "max_tokens": 64}
     assert body == {"model": MODEL, "prompt": "Once upon"} | fields | streamed
-    post(gateway, BODY)
+    gateway.post(PATH, BODY)
     assert sent(gateway).body["cache_salt"] != salt  # another tenant's
 
 
@@ -112,7 +60,7 @@ def test_a_streamed_answer(gateway: Gateway) -> None:
 
 def test_every_chunk_is_as_the_client_types_it(gateway: Gateway) -> None:
     plan(gateway, told(" a", count=2))
-    lines = post(gateway, BODY | {"stream": True, "n": 2}).text.split("\n\n")
+    lines = gateway.post(PATH, BODY | {"stream": True, "n": 2}).text.split("\n\n")
     assert lines[-2:] == ["data: [DONE]", ""]
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
     assert ["usage" in c for c in chunks] == [False] * 4
@@ -138,12 +86,12 @@ def test_an_equal_request_is_answered_from_the_cache(gateway: Gateway) -> None:
     plan(gateway, told(" first"), told(" second"))
     key = gateway.key()
     use = BODY | {"gateway": {"cache": "use"}}
-    whole = post(gateway, use, key)
-    again = post(gateway, use, key)
-    other = post(gateway, use | {"prompt": "Twice upon"}, key)
+    whole = gateway.post(PATH, use, key)
+    again = gateway.post(PATH, use, key)
+    other = gateway.post(PATH, use | {"prompt": "Twice upon"}, key)
     assert [answer.headers["x-cache"] for answer in (whole, again, other)] == ["miss", "exact", "miss"]
     assert [answer.json()["choices"][0]["text"] for answer in (whole, again, other)] == [" first", " first", " second"]
-    assert " first" in post(gateway, use | {"stream": True}, key).text
+    assert " first" in gateway.post(PATH, use | {"stream": True}, key).text
 
 
 def test_a_cut_answer_goes_on_where_it_stopped(gateway: Gateway) -> None:
@@ -157,13 +105,13 @@ def test_a_cut_answer_goes_on_where_it_stopped(gateway: Gateway) -> None:
     ]
     asked = BODY | {"max_tokens": 1, "logprobs": 1, "gateway": {"on_length": "continue", "cache": "skip"}}
     plan(gateway, *parts)
-    whole = Completion.model_validate_json(post(gateway, asked).text, strict=True).choices[0]
+    whole = Completion.model_validate_json(gateway.post(PATH, asked).text, strict=True).choices[0]
     assert sent(gateway).body["prompt"] == "Once upon one"
     assert (whole.text, whole.finish_reason) == (" one two", "stop")
     assert whole.logprobs
     assert (whole.logprobs.tokens, whole.logprobs.text_offset) == ([" one", " two"], [0, 4])
     plan(gateway, *parts)
-    lines = [json.loads(line[6:]) for line in post(gateway, asked | {"stream": True}).text.split("\n\n")[:2]]
+    lines = [json.loads(line[6:]) for line in gateway.post(PATH, asked | {"stream": True}).text.split("\n\n")[:2]]
     assert [line["choices"][0]["logprobs"]["text_offset"] for line in lines] == [[0], [4]]
 
 
@@ -202,59 +150,21 @@ def test_when_one_of_several_prompts_fails_so_does_the_request_and_nothing_stays
 
     gateway.fake.answers[PATH] = fail_second
     key = gateway.key("tokens/day=1000")
-    refused = post(gateway, BODY | {"prompt": ["a", "b", "c"]}, key)
+    refused = gateway.post(PATH, BODY | {"prompt": ["a", "b", "c"]}, key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_value")
-    balance = gateway.http.get("/v1/usage", headers={"authorization": f"Bearer {key}"}).json()["balances"][0]
-    assert balance["held"] == 0
+    assert gateway.balance(key)[1] == 0
     waited(lambda: not [s for s in gateway.fake.requests if s.path == PATH and not s.over.is_set()])
 
 
-REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({"prompt": None}, "prompt", "must be a string or a list of strings, none of them empty"),
-    ({"prompt": ""}, "prompt", "must be a string"),
-    ({"prompt": []}, "prompt", "must be a string"),
-    ({"prompt": [""]}, "prompt", "must be a string"),
-    ({"prompt": 7}, "prompt", "must be a string"),
-    ({"prompt": ["a", 7]}, "prompt", "must be a string"),
-    ({"prompt": ["a"] * 21}, "prompt", "21 prompts; at most 20"),
-    ({"prompt": ["a", "b"], "stream": True}, "prompt", "A stream answers one prompt"),
-    ({"prompt": [1, 2]}, "prompt", "send the text"),
-    ({"prompt": [[1, 2], [3]]}, "prompt", "send the text"),
-    ({"prompt": {"id": "answer", "variables": {}}}, "prompt", "Only /v1/chat/completions"),
-    ({"suffix": "end"}, "suffix", "put it into the prompt"),
-    ({"echo": True}, "echo", "must be false"),
-    ({"best_of": 2}, "best_of", "use n"),
-    ({"logprobs": 6}, "logprobs", "from 0 to 5"),
-    ({"logprobs": True}, "logprobs", "from 0 to 5"),
-    ({"n": 5}, "n", "from 1 to 4"),
-    ({"messages": []}, "messages", "ask /v1/chat/completions"),
-    ({"max_completion_tokens": 0}, "max_completion_tokens", "from 1 to"),
-    ({"cache_salt": "mine"}, "cache_salt", "the gateway sets it"),
-    ({"temprature": 1}, "temprature", "not a field"),
-    ({"stream_options": {"include_usage": True}}, "stream_options", '"stream": true'),
-    ({"gateway": {"retrieve": {"collection": "docs"}}}, "gateway.retrieve", "no place in a raw prompt"),
-    ({"gateway": {"semantic": True}}, "gateway.semantic", "names none"),
-    ({"gateway": {"casche": "use"}}, "gateway.casche", "not a field"),
-    ({"model": None}, "model", "valid string"),
-]
-
-
-@pytest.mark.parametrize(("changes", "param", "says"), REFUSED)
-def test_a_bad_field_is_named_with_what_to_do(gateway: Gateway, changes: dict[str, Any], param: str, says: str) -> None:
-    with pytest.raises(openai.BadRequestError, match=says) as refused:
-        gateway.openai().post(PATH.removeprefix("/v1"), body=BODY | changes, cast_to=httpx2.Response)
-    assert (refused.value.param, refused.value.code) == (param, "invalid_value")
+def test_a_bad_field_is_a_bad_request(gateway: Gateway) -> None:
+    with pytest.raises(openai.BadRequestError, match="send the text") as refused:
+        gateway.openai().completions.create(model="small", prompt=[1, 2])
+    assert (refused.value.param, refused.value.code) == ("prompt", "invalid_value")
 
 
 def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers(gateway: Gateway) -> None:
-    gateway.fake.answers["/tokenize"], usual = (
-        Script((json.dumps({"count": 5000}).encode(),)), gateway.fake.answers["/tokenize"],
-    )  # fmt: skip
-    try:
-        with pytest.raises(openai.BadRequestError, match="5000") as refused:
-            gateway.openai().completions.create(model="small", prompt="Once", extra_body=SKIP)
-    finally:
-        gateway.fake.answers["/tokenize"] = usual
+    with gateway.counting(5000), pytest.raises(openai.BadRequestError, match="5000") as refused:
+        gateway.openai().completions.create(model="small", prompt="Once", extra_body=SKIP)
     assert "4096" in refused.value.message
     assert (refused.value.param, refused.value.code) == ("prompt", "context_length_exceeded")
 
@@ -263,7 +173,7 @@ def test_a_key_of_named_prompts_sends_no_raw_ones(gateway: Gateway) -> None:
     scopes = {"prompts": ["answer"]}
     key = gateway.admin("POST", "/keys", json={"tenant": gateway.tenant(), "scopes": scopes}).json()["key"]
     before = len(gateway.fake.requests)
-    refused = post(gateway, BODY, key)
+    refused = gateway.post(PATH, BODY, key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
     assert "answer" in refused.json()["error"]["message"]
     assert len(gateway.fake.requests) == before
@@ -272,7 +182,7 @@ def test_a_key_of_named_prompts_sends_no_raw_ones(gateway: Gateway) -> None:
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
 def test_the_ceiling_goes_by_both_its_names(gateway: Gateway, name: str) -> None:
     plan(gateway, told(" a", finish="length"))
-    refused = post(gateway, BODY | {name: 1, "gateway": {"on_length": "error", "cache": "skip"}})
+    refused = gateway.post(PATH, BODY | {name: 1, "gateway": {"on_length": "error", "cache": "skip"}})
     assert (refused.status_code, refused.json()["error"]["code"]) == (502, "output_truncated")
     assert "Raise max_completion_tokens" in refused.json()["error"]["message"]
     assert sent(gateway).body["max_tokens"] == 1
@@ -281,69 +191,7 @@ def test_the_ceiling_goes_by_both_its_names(gateway: Gateway, name: str) -> None
 
 def test_a_stream_that_breaks_ends_with_an_error(gateway: Gateway) -> None:
     plan(gateway, (chunk("half", 1), event({"error": {"message": "no", "type": "x", "code": 500}}), DONE))
-    lines = post(gateway, BODY | {"stream": True}).text.strip().split("\n\n")
+    lines = gateway.post(PATH, BODY | {"stream": True}).text.strip().split("\n\n")
     assert [json.loads(line.removeprefix("data: ")).get("error", {}).get("code") for line in lines] == [
         None, "backend_unavailable",
     ]  # fmt: skip
-
-
-@asynccontextmanager
-async def before(engine: str, folder: Path) -> AsyncIterator[Gateway]:
-    app = create_app(settings(engine, folder))
-    async with FakeBackend() as unused, served(app) as url:
-        with httpx2.Client(base_url=url, timeout=60) as http:
-            yield Gateway(url, unused, app, http)
-
-
-@pytest.fixture(scope="module")
-def real(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway before a real vLLM."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
-        with running(before(engine, tmp_path_factory.mktemp("real"))) as started:
-            waited(lambda: "small" in started.runtime.models)
-            yield started
-
-
-ASKED: list[dict[str, Any]] = [
-    {},
-    {"logprobs": 2},
-    {"logprobs": 0},
-    {"n": 2, "seed": 1, "temperature": 1},
-    {"stop": [" "], "max_tokens": 20},
-    {"extra_body": {"structured_outputs": {"regex": "[0-3]{3}"}}},
-    {"prompt": "naïve 日本語 👩\u200d🚀 <|im_start|>\u2028", "logprobs": 5},
-]
-
-
-@pytest.mark.parametrize("asked", ASKED)
-def test_a_client_cannot_tell_it_from_the_engine(real: Gateway, engine: str, asked: dict[str, Any]) -> None:
-    body: dict[str, Any] = {"prompt": "Once upon", "max_tokens": 5, "temperature": 0} | asked
-    theirs = OpenAI(base_url=f"{engine}/v1", api_key="none", http_client=httpx2.Client(trust_env=False))
-    ours = real.openai()
-    expected = theirs.completions.create(model="tiny", **body)
-    body["extra_body"] = SKIP | body.get("extra_body", {})
-    whole = ours.completions.create(model="small", **body)
-    streamed = list(ours.completions.create(model="small", **body, stream=True))
-    assert expected.usage
-    assert whole.usage
-    assert choices(whole) == choices(expected)
-    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (
-        expected.usage.prompt_tokens, expected.usage.completion_tokens,
-    )  # fmt: skip
-    assert whole.model_dump()["gateway"]["tokens"]["input"] == expected.usage.prompt_tokens
-    for choice in expected.choices:
-        said = [c.choices[0] for c in streamed if c.choices[0].index == choice.index]
-        assert "".join(c.text for c in said) == choice.text
-        assert [c.finish_reason for c in said if c.finish_reason] == [choice.finish_reason]
-        tokens = [token for c in said if c.logprobs for token in c.logprobs.tokens or ()]
-        assert tokens == ((choice.logprobs.tokens if choice.logprobs else None) or [])
-
-
-def choices(answer: Completion) -> list[Any]:
-    said = answer.model_dump(include={"choices": {"__all__": {"index", "text", "finish_reason", "logprobs"}}})
-    chosen: list[Any] = said["choices"]
-    for choice in chosen:
-        for name in ("token_logprobs", "top_logprobs"):  # a batch of another size sums in another order
-            (choice["logprobs"] or {}).pop(name, None)
-    return chosen

@@ -1,18 +1,13 @@
 """Messages on a real vLLM: a count is what the request is billed for, and what the engine says becomes blocks."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from gateway.app import create_app
-from tests.fakes.background import running
 from tests.gateway.api.anthropic.accumulated import accumulated
-from tests.gateway.api.conftest import ADMIN_KEY, settings
-from tests.gateway.api.server import served
+from tests.gateway.api.conftest import Gateway
 
 HI = [{"role": "user", "content": "How is the weather in Rome?"}]
 SCHEMA = {
@@ -40,24 +35,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 
-@asynccontextmanager
-async def client_of(engine: str, folder: Path) -> AsyncIterator[httpx2.Client]:
-    """A client with a key of a gateway before this engine."""
-    async with served(create_app(settings(engine, folder))) as url:
-        with httpx2.Client(base_url=url, timeout=60) as http:
-            yield http
-
-
 @pytest.fixture(scope="module")
-def client(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
-        with running(client_of(engine, tmp_path_factory.mktemp("gateway"))) as http:
-            admin = {"authorization": f"Bearer {ADMIN_KEY}"}
-            http.post("/admin/tenants", headers=admin, json={"name": "acme", "limits": []})
-            made = http.post("/admin/keys", headers=admin, json={"tenant": "acme"}).json()
-            http.headers["x-api-key"] = made["key"]
-            yield http
+def client(real: Gateway) -> Iterator[httpx2.Client]:
+    """One with a key."""
+    with httpx2.Client(base_url=real.url, timeout=60, headers={"x-api-key": real.key()}) as http:
+        yield http
 
 
 def asked(client: httpx2.Client, path: str = "/v1/messages", **body: Any) -> httpx2.Response:

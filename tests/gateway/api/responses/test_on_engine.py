@@ -1,20 +1,11 @@
 """Responses on a real vLLM: what it says as a chat, it says as a response."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import httpx2
-import pytest
 from pydantic import BaseModel
 
-from gateway.app import create_app
-from tests.fakes.backend import FakeBackend
-from tests.fakes.background import running
-from tests.gateway.api.conftest import ADMIN_KEY, Gateway, settings
+from tests.gateway.api.conftest import Gateway
 from tests.gateway.api.responses.typed import events, response
-from tests.gateway.api.server import served
 
 SKIP = {"gateway": {"cache": "skip"}}
 ASKED: dict[str, Any] = {"model": "small", "input": "Why stream an answer?", "temperature": 0, "max_output_tokens": 12}
@@ -29,23 +20,6 @@ TOOL: Any = {
 
 class Switch(BaseModel):
     on: bool
-
-
-@asynccontextmanager
-async def before(engine: str, folder: Path) -> AsyncIterator[Gateway]:
-    app = create_app(settings(engine, folder))
-    async with FakeBackend() as unused, served(app) as url:
-        with httpx2.Client(base_url=url, timeout=60) as http:
-            yield Gateway(url, unused, app, http)
-
-
-@pytest.fixture(scope="module")
-def real(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway before a real vLLM."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOLLGATE_ADMIN_KEY", ADMIN_KEY)
-        with running(before(engine, tmp_path_factory.mktemp("real"))) as started:
-            yield started
 
 
 def test_a_chat_a_response_and_its_stream_say_the_same(real: Gateway) -> None:

@@ -195,13 +195,8 @@ def test_a_refusal_speaks_of_this_apis_fields(gateway: Gateway, body: dict[str, 
 
 
 def test_an_input_that_does_not_fit_is_named(gateway: Gateway) -> None:
-    usual = gateway.fake.answers["/tokenize"]
-    gateway.fake.answers["/tokenize"] = Script((json.dumps({"count": 5000}).encode(),))
-    try:
-        with pytest.raises(openai.BadRequestError, match="5000") as refused:
-            gateway.openai().responses.create(model="small", input="Hi", extra_body=SKIP)
-    finally:
-        gateway.fake.answers["/tokenize"] = usual
+    with gateway.counting(5000), pytest.raises(openai.BadRequestError, match="5000") as refused:
+        gateway.openai().responses.create(model="small", input="Hi", extra_body=SKIP)
     assert (refused.value.param, refused.value.code) == ("input", "context_length_exceeded")
 
 
