@@ -32,7 +32,7 @@ RAISED = {
     "unauthenticated": ("AuthenticationError", 401, "authentication_error"),
     "not_allowed": ("PermissionDeniedError", 403, "permission_error"),
     "not_found": ("NotFoundError", 404, "not_found_error"),
-    "too_large": ("ContentTooLargeError", 413, "request_too_large"),
+    "body_too_large": ("ContentTooLargeError", 413, "request_too_large"),
     "rate_limited": ("RateLimitError", 429, "rate_limit_error"),
     "backend_down": ("InternalServerError", 502, "api_error"),
     "stream_breaks": ("APIStatusError", 200, "api_error"),  # the status that the stream began with

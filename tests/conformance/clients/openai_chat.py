@@ -8,11 +8,7 @@ from openai import AsyncOpenAI, OpenAI, pydantic_function_tool
 from pydantic import BaseModel
 
 from tests.conformance.clients.report import BASE_URL, KEY, ask, case
-
-
-class Weather(BaseModel):
-    city: str
-    degrees: int
+from tests.conformance.clients.weather import Weather
 
 
 class weather(BaseModel):

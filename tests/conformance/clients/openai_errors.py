@@ -6,90 +6,46 @@ from typing import Any
 from openai import OpenAI
 
 from tests.conformance.clients.openai_chat import chat, client, text_of
-from tests.conformance.clients.report import KEY, KEYS, ask, case, raised
+from tests.conformance.clients.report import (
+    KEY,
+    KEYS,
+    LONG,
+    REFUSALS,
+    ask,
+    case,
+    declare_refusals,
+    one_too_many,
+    raised,
+)
+
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "bad_request_of_the_engine": ("plain", {"messages": ask("refused")}),
+    "bad_request_before_a_stream": ("plain", {"messages": ask("faulted"), "stream": True}),
+    "too_long": ("plain", {"model": "tiny", "messages": ask("hello", LONG)}),
+    "request_too_large": ("small", {}),
+    "backend_full": ("plain", {"messages": ask("full", "at once")}),
+    "backend_timeout": ("plain", {"model": "hasty", "messages": ask("hang")}),
+}
 
 
-def refused(key: str = "plain", **fields: Any) -> Any:
-    other = client.with_options(api_key=KEYS[key])
-    asked = {"model": "small", "messages": ask("hello")} | fields
-    return raised(lambda: other.chat.completions.create(**asked))
+def asking(key: str, **fields: Any) -> Any:
+    other: Any = client.with_options(api_key=key)
+    return other.chat.completions.create(**{"model": "small", "messages": ask("hello")} | fields)
 
 
-@case
-def bad_request() -> Any:
-    return refused(temperature=7)
-
-
-@case
-def bad_request_of_the_engine() -> Any:
-    return refused(messages=ask("refused"))
-
-
-@case
-def bad_request_before_a_stream() -> Any:
-    return refused(messages=ask("faulted"), stream=True)
-
-
-@case
-def too_long() -> Any:
-    return refused(model="tiny", messages=ask("hello", " ".join(map(str, range(6000)))))
-
-
-@case
-def unauthenticated() -> Any:
-    return refused("wrong")
-
-
-@case
-def not_allowed() -> Any:
-    return refused("narrow")
-
-
-@case
-def not_found() -> Any:
-    return refused(model="absent")
-
-
-@case
-def body_too_large() -> Any:
-    return refused(messages=ask("x" * 1100 * 1024))
-
-
-@case
-def request_too_large() -> Any:
-    return refused("small")
-
-
-def third(key: str, retries: int) -> Any:
-    """Of three requests the limit admits one, or two where its window ends in between."""
-    other = client.with_options(api_key=KEYS[key], max_retries=retries)
-    return raised(lambda: [other.chat.completions.create(model="small", messages=ask("hello")) for _ in range(3)])
+declare_refusals(asking, REFUSALS | REFUSED)
 
 
 @case
 def rate_limited() -> Any:
-    return third("hasty", retries=0)
+    return one_too_many(lambda: asking(KEYS["hasty"]))
 
 
 @case
 def budget_exceeded_is_not_retried() -> Any:
     """A retry would wait for a day."""
-    return third("spent", retries=2)
-
-
-@case
-def backend_down() -> Any:
-    return refused(messages=ask("down"))
-
-
-@case
-def backend_full() -> Any:
-    return refused(messages=ask("full", "at once"))
-
-
-@case
-def backend_timeout() -> Any:
-    return refused(model="hasty", messages=ask("hang"))
+    patient = client.with_options(api_key=KEYS["spent"], max_retries=2)
+    return one_too_many(lambda: patient.chat.completions.create(model="small", messages=ask("hello")))
 
 
 @case

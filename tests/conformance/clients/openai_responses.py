@@ -4,29 +4,12 @@ import asyncio
 from typing import Any
 
 from openai import AsyncOpenAI
-from pydantic import BaseModel
 
 from tests.conformance.clients.openai_chat import client
 from tests.conformance.clients.report import BASE_URL, KEY, ask, case, raised
+from tests.conformance.clients.weather import FUNCTION, Weather
 
-
-class Weather(BaseModel):
-    city: str
-    degrees: int
-
-
-TOOL: Any = {
-    "type": "function",
-    "name": "weather",
-    "description": "The weather of a city.",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-        "additionalProperties": False,
-    },
-    "strict": True,
-}
+TOOL: Any = {"type": "function", **FUNCTION, "strict": True}
 
 
 def text(script: str, name: str = "") -> str:

@@ -7,8 +7,9 @@ packages under test, so nothing of the gateway is imported here.
 import json
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 ACCESS = json.loads(os.environ["TOLLGATE_ACCESS"])  # {"url", "who", "keys": {name: key}}
@@ -35,6 +36,30 @@ def declare(name: str, asking: Case) -> None:
 def ask(script: str, case: str = "") -> list[Any]:
     """The messages that make the scripted backend play `script`; `case` tells who asked, where that is counted."""
     return [{"role": "user", "content": " ".join(filter(None, (script, ACCESS["who"], case)))}]
+
+
+LONG = " ".join(map(str, range(6000)))  # more tokens than a window has here
+
+# How a chat is refused, whatever package asks: by which key, and with what beside the script `hello`.
+REFUSALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bad_request": ("plain", {"extra_body": {"temperature": 7}}),
+    "unauthenticated": ("wrong", {}),
+    "not_allowed": ("narrow", {}),
+    "not_found": ("plain", {"model": "absent"}),
+    "body_too_large": ("plain", {"messages": ask("x" * 1100 * 1024)}),
+    "backend_down": ("plain", {"messages": ask("down")}),
+}
+
+
+def declare_refusals(asking: Callable[..., Any], refusals: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
+    """Declare a case for each: the exception of `asking` with the key and the fields."""
+    for name, (key, fields) in refusals.items():
+        declare(name, partial(raised, partial(asking, KEYS[key], **fields)))
+
+
+def one_too_many(asking: Callable[[], Any]) -> dict[str, Any]:
+    """Of three requests a limit of one admits one, or two where its window ends in between."""
+    return raised(lambda: [asking() for _ in range(3)])
 
 
 def raised(asking: Callable[[], Any]) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from openai.types.shared import ErrorObject
 from pydantic import BaseModel, TypeAdapter
 
 from tests.conformance.clients.report import BASE_URL, KEY, ask, declare, report
+from tests.conformance.clients.weather import FUNCTION, TOOL
 
-FUNCTION = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
-TOOL = {"type": "function", "function": FUNCTION}
 CHATS: dict[str, dict[str, Any]] = {
     "hello": {},
     "hard": {},

@@ -7,12 +7,24 @@ from anthropic import Anthropic, AsyncAnthropic
 from anthropic.types import Message
 from pydantic import BaseModel
 
-from tests.conformance.clients.report import ACCESS, KEY, KEYS, ask, case, raised, report
+from tests.conformance.clients.report import (
+    ACCESS,
+    KEY,
+    KEYS,
+    REFUSALS,
+    ask,
+    case,
+    declare_refusals,
+    one_too_many,
+    raised,
+    report,
+)
+from tests.conformance.clients.weather import FUNCTION, PARAMETERS
 
 TOOL: Any = {
-    "name": "weather",
-    "description": "The weather of a city.",
-    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    "name": FUNCTION["name"],
+    "description": FUNCTION["description"],
+    "input_schema": PARAMETERS,
 }
 
 client = Anthropic(base_url=ACCESS["url"], api_key=KEY, max_retries=0, timeout=120)
@@ -160,46 +172,16 @@ def headers() -> Any:
     return [raw.headers["request-id"].startswith("req_"), parsed._request_id == raw.headers["request-id"]]
 
 
-def refused(key: str = "plain", **fields: Any) -> Any:
-    other = client.with_options(api_key=KEYS[key])
-    return raised(lambda: other.messages.create(**asked("hello", **fields)))
+def asking(key: str, **fields: Any) -> Any:
+    return client.with_options(api_key=key).messages.create(**asked("hello", **fields))
 
 
-@case
-def bad_request() -> Any:
-    return refused(extra_body={"temperature": 7})
-
-
-@case
-def unauthenticated() -> Any:
-    return refused("wrong")
-
-
-@case
-def not_allowed() -> Any:
-    return refused("narrow")
-
-
-@case
-def not_found() -> Any:
-    return refused(model="absent")
-
-
-@case
-def too_large() -> Any:
-    return refused(messages=ask("x" * 1100 * 1024))
+declare_refusals(asking, REFUSALS)
 
 
 @case
 def rate_limited() -> Any:
-    """Of three requests the limit admits one, or two where its window ends in between."""
-    other = client.with_options(api_key=KEYS["hasty"])
-    return raised(lambda: [other.messages.create(**asked("hello")) for _ in range(3)])
-
-
-@case
-def backend_down() -> Any:
-    return refused(messages=ask("down"))
+    return one_too_many(lambda: asking(KEYS["hasty"]))
 
 
 @case

@@ -6,14 +6,10 @@ from typing import Any
 import instructor
 from anthropic import Anthropic
 from openai import AsyncOpenAI, OpenAI
-from pydantic import BaseModel, field_validator
+from pydantic import field_validator
 
 from tests.conformance.clients.report import ACCESS, BASE_URL, KEY, ask, case, raised, report
-
-
-class Weather(BaseModel):
-    city: str
-    degrees: int
+from tests.conformance.clients.weather import Weather
 
 
 class Hot(Weather):

@@ -5,26 +5,9 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
-from pydantic import BaseModel
 
-from tests.conformance.clients.report import BASE_URL, KEY, ask, case, raised, report
-
-
-class Weather(BaseModel):
-    """What the weather is."""
-
-    city: str
-    degrees: int
-
-
-TOOL = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather of a city.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
+from tests.conformance.clients.report import BASE_URL, KEY, LONG, ask, case, raised, report
+from tests.conformance.clients.weather import TOOL, Weather
 
 model: Any = ChatOpenAI(model="small", base_url=BASE_URL, api_key=KEY, max_retries=0, timeout=120)
 
@@ -134,7 +117,7 @@ def unknown_model() -> Any:
 @case
 def too_long() -> Any:
     small = ChatOpenAI(model="tiny", base_url=BASE_URL, api_key=KEY)
-    return raised(lambda: small.invoke(say("hello", " ".join(map(str, range(6000))))))
+    return raised(lambda: small.invoke(say("hello", LONG)))
 
 
 @case

@@ -8,12 +8,8 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # read at import: it would 
 
 import litellm
 
-from tests.conformance.clients.report import BASE_URL, KEY, KEYS, ask, case, raised, report
-
-TOOL = {
-    "type": "function",
-    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
-}
+from tests.conformance.clients.report import BASE_URL, KEY, KEYS, LONG, ask, case, raised, report
+from tests.conformance.clients.weather import TOOL
 
 
 def complete(script: str, name: str = "", **fields: Any) -> Any:
@@ -96,7 +92,7 @@ def unknown_model() -> Any:
 
 @case
 def too_long() -> Any:
-    return raised(lambda: complete("hello", " ".join(map(str, range(6000))), model="openai/tiny"))
+    return raised(lambda: complete("hello", LONG, model="openai/tiny"))
 
 
 @case

@@ -6,16 +6,9 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
-from pydantic import BaseModel
 
 from tests.conformance.clients.report import BASE_URL, KEY, ask, case, report
-
-
-class Weather(BaseModel):
-    """What the weather is."""
-
-    city: str
-    degrees: int
+from tests.conformance.clients.weather import Weather
 
 
 def weather(city: str) -> str:
