@@ -1,19 +1,20 @@
-"""Requests: what is written, tried again, refused, given up at once when the client leaves."""
+"""Requests: what is written, what is refused before it is, what of an answer is not believed.
+
+When a connection breaks: `test_client_again.py`; when the client leaves: `test_client_leaving.py`.
+"""
 
 import asyncio
-import sys
-from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from serving.backend import Backend, Timeouts
-from serving.errors import BackendBroken, BackendBusy, BackendRejected, BackendUnavailable
-from tests.fakes.backend import FIN, HANG, JSON, RST, FakeBackend, Script, first, said, words
+from serving.errors import BackendBusy, BackendRejected, BackendUnavailable
+from tests.fakes.backend import HANG, JSON, FakeBackend, Script, said, words
 from tests.fakes.client import ASK, failing, faked
 from tests.fakes.ports import free_port
-from tests.fakes.raw import OK, After, Asked, Raw, raw_server
+from tests.fakes.raw import Asked, raw_server
 
 SHOUTED = {"content-type": "Text/Event-Stream; charset=UTF-8", "content-encoding": "Identity"}
 
@@ -158,95 +159,6 @@ def test_no_one_listens() -> None:
     asyncio.run(run())
 
 
-def test_a_new_connection_that_breaks_is_not_tried_again() -> None:
-    async def run() -> None:
-        async with faked(Script((RST,))) as (backend, fake):
-            with pytest.raises(BackendUnavailable):
-                await backend.complete(ASK)
-            assert len(fake.requests) == 1
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("broken", [RST, FIN])
-def test_a_kept_connection_that_breaks_is_tried_once_more(broken: Any) -> None:
-    async def run() -> None:
-        async with faked(Script(said("one")), Script((broken,)), Script(said("two"))) as (backend, fake):
-            await backend.complete(ASK)
-            answer = await backend.complete(ASK)
-            assert answer.choices[0].message["content"] == "two"
-            assert [seen.connection for seen in fake.requests] == [1, 1, 2]
-
-    asyncio.run(run())
-
-
-def test_a_request_that_the_server_has_held_is_not_tried_again() -> None:
-    """It may have begun to work on it: the second request would be a second generation."""
-
-    async def run() -> None:
-        answers = iter([OK, Raw((b"",), After.CLOSE, pause=1.2), OK])
-        async with raw_server(lambda asked: next(answers)) as server:
-            backend = Backend("b", server.url)
-            await backend.ask("/v1/embeddings", {})
-            with pytest.raises(BackendUnavailable, match="before the answer began"):
-                await backend.ask("/v1/embeddings", {})
-            assert len(server.asked) == 2
-            await backend.aclose()
-
-    asyncio.run(run())
-
-
-def test_only_once_more() -> None:
-    async def run() -> None:
-        async with faked(Script(said("one")), Script((RST,)), Script((RST,))) as (backend, fake):
-            await backend.complete(ASK)
-            with pytest.raises(BackendUnavailable):
-                await backend.complete(ASK)
-            assert len(fake.requests) == 3
-
-    asyncio.run(run())
-
-
-def test_another_try_is_made_on_a_new_connection() -> None:
-    """A server that starts anew breaks all kept connections: the next one of them would be no better."""
-
-    async def run() -> None:
-        async with faked(*(Script(said("one"), delay=0.05),) * 3, Script((RST,)), Script(said("two"))) as (
-            backend,
-            fake,
-        ):
-            await asyncio.gather(*(backend.complete(ASK) for _ in range(3)))
-            await backend.complete(ASK)
-            assert [seen.connection for seen in fake.requests][-1] == 4
-
-    asyncio.run(run())
-
-
-def test_nothing_is_tried_again_after_a_byte_of_an_answer() -> None:
-    async def run() -> None:
-        answers = iter([OK, Raw((b"HTTP/1.1 2",), After.CLOSE)])
-        async with raw_server(lambda asked: next(answers)) as server:
-            backend = Backend("b", server.url)
-            await backend.ask("/v1/embeddings", {})
-            with pytest.raises(BackendUnavailable, match="before the answer began"):
-                await backend.ask("/v1/embeddings", {})
-            assert len(server.asked) == 2
-            await backend.aclose()
-
-    asyncio.run(run())
-
-
-def test_nothing_is_tried_again_after_the_answer_began() -> None:
-    async def run() -> None:
-        async with faked(Script(said("one")), Script((first(), RST))) as (backend, fake):
-            await backend.complete(ASK)
-            with pytest.raises(BackendBroken):
-                await backend.complete(ASK)
-            assert len(fake.requests) == 2
-
-    asyncio.run(run())
-
-
 def test_full_of_connections_is_overload() -> None:
     async def run() -> None:
         options: dict[str, Any] = {"max_connections": 1, "timeouts": Timeouts(connect=0.2)}
@@ -257,75 +169,6 @@ def test_full_of_connections_is_overload() -> None:
             await anext(events)
             with pytest.raises(BackendBusy):
                 await backend.complete(ASK)
-
-    asyncio.run(run())
-
-
-async def _close(backend: Backend) -> None:
-    events = backend.stream(ASK)
-    await anext(events)
-    await events.aclose()
-
-
-async def _cancel(backend: Backend) -> None:
-    began = asyncio.Event()
-
-    async def read() -> None:
-        async for _ in backend.stream(ASK):
-            began.set()
-
-    task = asyncio.create_task(read())
-    await began.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def _cancel_before_an_answer(backend: Backend) -> None:
-    task = asyncio.create_task(backend.complete(ASK))
-    await asyncio.sleep(0.1)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.mark.parametrize(
-    ("leave", "script"),
-    [
-        (_close, Script((*words("a"), HANG))),
-        (_cancel, Script((*words("a"), HANG))),
-        (_cancel_before_an_answer, Script(delay=30.0)),
-    ],
-)
-def test_leaving_closes_the_connection(leave: Callable[[Backend], Any], script: Script) -> None:
-    async def run() -> None:
-        sys.set_asyncgen_hooks(finalizer=lambda _: None)  # it must not be left to the garbage collector
-        async with faked(script) as (backend, fake):
-            await leave(backend)
-            await asyncio.wait_for(fake.requests[0].over.wait(), 5)
-            assert fake.requests[0].left_early
-
-    asyncio.run(run())
-
-
-def test_leaving_many_times_leaks_no_connection() -> None:
-    """httpx 0.28 lost a slot for ever at some of these (encode/httpcore#1093)."""
-
-    async def run() -> None:
-        options: dict[str, Any] = {"max_connections": 4, "timeouts": Timeouts(connect=2.0)}
-        async with faked(*(Script((*words("a"), 0.02, *words("b"), HANG)) for _ in range(200)), **options) as (
-            backend,
-            fake,
-        ):
-
-            async def leave(after: float) -> None:
-                task = asyncio.create_task(backend.complete(ASK))
-                await asyncio.sleep(after)
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-            await asyncio.gather(*(leave(n % 40 / 1000) for n in range(200)))
-            fake._plan.clear()
-            answers = await asyncio.gather(*(backend.complete(ASK) for _ in range(8)))
-            assert len(answers) == 8
 
     asyncio.run(run())
 
