@@ -72,10 +72,15 @@ async def admin(request: Request) -> None:
         raise Unauthenticated("This needs the admin key: send the value of TOLLGATE_ADMIN_KEY as a bearer token.")
 
 
-async def refuse_method(request: Request, allow: str) -> NoReturn:
-    """Raises WrongMethod, or Unauthenticated: without a key nobody learns which methods there are."""
+async def somebody(request: Request) -> None:
+    """The dependency of what any key may see, a tenant's or the admin's."""
     if not is_admin(request.headers, request.app.state.runtime.admin_key):
         await caller(request)
+
+
+async def refuse_method(request: Request, allow: str) -> NoReturn:
+    """Raises WrongMethod, or Unauthenticated: without a key nobody learns which methods there are."""
+    await somebody(request)
     raise WrongMethod(f"This path does not take {request.method[:16]}; it takes {allow}.", allow=allow)
 
 

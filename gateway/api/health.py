@@ -5,7 +5,7 @@ stopping gateway is not ready, but still answers what arrives.
 """
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 router = APIRouter()
@@ -25,7 +25,7 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse({"status": "unready" if faults else "ok", "faults": faults}, status)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus' text format, version 0.0.4; of all workers, whichever is asked."""
     return Response(request.app.state.runtime.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -40,7 +40,7 @@ class UsageQuery(Strict):
     format: Literal["json", "csv"] | None = None
 
 
-@router.get("/v1/usage")
+@router.get("/v1/usage", responses={200: {"content": {CSV: {}}}})
 async def usage(request: Request, caller: Authenticated) -> Response:
     """The tenant's sums, and (in JSON) the balances of its limits and of the key's."""
     asked = checked(UsageQuery, dict(request.query_params))

@@ -3,20 +3,25 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from gateway.api import ENDPOINTS
+from gateway.api.described import DESCRIBED
 from tests.fakes.backend import FakeBackend, Script
 from tests.fakes.background import running
 from tests.fuzz.bodies import SAMPLES, body
+from tests.fuzz.described import asked
 from tests.fuzz.messages import CORPUS, message
-from tests.gateway.api.test_completions import told
+from tests.gateway.api.raw_prompts import told
 from tests.gateway.waiting import waited
-from tests.harness.gateway import Gateway, serving
+from tests.harness.gateway import ADMIN_KEY, Gateway, serving
+
+EXAMPLES = {path: endpoint.example for path, endpoint in DESCRIBED.items()}
 
 AT_ONCE = 16
 PATIENCE_S = 60.0  # longer than any refusal takes on a busy machine
@@ -36,15 +41,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield started
 
 
-def test_every_endpoint_has_a_sample() -> None:
-    assert set(SAMPLES) == set(ENDPOINTS)
-
-
-def test_the_samples_are_good(gateway: Gateway) -> None:
-    key = gateway.key("good", *LIMITS)
-    with httpx2.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=PATIENCE_S) as client:
-        answers = {path: client.post(path, json=sample) for path, sample in SAMPLES.items()}
-    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(SAMPLES, 200)
+@pytest.mark.parametrize(("name", "good"), [("samples", SAMPLES), ("examples", EXAMPLES)])
+def test_what_is_right_is_answered(gateway: Gateway, name: str, good: Mapping[str, Mapping[str, Any]]) -> None:
+    """On every endpoint: what is spoiled below, and what the description shows."""
+    headers = {"authorization": f"Bearer {gateway.key(name, *LIMITS)}"}
+    with httpx2.Client(base_url=gateway.url, headers=headers, timeout=PATIENCE_S) as client:
+        answers = {path: client.post(path, json=sample) for path, sample in good.items()}
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(ENDPOINTS, 200)
 
 
 async def crowd(seeds: Iterable[int], ask: Callable[[int], Awaitable[Iterable[int]]]) -> Counter[int]:
@@ -120,6 +123,21 @@ def test_bodies_that_are_not_quite_right(gateway: Gateway) -> None:
 def test_messages_that_are_not_quite_http(gateway: Gateway) -> None:
     statuses = messages(gateway, range(-len(CORPUS), 200))
     assert statuses[400] > 50
+    as_before(gateway)
+
+
+def test_answers_are_as_described(gateway: Gateway) -> None:
+    key = gateway.key("described", *LIMITS)
+    assert asked(gateway.url, key, "--phases", "examples,fuzzing", "-n", "5", "--include-path-regex", "^/v1/c") > 5
+    as_before(gateway)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+def test_five_thousand_answers_are_as_described(gateway: Gateway) -> None:
+    key = gateway.key("all-described", *LIMITS)
+    assert asked(gateway.url, key, "-n", "50", "--exclude-path-regex", "^/admin") >= 5000
+    assert asked(gateway.url, ADMIN_KEY, "-n", "50", "--include-path-regex", "^/admin") >= 500
     as_before(gateway)
 
 

@@ -47,6 +47,7 @@ class Text(Strict):
 
 
 Said = Annotated[list[Text], _or_text(list[Text])]
+SomeText = Annotated[list[Text], Field(min_length=1)]
 
 
 def chat_content(texts: Sequence[Text]) -> str | list[dict[str, str]]:
@@ -98,6 +99,7 @@ UserBlock = Annotated[
     Annotated[Text, Tag("|text")] | Annotated[ToolResult, Tag("|tool_result")],
     member(field_of("type"), "a block whose type is text or tool_result: only text is served"),
 ]
+UserBlocks = Annotated[list[UserBlock], Field(min_length=1)]
 AssistantBlock = Annotated[
     Annotated[Text, Tag("|text")]
     | Annotated[ToolUse, Tag("|tool_use")]
@@ -109,7 +111,7 @@ AssistantBlock = Annotated[
 
 class User(Strict):
     role: Literal["user"]
-    content: Annotated[list[UserBlock], _or_text(list[UserBlock]), Field(min_length=1)]
+    content: Annotated[UserBlocks, _or_text(UserBlocks)]
 
     def chat(self) -> list[Message]:
         results = [block.chat() for block in self.content if isinstance(block, ToolResult)]
@@ -135,7 +137,7 @@ class System(Strict):
     """An instruction amid a conversation."""
 
     role: Literal["system"]
-    content: Annotated[Said, Field(min_length=1)]
+    content: Annotated[SomeText, _or_text(SomeText)]
 
     def chat(self) -> list[Message]:
         return [{"role": "system", "content": chat_content(self.content)}]
