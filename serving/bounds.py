@@ -28,6 +28,17 @@ def accepting(**schema: Any) -> Callable[[Callable[[Any], None]], Check]:
     return lambda run: Check(run, schema)
 
 
+def deeper(value: dict[str, Any] | list[Any], levels: int) -> bool:
+    """Whether lists and objects are nested more than `levels` deep, found level by level rather than by recursion: no
+    nesting can exhaust the stack."""
+    level: list[Any] = [value]
+    for _ in range(levels):
+        level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
 def number(low: float, high: float) -> Check:
     """A number from `low` to `high`, both included."""
 
@@ -131,7 +142,7 @@ def json_object(most_bytes: int, deepest: int) -> Check:
     def check(value: Any) -> None:
         if not isinstance(value, dict):
             raise ValueError("must be an object")
-        if _deeper(value, deepest):
+        if deeper(value, deepest):
             raise ValueError(f"must be at most {deepest} levels deep")
         if _size(value) > most_bytes:
             raise ValueError(f"must be at most {most_bytes} bytes of JSON")
@@ -172,15 +183,5 @@ def _size(value: Any) -> int:
         raise ValueError("must be plain JSON") from None
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested more than `levels` deep, found level by level rather than by recursion."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [inner for outer in layer for inner in _children(outer)]
-    return any(isinstance(item, (dict, list)) for item in layer)
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _children(node: dict[str, Any] | list[Any]) -> Any:
+    return node.values() if isinstance(node, dict) else node

@@ -1,8 +1,7 @@
 """Bytes to checked values: parsed once, bounded in depth, held against a pydantic shape. Knows no particular request.
 
 Invariants: every fault of the bytes or of their shape is an `InvalidValue` that says where, never what: a body is not
-echoed, for it may hold prompts, and not all that a parser accepts can be written back. Depth is found level by level,
-so that no nesting can exhaust the stack.
+echoed, for it may hold prompts, and not all that a parser accepts can be written back.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
 
 from gateway.errors import InvalidValue
+from serving.bounds import deeper
 
 LONGEST_NAME = 64  # of a client's own field name that is shown back to it
 
@@ -46,7 +46,7 @@ def parse(body: bytes, max_depth: int) -> dict[str, Any]:
         raise InvalidValue(f"The body is not JSON: {error.msg} at {where}.") from None
     if not isinstance(value, dict):
         raise InvalidValue("The body must be a JSON object.")
-    if _deeper(value, max_depth):
+    if deeper(value, max_depth):
         raise InvalidValue(f"The body is nested more than {max_depth} levels deep; send a flatter one.")
     return value
 
@@ -59,19 +59,6 @@ def checked(shape: type[M], value: Mapping[str, Any]) -> M:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     param = _path(first["loc"])
     raise InvalidValue(_sentence(param, first["type"], first["msg"]), param=param)
-
-
-def _deeper(value: Any, most: int) -> bool:
-    level = [value]
-    for _ in range(most):
-        level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
-        if not level:
-            return False
-    return True
-
-
-def _children(node: dict[str, Any] | list[Any]) -> Any:
-    return node.values() if isinstance(node, dict) else node
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
