@@ -22,6 +22,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+class Picked(BaseModel):
+    """Some fields of an object, as strict each; the others are somebody else's matter."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -30,6 +36,11 @@ def member(name: Callable[[Any], str | None], expected: str) -> Discriminator:
     return Discriminator(
         lambda value: f"|{name(value)}", custom_error_type="union", custom_error_message=f"Input should be {expected}"
     )
+
+
+def type_of(value: Any) -> str:
+    """The name of what JSON became: str, list, dict, ..."""
+    return type(value).__name__
 
 
 def field_of(field: str) -> Callable[[Any], str | None]:

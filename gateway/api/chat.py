@@ -12,9 +12,7 @@ Request and answer: platform.openai.com/docs/api-reference/chat.
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from gateway.api.body import checked, parse
+from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
 from gateway.api.endpoint import Asked
 from gateway.api.messages import AnyMessage, Name, plain
@@ -33,10 +31,8 @@ from gateway.settings import Server
 from serving.events import Choice, Delta
 
 
-class ChatBody(BaseModel):
+class ChatBody(Picked):
     """The fields that the gateway reads itself (`serving.fields.CHAT.handled`); the others are `passed_on`."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     model: Name | None = None
     messages: list[AnyMessage] | None = None

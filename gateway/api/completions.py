@@ -9,9 +9,7 @@ Request and answer: platform.openai.com/docs/api-reference/completions.
 from itertools import accumulate
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from gateway.api.body import checked, parse
+from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
 from gateway.api.endpoint import Asked
 from gateway.api.messages import Name
@@ -26,10 +24,8 @@ MOST_PROMPTS = 20  # what langchain-openai sends at once
 _ON_CHAT = "Only /v1/chat/completions takes it."
 
 
-class CompletionBody(BaseModel):
+class CompletionBody(Picked):
     """The fields that the gateway reads itself (`serving.fields.COMPLETIONS.handled`), but for the prompt."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     model: Name
     stream: bool | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, Tag
 
-from gateway.api.body import Strict, field_of, member
+from gateway.api.body import Strict, field_of, member, type_of
 from gateway.exchange import Message
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -46,7 +46,7 @@ Part = Annotated[
 ]
 Content = Annotated[
     Annotated[str, Tag("|str")] | Annotated[list[Part], Tag("|list")],
-    member(lambda value: type(value).__name__, "a string or a list of parts"),
+    member(type_of, "a string or a list of parts"),
 ]
 
 

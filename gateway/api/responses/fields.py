@@ -7,9 +7,9 @@ only its place is known, and refused there by chat's name (see `names`).
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag
+from pydantic import AfterValidator, Field, Tag
 
-from gateway.api.body import Strict, member
+from gateway.api.body import Picked, Strict, member, type_of
 
 LOGPROBS = "message.output_text.logprobs"
 Chat = dict[str, Any]
@@ -83,17 +83,15 @@ class ReasoningConfig(Strict):
 
 ToolChoice = Annotated[
     Annotated[str, Tag("|str")] | Annotated[NamedTool, Tag("|dict")],
-    member(lambda value: type(value).__name__, "none, auto, required or a function by name"),
+    member(type_of, "none, auto, required or a function by name"),
 ]
 
 
-class Making(BaseModel):
+class Making(Picked):
     """The fields of a request that say how its answer is made.
 
     Reasoning is never encrypted: who includes it encrypted, in order to send it back, has it as it is.
     """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     max_output_tokens: Any = None
     tools: list[Tool] | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Tag
 
-from gateway.api.body import Strict, field_of, member
+from gateway.api.body import Strict, field_of, member, type_of
 from gateway.api.messages import DataUrl, Name
 
 Chat = dict[str, Any]  # a part or a call as chat has it
@@ -57,7 +57,7 @@ AnyPart = Annotated[
 ]
 Content = Annotated[
     Annotated[str, Tag("|str")] | Annotated[list[AnyPart], Tag("|list")],
-    member(lambda value: type(value).__name__, "a string or a list of parts"),
+    member(type_of, "a string or a list of parts"),
 ]
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PositiveInt, Tag
 
-from gateway.api.body import Strict, checked, member, parse
+from gateway.api.body import Strict, checked, member, parse, type_of
 from gateway.api.endpoint import Asked
 from gateway.api.messages import Name
 from gateway.api.responses.conversation import conversation
@@ -43,7 +43,7 @@ class Body(Making):
     input: (
         Annotated[
             Annotated[str, Tag("|str")] | Annotated[list[AnyItem], Tag("|list")],
-            member(lambda value: type(value).__name__, "a string or a list of items"),
+            member(type_of, "a string or a list of items"),
         ]
         | None
     ) = None
