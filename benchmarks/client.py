@@ -77,8 +77,8 @@ class Httpx2:
         reader, decoder, content = Reader("stub"), Decoder(), orjson.dumps({**body, **STREAMED})
         async with self._client.stream("POST", self._url, content=content, headers=HEADERS) as answer:
             async for piece in answer.aiter_raw():
-                for payload in decoder.feed(piece):
-                    reader.read(payload)
+                for _ in reader.read(decoder.feed(piece)):
+                    pass
         reader.end()
 
     async def aclose(self) -> None:

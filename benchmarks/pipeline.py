@@ -50,7 +50,7 @@ from gateway.tracing import Trace
 from prompts.library import Library
 from retrieval.embed import Embedder
 from serving.backend import Backend
-from serving.events import Delta, End, Event, Start, Stop, Usage
+from serving.events import Delta, Deltas, End, Event, Start, Stop, Usage
 from serving.pool import Pool
 from serving.tokens import LocalTokens
 
@@ -74,7 +74,7 @@ class Instant:
     async def stream(self, *asked: object) -> AsyncGenerator[Event, None]:
         yield Start("chatcmpl-1", 1_700_000_000, "tiny")
         for number in range(1, self.deltas + 1):
-            yield Delta(0, {"content": "word "}, usage=Usage(40, number))
+            yield Deltas((Delta(0, {"content": "word "}),), Usage(40, number))
         yield End((Stop(0, "stop"),), Usage(40, self.deltas))
 
 

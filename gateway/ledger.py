@@ -32,7 +32,7 @@ from gateway.record import Record
 from gateway.shielded import SETTLE_S, drained, insisted, protected
 from gateway.state import Balance, Budgets, Hold, Journal, OverLimit, Unit
 from gateway.tracing import Trace
-from serving.events import Completion, Delta, End, Event, Start, Usage
+from serving.events import Completion, Deltas, End, Event, Start, Usage
 
 log = logging.getLogger("tollgate.ledger")
 
@@ -136,11 +136,11 @@ class Entry:
     def observe(self, event: Event) -> None:
         """Note what an event says was used; cheap, never waits."""
         match event:
-            case Delta():
+            case Deltas():
                 if event.usage is not None:
                     self._usage = _most(self._usage, event.usage)
                     self._checkpoints.used(self._usage)
-                if self._first_ms is None and event.delta:
+                if self._first_ms is None and event.pieces:
                     self._first_ms = self._call.trace.elapsed_ms()
             case End():
                 self._usage, self._ended = event.usage or self._usage, True

@@ -20,7 +20,7 @@ from gateway.stages.check import Check, honest
 from gateway.stages.finish import Finish
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
-from serving.events import Delta, End, Fold, Start
+from serving.events import Deltas, End, Fold, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Pipeline:
     check: Check
 
     async def run(self, call: Call) -> AsyncGenerator[Answer, None]:
-        """Answer one call: `Opened`, `Delta`s, `Closed`. Raises a Refusal or a BackendError."""
+        """Answer one call: `Opened`, `Deltas`, `Closed`. Raises a Refusal or a BackendError."""
         async with self.ledger.open(call) as entry:
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
@@ -57,8 +57,8 @@ class Pipeline:
                     match event:
                         case Start():
                             yield entry.opened(event)
-                        case Delta():
-                            if event.delta:  # an empty one only carries usage
+                        case Deltas():
+                            if event.pieces:  # without any it only says what was used
                                 yield event
                         case End():
                             whole = honest(answer.completion())

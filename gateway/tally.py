@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from serving.events import Delta, Event, Start, Usage
+from serving.events import Deltas, Event, Start, Usage
 from serving.tokens import Tokens
 
 
@@ -27,11 +27,12 @@ class Tally:
         """The event with a usage that can be believed."""
         if isinstance(event, Start):
             return event
-        texts = list(_texts(event.delta)) if isinstance(event, Delta) else []
-        if event.usage is not None and self._possible(event.usage, bool(texts)):
+        pieces = event.pieces if isinstance(event, Deltas) else ()
+        if event.usage is not None and self._possible(event.usage, bool(pieces)):
             self._usage = event.usage
             return event
         self.source = "counted"
+        texts = (text for piece in pieces for text in _texts(piece.delta))
         said = self._usage.output_tokens + sum(map(self._tokens.text, texts))
         self._usage = replace(self._usage, output_tokens=min(said, self._most))
         return replace(event, usage=self._usage)
@@ -47,12 +48,13 @@ class Tally:
         }
 
     def _possible(self, usage: Usage, said: bool) -> bool:
-        """Nothing negative, no more than the window and the ceiling, not less than before, not 0 for a text."""
-        least = max(self._usage.output_tokens, int(said))
+        """Nothing negative, no more than the window and the ceiling, not less than before, not 0 where it said any."""
         return (
-            min(usage.cached_tokens, usage.reasoning_tokens) >= 0
-            and 0 < usage.input_tokens <= self._window
-            and least <= usage.output_tokens <= self._most
+            0 < usage.input_tokens <= self._window
+            and self._usage.output_tokens <= usage.output_tokens <= self._most
+            and (usage.output_tokens > 0 or not said)
+            and usage.cached_tokens >= 0
+            and usage.reasoning_tokens >= 0
         )
 
 

@@ -85,11 +85,9 @@ class Backend:
         with closing(answer):
             try:
                 while piece := await answer.piece():
-                    payloads = self._payloads(decoder, piece)
-                    if payloads:
+                    if payloads := self._payloads(decoder, piece):
                         clock.tick()
-                    for payload in payloads:
-                        for event in reader.read(payload):
+                        for event in reader.read(payloads):
                             yield event
                     if reader.done:
                         clock.ending()

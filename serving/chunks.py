@@ -1,4 +1,4 @@
-"""From the payloads of a stream of completions to `Start`, `Delta` and `End`.
+"""From the payloads of a stream of completions to `Start`, `Deltas` and `End`.
 
 Follows OpenAI's chat.completion.chunk, and the text_completion of the older /v1/completions, as vLLM sends them with
 `include_usage` and `continuous_usage_stats`. It does not know how payloads arrive. Each payload is parsed once; most
@@ -11,18 +11,17 @@ Invariants: a chunk that says nothing new (the role alone, an empty delta) is no
 and handed over in `End`; there is an `End` only when every choice has a finish reason and `[DONE]` came last.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from serving.deltas import chat_delta
 from serving.errors import BackendBroken, BackendError
-from serving.events import JSON, Delta, End, Event, Start, Stop, Usage
+from serving.events import JSON, Delta, Deltas, End, Event, Start, Stop, Usage
 from serving.failures import refusal
 
 DONE = b"[DONE]"
-NOTHING = Usage()
 
 
 class Reader:
@@ -37,23 +36,30 @@ class Reader:
         self._stops: dict[int, Stop | None] = {}
         self._spent: dict[int, Usage] = {}
         self._total: Usage | None = None
+        self._told = 0  # tokens of output
         self._metrics: JSON | None = None
         self.done = False
 
-    def read(self, payload: bytes) -> list[Event]:
-        """The events in one payload. Raises BackendError for an error event, BackendBroken for a malformed chunk."""
-        if self.done:
-            raise BackendBroken(self._backend, "an event came after the end marker")
-        if payload == DONE:
-            self.done = True
-            return []
+    def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
+        """What is new in payloads that came together.
+
+        Raises BackendError for an error event, BackendBroken for a malformed chunk, after what came before it.
+        """
+        begun, pieces, fault = self._start is not None, list[Delta](), None
         try:
-            chunk = orjson.loads(payload)
-            if error := chunk.get("error"):
-                raise self._reported(error, payload)
-            return self._events(chunk)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            raise BackendBroken(self._backend, "an event is not a chunk of a completion") from error
+            for payload in payloads:
+                self._read(payload, pieces)
+        except BackendError as error:
+            fault = error
+        if self._start and not begun:
+            yield self._start
+        usage = self._so_far()
+        tokens = usage.output_tokens if usage else 0
+        if pieces or tokens > self._told:
+            self._told = tokens
+            yield Deltas(tuple(pieces), usage)
+        if fault:
+            raise fault
 
     def end(self) -> End:
         """What is known once the bytes have ended. Raises BackendBroken when the stream was cut short."""
@@ -64,17 +70,30 @@ class Reader:
             raise BackendBroken(self._backend, "the stream ended without a finish reason for every choice")
         return End(stops, self._total or self._so_far(), self._metrics)
 
+    def _read(self, payload: bytes, pieces: list[Delta]) -> None:
+        """Add what one payload says to `pieces`."""
+        if self.done:
+            raise BackendBroken(self._backend, "an event came after the end marker")
+        if payload == DONE:
+            self.done = True
+            return
+        try:
+            chunk = orjson.loads(payload)
+            if error := chunk.get("error"):
+                raise self._reported(error, payload)
+            self._chunk(chunk, pieces)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise BackendBroken(self._backend, "an event is not a chunk of a completion") from error
+
     def _reported(self, error: object, payload: bytes) -> BackendError:
         code = error.get("code") if isinstance(error, Mapping) else None
         if self._start is None and isinstance(code, int) and 400 <= code < 600:
             return refusal(self._backend, code, {}, payload)
         return BackendBroken(self._backend, f"the backend reported an error inside the stream: {_kind(error)}")
 
-    def _events(self, chunk: JSON) -> list[Event]:
-        events: list[Event] = []
+    def _chunk(self, chunk: JSON, pieces: list[Delta]) -> None:
         if self._start is None:
             self._start = _start(chunk)
-            events.append(self._start)
         if metrics := chunk.get("metrics"):
             self._metrics = dict(metrics)
         counts = chunk.get("usage")
@@ -83,11 +102,9 @@ class Reader:
         if not choices:
             self._total = usage or self._total
         for choice in choices:
-            if delta := self._choice(choice, usage):
-                events.append(delta)
-        return events
+            self._choice(choice, usage, pieces)
 
-    def _choice(self, choice: JSON, usage: Usage | None) -> Delta | None:
+    def _choice(self, choice: JSON, usage: Usage | None, pieces: list[Delta]) -> None:
         index = int(choice["index"])
         delta = self._said(choice)
         if reason := choice.get("finish_reason"):
@@ -95,13 +112,10 @@ class Reader:
         elif index not in self._stops:
             self._stops[index] = None
         logprobs = choice.get("logprobs")
-        says = delta.get("content") or logprobs or any(value for name, value in delta.items() if name != "role")
+        if delta.get("content") or logprobs or any(value for name, value in delta.items() if name != "role"):
+            pieces.append(Delta(index, delta, logprobs))
         if usage is not None:
-            says = says or usage.output_tokens > self._spent.get(index, NOTHING).output_tokens
             self._spent[index] = usage
-        if not says:
-            return None
-        return Delta(index, delta, logprobs, usage if usage and len(self._spent) == 1 else self._so_far())
 
     def _so_far(self) -> Usage | None:
         """The request's usage until now: vLLM's running counts are one choice's, and all choices share the prompt."""

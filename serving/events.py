@@ -1,13 +1,15 @@
 """The vocabulary of an answer: what a backend says, one value at a time.
 
-Every answer is `Start`, then any number of `Delta`, then one `End`; a buffered call is the same events folded into a
-`Completion`. Tools, reasoning, logprobs and whatever vLLM adds next ride in `Delta.delta` as the backend sent them:
-this module types what the gateway acts on and passes the rest through.
+Every answer is `Start`, then any number of `Deltas`, then one `End`; a buffered call is the same events folded into a
+`Completion`. What arrives together stays together, so that whoever is behind has less to do for each token. Tools,
+reasoning, logprobs and whatever vLLM adds next ride in `Delta.delta` as the backend sent them: this module types what
+the gateway acts on and passes the rest through.
 
 Invariants: `Start` comes first and once, `End` last and once; after `End` nothing follows; a stream that breaks raises
 a `serving.errors.BackendError` instead of sending `End`. Counts are tokens.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -54,12 +56,12 @@ class Usage:
     @classmethod
     def parse(cls, usage: JSON) -> Self:
         """Read OpenAI's `usage` object; absent or null details count as 0."""
-        inputs, outputs = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+        inputs, outputs = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
         return cls(
             int(usage.get("prompt_tokens") or 0),
             int(usage.get("completion_tokens") or 0),
-            int(inputs.get("cached_tokens") or 0),
-            int(outputs.get("reasoning_tokens") or 0),
+            int(inputs.get("cached_tokens") or 0) if inputs else 0,
+            int(outputs.get("reasoning_tokens") or 0) if outputs else 0,
         )
 
     def openai(self) -> dict[str, Any]:
@@ -85,16 +87,30 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One piece of one choice: OpenAI's `delta` object as sent, and the running usage where the backend gives it."""
+    """One piece of one choice: OpenAI's `delta` object as sent."""
 
     index: int
     delta: JSON
     logprobs: Any = None
-    usage: Usage | None = None
 
     @property
     def text(self) -> str:
         return str(self.delta.get("content") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """What has arrived together, and the usage so far where the backend gives it.
+
+    There may be no piece at all: then tokens were counted that say nothing.
+    """
+
+    pieces: tuple[Delta, ...]
+    usage: Usage | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,7 @@ class End:
     metrics: JSON | None = None
 
 
-Event = Start | Delta | End
+Event = Start | Deltas | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +157,30 @@ class Completion:
 
 @dataclass(slots=True)
 class _Growing:
+    """A choice until it is whole. Its texts are joined then: a string that grows is copied with each token."""
+
     message: dict[str, Any] = field(default_factory=lambda: {"role": "assistant", "content": None})
+    texts: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     tools: dict[int, dict[str, Any]] = field(default_factory=dict)
     logprobs: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, event: Delta) -> None:
-        for name, value in event.delta.items():
+    def add(self, piece: Delta) -> None:
+        for name, value in piece.delta.items():
             if name == "tool_calls":
                 for call in value or ():
                     _grow_call(self.tools.setdefault(int(call.get("index", 0)), {}), call)
-            elif isinstance(value, str) and name != "role" and isinstance(known := self.message.get(name) or "", str):
-                self.message[name] = known + value
+            elif isinstance(value, str) and name != "role":
+                self.texts[name].append(value)
             elif value is not None:
+                self.texts.pop(name, None)
                 self.message[name] = value
-        for name, entries in (event.logprobs or {}).items():
+        for name, entries in (piece.logprobs or {}).items():
             self.logprobs.setdefault(name, []).extend(entries or ())
 
     def done(self) -> dict[str, Any]:
         calls = [{k: v for k, v in self.tools[i].items() if k != "index"} for i in sorted(self.tools)]
-        return self.message | ({"tool_calls": calls} if calls else {})
+        texts = {name: "".join(pieces) for name, pieces in self.texts.items()}
+        return self.message | texts | ({"tool_calls": calls} if calls else {})
 
 
 def _grow_call(grown: dict[str, Any], piece: JSON) -> None:
@@ -174,25 +195,22 @@ def _grow_call(grown: dict[str, Any], piece: JSON) -> None:
 
 
 class Fold:
-    """Joins events into a `Completion`; `text(index)` is what that choice has said so far."""
+    """Joins events into a `Completion`."""
 
     def __init__(self) -> None:
         self._start: Start | None = None
-        self._choices: dict[int, _Growing] = {}
+        self._choices: defaultdict[int, _Growing] = defaultdict(_Growing)
         self._end: End | None = None
 
     def add(self, event: Event) -> None:
         match event:
             case Start():
                 self._start = self._start or event
-            case Delta():
-                self._choices.setdefault(event.index, _Growing()).add(event)
+            case Deltas():
+                for piece in event.pieces:
+                    self._choices[piece.index].add(piece)
             case End():
                 self._end = event
-
-    def text(self, index: int = 0) -> str:
-        grown = self._choices.get(index)
-        return str((grown.message.get("content") if grown else None) or "")
 
     def completion(self) -> Completion:
         """The folded answer. Raises ValueError when the stream had no `Start` or no `End`."""
@@ -200,7 +218,7 @@ class Fold:
             raise ValueError("the stream is not complete: no Start or no End was seen")
         stops = {stop.index: stop for stop in self._end.stops}
         choices = tuple(
-            _choice(index, self._choices.get(index, _Growing()), stops.get(index))
+            _choice(index, self._choices[index], stops.get(index))
             for index in sorted(self._choices.keys() | stops.keys())
         )
         return Completion(self._start, choices, self._end.usage, self._end.metrics)

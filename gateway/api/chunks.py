@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from gateway.api.sse import DONE, event, failure, line
 from gateway.errors import Wire
 from gateway.exchange import Closed, Opened
-from serving.events import Choice, Delta
+from serving.events import Choice, Delta, Deltas
 
 Json = dict[str, Any]
 
@@ -58,9 +58,9 @@ class ChunkWriter(ABC):
         self._before, self._after = before + b"[", b"]" + after
         return b""
 
-    def delta(self, piece: Delta) -> bytes:
-        """The chunk of one piece."""
-        return self._before + line(self._piece(piece)) + self._after
+    def deltas(self, said: Deltas) -> bytes:
+        """A chunk for each piece."""
+        return b"".join([self._before + line(self._piece(piece)) + self._after for piece in said.pieces])
 
     def closing(self, closed: Closed) -> bytes:
         """Everything after the last piece: finish reasons, usage if asked for, the `gateway` object, `[DONE]`."""

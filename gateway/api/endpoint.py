@@ -1,7 +1,7 @@
 """What an inference endpoint is: how its requests are read, and how answers and failures are written. Knows no API.
 
 Each API is a page that makes one of these: a pair of functions around the one pipeline. `read` turns a body into what
-was asked; a `Writer` turns `Opened`, `Delta`s and `Closed` into bytes. What asks for no generation (embeddings, a count
+was asked; a `Writer` turns `Opened`, `Deltas` and `Closed` into bytes. What asks for no generation (embeddings, a count
 of tokens) is a `handle` of its own.
 """
 
@@ -15,11 +15,11 @@ from starlette.responses import Response
 from gateway.errors import Wire
 from gateway.exchange import Call, Closed, Message, Opened, Options, PromptRef
 from gateway.settings import Server
-from serving.events import Delta
+from serving.events import Deltas
 
 
 class Writer(Protocol):
-    """One answer as its client reads it. Streamed: `opening`, `delta`s, `closing`, or `failure` instead."""
+    """One answer as its client reads it. Streamed: `opening`, `deltas`, `closing`, or `failure` instead."""
 
     def whole(self, opened: Opened, closed: Closed) -> Any:
         """The body of an answer that is not streamed, to be written as JSON."""
@@ -27,7 +27,7 @@ class Writer(Protocol):
     def opening(self, opened: Opened) -> bytes:
         """What comes before the first piece; may be empty."""
 
-    def delta(self, piece: Delta) -> bytes: ...
+    def deltas(self, said: Deltas) -> bytes: ...
 
     def closing(self, closed: Closed) -> bytes: ...
 

@@ -20,7 +20,7 @@ from gateway.api.endpoint import Writer
 from gateway.api.failure import wire_of
 from gateway.api.headers import Headers, of_answer
 from gateway.exchange import Answer, Call, Closed, Opened
-from serving.events import Delta
+from serving.events import Deltas
 
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -101,8 +101,8 @@ class Reply(Answering):
         async with kept_alive(send) as say:
             async for answer in answers:
                 match answer:
-                    case Delta():
-                        await _send(say, self._writer.delta(answer), more=True)
+                    case Deltas():
+                        await _send(say, self._writer.deltas(answer), more=True)
                     case Closed():
                         return self._writer.closing(answer)
         raise RuntimeError("the answer ended without Closed")

@@ -2,7 +2,7 @@
 
 One frozen type per step: `Call` (what a tenant asked), `Prompt` (what will be sent, and where it came from), `Plan`
 (tokens, room, ceiling), `Hit` or `Miss`, `Packed` passages, `Verdict`, and what the pipeline hands to the edge:
-`Opened`, then `serving.events.Delta`s, then `Closed`. A value never changes; a step makes a new one.
+`Opened`, then `serving.events.Deltas`, then `Closed`. A value never changes; a step makes a new one.
 
 `facts()` is what a value says of itself in the trace; it holds no prompt text.
 """

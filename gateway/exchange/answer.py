@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.state import Balance
-from serving.events import Completion, Delta, Start, Usage
+from serving.events import Completion, Deltas, Start, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +93,4 @@ class Closed:
     gateway: Mapping[str, Any]
 
 
-Answer = Opened | Delta | Closed
+Answer = Opened | Deltas | Closed

@@ -22,11 +22,11 @@ from gateway.models import Model
 from gateway.neighbours import Neighbours
 from gateway.settings import Cache as Section
 from gateway.shielded import background
+from gateway.similarity.veto import veto
 from gateway.state import Answers, Entry, StateUnavailable
 from gateway.tracing import traced
-from gateway.similarity.veto import veto
 from retrieval.embed import Embedder, EmbedderUnavailable
-from serving.events import Choice, Completion, Delta, End, Event, Start, Stop, Usage
+from serving.events import Choice, Completion, Delta, Deltas, End, Event, Start, Stop, Usage
 
 log = logging.getLogger("tollgate.cache")
 
@@ -142,12 +142,16 @@ async def replay(call: Call, hit: Hit) -> AsyncGenerator[Event, None]:
     """A kept answer as the events of a new one."""
     kept = hit.completion
     yield Start(f"chatcmpl-{call.request_id}", int(call.at), kept.start.model, kept.start.fingerprint)
-    for choice in kept.choices:
-        message = {name: value for name, value in choice.message.items() if name != "role" and value is not None}
-        if calls := message.get("tool_calls"):
-            message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
-        yield Delta(choice.index, message, choice.logprobs)
+    yield Deltas(tuple(_said(choice) for choice in kept.choices))
     yield End(tuple(Stop(c.index, c.finish_reason, c.stop_reason) for c in kept.choices), kept.usage)
+
+
+def _said(choice: Choice) -> Delta:
+    """A kept choice as one piece of a stream."""
+    message = {name: value for name, value in choice.message.items() if name != "role" and value is not None}
+    if calls := message.get("tool_calls"):
+        message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
+    return Delta(choice.index, message, choice.logprobs)
 
 
 def _hit(kind: Any, entry: Entry, score: float, now: float) -> Hit:

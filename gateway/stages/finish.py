@@ -15,7 +15,7 @@ from dataclasses import replace
 from gateway.exchange import Call, Packed, Plan
 from gateway.stages.check import honest
 from gateway.stages.route import Route
-from serving.events import Delta, End, Event, Fold, Start, Usage
+from serving.events import Deltas, End, Event, Fold, Start, Usage
 
 LENGTH = "length"
 
@@ -44,7 +44,7 @@ class Finish:
                 answer.add(event)
                 if not isinstance(event, Start) and event.usage:
                     usage = event.usage
-                    yield Delta(0, {}, usage=usage)  # for the ledger: the client may leave, the second one may fail
+                    yield Deltas((), usage)  # for the ledger: the client may leave, the second one may fail
         if len(plan.attempts) == 1 or not any(
             choice.finish_reason == LENGTH for choice in honest(answer.completion()).choices
         ):
@@ -66,7 +66,7 @@ class Finish:
                             continue
                         case Start():
                             started = True
-                        case Delta():
+                        case Deltas():
                             said += event.text
                         case End() if _cut(event) and said and number < len(plan.attempts):
                             usage = usage + (event.usage or Usage())

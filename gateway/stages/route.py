@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from gateway.errors import Unavailable
 from gateway.exchange import Call, Packed
@@ -62,39 +62,11 @@ class Route:
                         continue
                     call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
                     yield first
-                    async with aclosing(self._rest(call, stream, backend, model, packed, output)) as rest:
-                        async for event in rest:
-                            yield event
+                    with Generation(call, packed, model, backend, output) as generation:
+                        async for event in stream:
+                            yield generation.told(event)
                     return
         raise failure or Unavailable(f"The model {packed.prompt.model!r} has no backend.")
-
-    async def _rest(
-        self,
-        call: Call,
-        stream: AsyncGenerator[Event, None],
-        backend: Backend,
-        model: Model,
-        packed: Packed,
-        output: int,
-    ) -> AsyncGenerator[Event, None]:
-        """The events after the first, timed as `generate`; usage that is absent or impossible is counted here."""
-        began, ended = time.perf_counter_ns(), False
-        tally = Tally(model.tokens, model.window, packed.input.tokens, output * int(packed.prompt.fields.get("n") or 1))
-        try:
-            async for event in stream:
-                event = tally.told(event)
-                if isinstance(event, End):
-                    ended = True
-                    model.pool.succeeded(backend)
-                    facts = tally.facts() | _rounded(event.metrics or {})
-                    call.trace.note("generate", began, model=model.alias, **facts)
-                yield event
-        except BackendError:
-            model.pool.failed(backend)
-            raise
-        finally:
-            if not ended:  # the backend broke, or nobody wants the rest
-                call.trace.note("generate", began, usage=tally.source).error = "cut"
 
     def _candidates(self, call: Call, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
         """The alias's replicas, then those of the fallbacks that the key may use and whose window takes the request."""
@@ -121,6 +93,40 @@ class Route:
 
     def _headers(self, call: Call) -> dict[str, str]:
         return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
+
+
+class Generation:
+    """What follows the first event, timed as `generate`; the pool is told how it ended.
+
+    Usage that is absent or impossible is counted here.
+    """
+
+    __slots__ = ("_backend", "_began", "_ended", "_model", "_tally", "_trace")
+
+    def __init__(self, call: Call, packed: Packed, model: Model, backend: Backend, output: int) -> None:
+        self._trace, self._model, self._backend = call.trace, model, backend
+        self._began, self._ended = time.perf_counter_ns(), False
+        most = output * int(packed.prompt.fields.get("n") or 1)
+        self._tally = Tally(model.tokens, model.window, packed.input.tokens, most)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def told(self, event: Event) -> Event:
+        """The event with a usage that can be believed."""
+        event = self._tally.told(event)
+        if isinstance(event, End):
+            self._ended = True
+            self._model.pool.succeeded(self._backend)
+            facts = self._tally.facts() | _rounded(event.metrics or {})
+            self._trace.note("generate", self._began, model=self._model.alias, **facts)
+        return event
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, BackendError):
+            self._model.pool.failed(self._backend)
+        if not self._ended:  # the backend broke, or nobody wants the rest
+            self._trace.note("generate", self._began, usage=self._tally.source).error = "cut"
 
 
 @lru_cache(SALTS)

@@ -19,7 +19,7 @@ from gateway.exchange import Answer, Call, Caller, Closed, Opened
 from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.state import Balance
-from serving.events import Delta
+from serving.events import Deltas
 from tests.fakes.backend import FakeBackend, Seen
 from tests.gateway.calls import call
 from tests.gateway.waiting import WAIT_S
@@ -54,7 +54,7 @@ class Outcome:
     @property
     def streamed(self) -> str:
         """The text of the deltas, joined: what a client of the stream reads."""
-        return "".join(answer.text for answer in self.answers if isinstance(answer, Delta))
+        return "".join(answer.text for answer in self.answers if isinstance(answer, Deltas))
 
     @property
     def text(self) -> str:
@@ -63,6 +63,13 @@ class Outcome:
     @property
     def cache(self) -> dict[str, Any]:
         return dict(self.closed.gateway["cache"])
+
+
+async def given(answers: AsyncIterator[Answer], count: int) -> None:
+    """Read until so many were given; pieces that came together count one by one."""
+    while count > 0:
+        answer = await anext(answers)
+        count -= len(answer.pieces) if isinstance(answer, Deltas) else 1
 
 
 @dataclass
@@ -93,10 +100,9 @@ class Assembled:
         return Outcome(asked, answers, None)
 
     async def leaving(self, asked: Call, after: int) -> None:
-        """Read so many answers, then close the stream."""
+        """Read so many answers, as `given` counts them, then close the stream."""
         async with aclosing(self.runtime.pipeline.run(asked)) as running:
-            for _ in range(after):
-                await anext(running)
+            await given(running, after)
 
     def chats(self) -> list[Seen]:
         """The chat requests that reached the first backend."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.app import start
 from gateway.state import Tenant
-from tests.gateway.assembled import settings
+from tests.gateway.assembled import given, settings
 from tests.gateway.calls import call, caller
 
 
@@ -19,8 +19,7 @@ async def main(url: str, folder: Path) -> None:
     async with AsyncExitStack() as stack:
         runtime = await start(settings(url, url, folder), stack)
         answers = runtime.pipeline.run(call(who=caller("killed")))
-        for _ in range(4):  # Opened and three deltas
-            await anext(answers)
+        await given(answers, 4)  # Opened and three deltas
         await asyncio.sleep(0.1)  # the checkpoint's task has begun
         await runtime.state.keys.add_tenant(Tenant("after", (), time.time()))  # writes are done in their order
         print("checkpointed", flush=True)

@@ -20,7 +20,7 @@ from gateway.state.owners import owner
 from prompts.errors import LibraryError
 from prompts.library import Library
 from tests.fakes.backend import HANG, FakeBackend, Script, words
-from tests.gateway.assembled import settings
+from tests.gateway.assembled import given, settings
 from tests.gateway.calls import call, caller
 from tests.gateway.conftest import Make
 from tests.gateway.waiting import waited
@@ -129,8 +129,7 @@ def test_the_store_stays_open_until_cut_requests_are_settled(tmp_path: Path) -> 
             async with AsyncExitStack() as stack:
                 runtime = await start(settings(fake.url, fake.url, tmp_path), stack)
                 answers = runtime.pipeline.run(asked)
-                for _ in range(3):  # Opened and two deltas
-                    await anext(answers)
+                await given(answers, 3)  # Opened and two deltas
                 task = asyncio.ensure_future(_rest(answers))
                 asyncio.get_running_loop().call_later(2, task.cancel)
             assert task.done()

@@ -2,7 +2,7 @@
 
 from gateway.errors import OutputTruncated
 from gateway.exchange import Closed, Opened
-from serving.events import Delta
+from serving.events import Deltas
 from tests.fakes.backend import Script, first, last, piece, said
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call, caller, template
@@ -29,8 +29,10 @@ def test_a_hit_asks_no_backend_and_passes_the_check(core: Assembled) -> None:
 
 
 def test_the_edge_gets_opened_then_deltas_then_closed(core: Assembled) -> None:
-    answers = core.ask().answers
-    assert [type(answer) for answer in answers] == [Opened, Delta, Delta, Closed]
+    outcome = core.ask()
+    opened, *deltas, closed = outcome.answers
+    assert (type(opened), {type(one) for one in deltas}, type(closed)) == (Opened, {Deltas}, Closed)
+    assert outcome.streamed == outcome.text == "Hello world"
 
 
 def test_a_refused_step_is_the_last_one(core: Assembled) -> None:

@@ -1,9 +1,11 @@
 """A backend's usage is believed as long as it is possible; else what was said is counted."""
 
+from typing import Any
+
 import pytest
 
 from gateway.tally import Tally
-from serving.events import Delta, End, Start, Stop, Usage
+from serving.events import Delta, Deltas, End, Start, Stop, Usage
 from serving.tokens import EstimateTokens
 
 TEXT = {"content": "four bytes a token: 24."}
@@ -15,10 +17,14 @@ def tally(most: int = 50) -> Tally:
     return Tally(EstimateTokens(), window=100, prompt=13, most=most)
 
 
+def said(usage: Usage | None = None, **delta: Any) -> Deltas:
+    return Deltas((Delta(0, delta or TEXT),), usage)
+
+
 def test_what_the_engine_says_is_passed_on() -> None:
     count = tally()
     for usage in (Usage(13, 1), Usage(13, 2, cached_tokens=5, reasoning_tokens=1), Usage(1, 2), Usage(100, 50)):
-        assert count.told(Delta(0, TEXT, usage=usage)) == Delta(0, TEXT, usage=usage)
+        assert count.told(said(usage)) == said(usage)
     assert count.told(Start("id", 1, "m", None)) == Start("id", 1, "m", None)
     assert count.source == "engine"
 
@@ -39,26 +45,29 @@ def test_what_the_engine_says_is_passed_on() -> None:
 )
 def test_what_cannot_be_is_counted(impossible: Usage | None) -> None:
     count = tally()
-    told = count.told(Delta(0, TEXT, usage=impossible))
-    assert isinstance(told, Delta)
-    assert told.usage == Usage(13, COUNTED)
+    assert count.told(said(impossible)) == said(Usage(13, COUNTED))
     assert count.source == "counted"
 
 
 def test_counts_go_on_from_what_was_last_believed_and_never_back() -> None:
     count = tally()
-    count.told(Delta(0, TEXT, usage=Usage(12, 20)))
-    for event in (Delta(0, TEXT, usage=Usage(12, 3)), Delta(0, TEXT)):
+    count.told(said(Usage(12, 20)))
+    for event in (said(Usage(12, 3)), said()):
         count.told(event)
     end = count.told(END)
     assert isinstance(end, End)
     assert end.usage == Usage(12, 20 + 2 * COUNTED)
 
 
+def test_all_that_came_together_is_counted() -> None:
+    told = tally().told(Deltas((Delta(0, TEXT), Delta(1, TEXT))))
+    assert told == Deltas((Delta(0, TEXT), Delta(1, TEXT)), Usage(13, 2 * COUNTED))
+
+
 def test_our_own_count_keeps_to_the_ceiling_too() -> None:
     count = tally(most=4)
     for _ in range(3):
-        count.told(Delta(0, TEXT))
+        count.told(said())
     end = count.told(END)
     assert isinstance(end, End)
     assert end.usage == Usage(13, 4)
@@ -66,8 +75,8 @@ def test_our_own_count_keeps_to_the_ceiling_too() -> None:
 
 def test_reasoning_and_arguments_are_counted_and_roles_are_not() -> None:
     count = tally()
-    count.told(Delta(0, {"role": "assistant", "reasoning_content": TEXT["content"]}))
-    count.told(Delta(0, {"tool_calls": [{"function": {"name": "f", "arguments": TEXT["content"]}}]}))
+    count.told(said(role="assistant", reasoning_content=TEXT["content"]))
+    count.told(said(tool_calls=[{"function": {"name": "f", "arguments": TEXT["content"]}}]))
     end = count.told(END)
     assert isinstance(end, End)
     assert end.usage == Usage(13, 2 * COUNTED + EstimateTokens().text("f"))

@@ -10,7 +10,7 @@ import pytest
 
 from serving.backend import Backend
 from serving.errors import BackendRejected, BackendUnavailable
-from serving.events import Delta, End, Start
+from serving.events import Deltas, End, Start
 from tests.fakes.client import ASK
 
 AGAIN = 12  # times some ten seconds, which 3,000 tokens take: longer than the engine was seen to stand still
@@ -45,7 +45,7 @@ def test_engine_streams(engine: str) -> None:
         events = [one async for one in backend.stream(ASK | {"max_tokens": 5, "min_tokens": 5})]
         await backend.aclose()
         assert isinstance(events[0], Start)
-        running = [one.usage.output_tokens for one in events if isinstance(one, Delta) and one.usage]
+        running = [one.usage.output_tokens for one in events if isinstance(one, Deltas) and one.usage]
         assert running == sorted(set(running))  # a busy engine puts several tokens into one chunk
         assert isinstance(events[-1], End)
         assert events[-1].usage
@@ -135,7 +135,7 @@ def test_engine_stops_working_when_the_client_leaves(engine: str) -> None:
         before = await _metric(engine, "vllm:generation_tokens_total")
         async with aclosing(backend.stream(ASK | {"min_tokens": 3000, "max_tokens": 3000})) as events:
             async for one in events:
-                if isinstance(one, Delta) and one.usage and one.usage.output_tokens >= 3:
+                if isinstance(one, Deltas) and one.usage and one.usage.output_tokens >= 3:
                     break
         for _ in range(3000):
             if not await _metric(engine, "vllm:num_requests_running"):

@@ -7,7 +7,7 @@ import pytest
 from serving.chunks import Reader
 from serving.deltas import chat_delta, text_delta
 from serving.errors import BackendBroken
-from tests.serving.test_chunks import choice, chunk
+from tests.serving.test_chunks import choice, chunk, read
 
 
 def call(**changes: Any) -> dict[str, Any]:
@@ -35,9 +35,9 @@ LOGPROBS: tuple[Any, ...] = (5, ["a"], {"a": []}, {"tokens": [5]})  # none of a 
 )
 def test_a_delta_that_nobody_could_join_breaks_the_stream(said: dict[str, Any]) -> None:
     reader = Reader("b")
-    reader.read(chunk(choice({"content": "x"})))
+    read(reader, chunk(choice({"content": "x"})))
     with pytest.raises(BackendBroken):
-        reader.read(chunk(said))
+        read(reader, chunk(said))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_delta_that_nobody_could_join_breaks_the_stream(said: dict[str, Any]) 
 )
 def test_a_text_that_nobody_could_join_breaks_the_stream(said: dict[str, Any]) -> None:
     with pytest.raises(BackendBroken):
-        Reader("b", text_delta).read(chunk({"index": 0} | said))
+        read(Reader("b", text_delta), chunk({"index": 0} | said))
 
 
 @pytest.mark.parametrize(

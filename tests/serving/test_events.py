@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.events import Delta, End, Fold, Start, Stop, Usage
+from serving.events import Delta, Deltas, End, Fold, Start, Stop, Usage
 
 MOST = Usage(100, 50)
 
@@ -26,6 +26,6 @@ def test_what_changes_its_kind_is_the_last_that_was_said() -> None:
     fold = Fold()
     fold.add(Start("c", 7, "m"))
     for said in ({"a": 1}, "b", "c"):
-        fold.add(Delta(0, {"x": said}))
+        fold.add(Deltas((Delta(0, {"x": said}),)))
     fold.add(End((Stop(0, "stop"),)))
     assert fold.completion().choices[0].message["x"] == "bc"

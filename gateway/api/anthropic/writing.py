@@ -16,7 +16,7 @@ from gateway.api.anthropic.failure import refusal
 from gateway.api.sse import event
 from gateway.errors import Wire
 from gateway.exchange import Closed, Opened
-from serving.events import Delta, Usage
+from serving.events import Delta, Deltas, Usage
 
 # A block of words before its first one.
 EMPTY = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}}
@@ -46,9 +46,12 @@ class MessageWriter:
         self._model = opened.start.model
         return b""
 
-    def delta(self, piece: Delta) -> bytes:
+    def deltas(self, said: Deltas) -> bytes:
+        return self._begin(said.usage or Usage()) + b"".join(map(self._delta, said.pieces))
+
+    def _delta(self, piece: Delta) -> bytes:
         """The events of one piece."""
-        said = self._begin(piece.usage or Usage())
+        said = b""
         if thought := thinking(piece.delta):
             said += self._say("thinking", thought)
         if piece.text:

@@ -17,7 +17,7 @@ from gateway.api.responses.output import Output
 from gateway.api.sse import event
 from gateway.errors import Wire
 from gateway.exchange import Closed, Opened
-from serving.events import Delta, Usage
+from serving.events import Delta, Deltas, Usage
 
 # What a response tells of its request, and what it tells where the request said nothing.
 ECHOED: Mapping[str, Any] = {
@@ -63,8 +63,8 @@ class ResponseWriter:
         self._frame = self._framed(opened)
         return b"".join(self._lifecycle(status, self._response("in_progress")) for status in ("created", "in_progress"))
 
-    def delta(self, piece: Delta) -> bytes:
-        return b"".join(map(self._event, self._output.add(piece)))
+    def deltas(self, said: Deltas) -> bytes:
+        return b"".join(self._event(facts) for piece in said.pieces for facts in self._output.add(piece))
 
     def closing(self, closed: Closed) -> bytes:
         ends = b"".join(map(self._event, self._output.end(cut=_cut(closed))))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.api.chat import ChatWriter
 from gateway.exchange import Closed, Opened
 from serving.decode import Decoder
-from serving.events import Choice, Completion, Delta, Start, Usage
+from serving.events import Choice, Completion, Delta, Deltas, Start, Usage
 
 START = Start("from-the-backend", 1_790_000_000, "small", "fp")
 TEXTS = [
@@ -30,7 +30,7 @@ def render(deltas: Iterable[Delta], include_usage: bool = False, choices: int = 
     writer = ChatWriter("req_1", include_usage)
     ends = [Choice(i, {}, "stop", 7) for i in range(choices)]
     begun = writer.opening(Opened(start, "miss", ()))
-    return begun + b"".join(map(writer.delta, deltas)) + writer.closing(closed(*ends))
+    return begun + writer.deltas(Deltas(tuple(deltas))) + writer.closing(closed(*ends))
 
 
 def read(stream: bytes) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from gateway.errors import CacheOnly, OutputInvalid, OutputTruncated
 from gateway.exchange import Retrieval
 from gateway.state import StateUnavailable
 from serving.errors import BackendBroken
+from serving.events import Delta, Deltas
 from tests.fakes.backend import RST, Script, first, last, piece, said, words
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call, caller, template
@@ -235,8 +236,7 @@ def test_tool_calls_are_replayed_as_they_were_streamed(core: Assembled) -> None:
     hit = core.ask(who=who, fields=fields, cache="use")
     assert hit.cache["verdict"] == "exact"
     assert hit.closed.completion.choices == made.closed.completion.choices
-    (delta,) = hit.answers[1:-1]
-    assert delta.delta == {"tool_calls": [tool]}  # type: ignore[union-attr]
+    assert hit.answers[1:-1] == [Deltas((Delta(0, {"tool_calls": [tool]}),))]
 
 
 def test_another_process_finds_what_this_one_kept(make: Make, prompts: Any) -> None:

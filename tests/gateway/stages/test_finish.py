@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import OutputTruncated
 from serving.errors import BackendBroken, BackendUnavailable
 from serving.events import Usage
-from tests.fakes.backend import JSON, RST, Script, first, last, piece, said, words
+from tests.fakes.backend import HANG, JSON, RST, Script, first, last, piece, said, words
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call
 from tests.gateway.conftest import Make
@@ -80,7 +80,7 @@ def test_retry_of_several_choices_doubles_each(core: Assembled) -> None:
 
 def test_a_client_that_leaves_while_the_first_is_held_back_pays_for_it(core: Assembled) -> None:
     """Nothing of the first generation reaches the client before its end, but its usage reaches the ledger."""
-    core.fake.plan(cut("x", "y"), Script((*words("a", "b"), RST)))
+    core.fake.plan(cut("x", "y"), Script((*words("a"), HANG)))
     asked = call(on_length="retry")
     core.do(core.leaving(asked, 2))  # Opened and the second generation's first delta
     row = core.row(asked)
@@ -129,7 +129,7 @@ def test_continue_joins_without_a_lost_or_repeated_character(core: Assembled) ->
 def test_continue_is_one_stream(core: Assembled) -> None:
     core.fake.plan(cut("a"), Script(said("b")))
     outcome = core.ask(on_length="continue")
-    assert [type(answer).__name__ for answer in outcome.answers] == ["Opened", "Delta", "Delta", "Closed"]
+    assert [type(answer).__name__ for answer in outcome.answers] == ["Opened", "Deltas", "Deltas", "Closed"]
 
 
 def test_continue_gives_up_after_its_rounds_and_says_that_it_is_cut(core: Assembled) -> None:

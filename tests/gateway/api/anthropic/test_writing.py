@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.api.anthropic.writing import MessageWriter
 from gateway.errors import NotFound, Wire
 from gateway.exchange import Closed, Opened
-from serving.events import Delta, End, Event, Fold, Start, Stop, Usage
+from serving.events import Delta, Deltas, End, Event, Fold, Start, Stop, Usage
 from tests.gateway.api.anthropic.accumulated import accumulated, events
 
 START = Start("from-the-backend", 1_790_000_000, "small")
@@ -28,13 +28,13 @@ def call(number: int, name: str | None, arguments: str) -> dict[str, Any]:
 
 def render(*deltas: dict[str, Any], finish: str = "stop") -> tuple[bytes, Closed]:
     """The stream that says these deltas, and the answer that they are."""
-    pieces = [Delta(0, delta, usage=Usage(13, n)) for n, delta in enumerate(deltas, 1)]
+    pieces = [Deltas((Delta(0, delta),), Usage(13, n)) for n, delta in enumerate(deltas, 1)]
     fold, writer = Fold(), MessageWriter("req_1")
     said: tuple[Event, ...] = (START, *pieces, End((Stop(0, finish),), USED))
     for event in said:
         fold.add(event)
     closed = Closed(fold.completion(), USED, (), None, {"request_id": "req_1"})
-    return writer.opening(OPENED) + b"".join(map(writer.delta, pieces)) + writer.closing(closed), closed
+    return writer.opening(OPENED) + b"".join(map(writer.deltas, pieces)) + writer.closing(closed), closed
 
 
 GOLDEN = (

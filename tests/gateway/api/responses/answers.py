@@ -8,7 +8,7 @@ from gateway.exchange import Closed, Opened
 from gateway.stages.check import honest
 from serving.chunks import Reader
 from serving.decode import Decoder
-from serving.events import Completion, Delta, Event, Fold, Start, Usage
+from serving.events import Completion, Deltas, Event, Fold, Start, Usage
 from tests.fakes.said import DONE, first, last, piece
 
 ASKED = {"model": "small", "input": "Hi"}
@@ -26,7 +26,7 @@ def streamed(steps: Iterable[bytes], asked: Mapping[str, Any] = ASKED) -> bytes:
     events, completion = _read(steps)
     writer = ResponseWriter("req_1", asked)
     begun = writer.opening(_opened(completion))
-    pieces = [writer.delta(event) for event in events if isinstance(event, Delta) and event.delta]
+    pieces = [writer.deltas(event) for event in events if isinstance(event, Deltas)]
     return begun + b"".join(pieces) + writer.closing(_closed(completion))
 
 
@@ -38,7 +38,7 @@ def whole(steps: Iterable[bytes], asked: Mapping[str, Any] = ASKED) -> dict[str,
 
 def _read(steps: Iterable[bytes]) -> tuple[list[Event], Completion]:
     reader, answer = Reader("fake"), Fold()
-    events = [event for payload in Decoder().feed(b"".join(steps)) for event in reader.read(payload)]
+    events = [event for payload in Decoder().feed(b"".join(steps)) for event in reader.read([payload])]
     events.append(reader.end())
     for event in events:
         answer.add(event)
