@@ -11,12 +11,12 @@ import pytest
 from gateway.api import ENDPOINTS
 from gateway.api.anthropic.reading import read_count, read_messages
 from gateway.api.chat import read_chat
-from gateway.api.completions import read_completion
-from gateway.api.embeddings import read_embeddings
+from gateway.api.completions import MOST_PROMPTS, read_completion
+from gateway.api.embeddings import MOST_INPUTS, read_embeddings
 from gateway.api.responses.reading import OTHERS, read_response
 from gateway.errors import InvalidValue
 from gateway.settings import Server
-from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, Table
+from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, MAX_TOKENS, Table
 from tests.fuzz.bodies import SAMPLES, body
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway
 
@@ -109,6 +109,23 @@ def test_what_is_taken_is_valid(spec: Json, path: str) -> None:
     said = [{name: value for name, value in one.items() if name in shape["properties"] or value} for one in taken]
     assert [one for one in said if not valid(one)] == []
     assert not valid({"model": 7})
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("/v1/completions", "prompt", ["a", [], ["a"], ["a"] * MOST_PROMPTS, ["a"] * (MOST_PROMPTS + 1), "", [""], 7]),
+        ("/v1/embeddings", "input", ["a", [], ["a"], ["a"] * MOST_INPUTS, ["a"] * (MOST_INPUTS + 1), "", [""], [7]]),
+        ("/v1/responses", "max_output_tokens", [None, 0, 1, MAX_TOKENS, MAX_TOKENS + 1, "1"]),
+        ("/v1/responses", "top_logprobs", [None, -1, 0, 20, 21]),
+    ],
+)
+def test_what_is_read_beside_a_shape_has_the_same_bounds(spec: Json, path: str, name: str, values: list[Any]) -> None:
+    valid = validator(spec, schema(spec, path))
+    rest = {name: value for name, value in SAMPLES[path].items() if name != "stream"}  # streams answer one prompt
+    asked = [rest | {name: value} for value in values]
+    assert [valid(one) for one in asked] == [fault(path, orjson.dumps(one)) is None for one in asked]
+    assert {True, False} == set(map(valid, asked))
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
