@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.body import Strict, checked, parse
 from gateway.api.connection import while_connected
@@ -95,7 +95,7 @@ def _inputs(value: Any) -> tuple[str, ...]:
     raise InvalidValue(fault, param="input")
 
 
-async def embeddings(request: Request) -> Response:
+async def embeddings(request: Request) -> ASGIApp:
     """The answer to one request."""
     runtime: Runtime = request.app.state.runtime
     trace, who, wanted = await understood(request, read_embeddings)

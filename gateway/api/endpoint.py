@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from gateway.errors import Wire
 from gateway.exchange import Call, Closed, Message, Opened, Options, PromptRef
@@ -69,5 +69,5 @@ def openai(wire: Wire, request_id: str) -> Any:
 class Endpoint:
     """What is under one path: `handle` answers a POST or raises; `refusal` is how its API writes what was raised."""
 
-    handle: Callable[[Request], Awaitable[Response]]
+    handle: Callable[[Request], Awaitable[ASGIApp]]
     refusal: Shape = openai

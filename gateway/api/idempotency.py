@@ -23,9 +23,9 @@ from dataclasses import replace
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.endpoint import Shape
 from gateway.api.headers import of_limits, of_trace
@@ -44,7 +44,7 @@ KEPT_BYTES = 4 * 1024 * 1024
 Kept = tuple[int, str, bytes]  # status, content type, body
 
 
-async def once(request: Request, reply: Answering, shape: Shape, state: State, beside: Sequence[str] = ()) -> Response:
+async def once(request: Request, reply: Answering, shape: Shape, state: State, beside: Sequence[str] = ()) -> ASGIApp:
     """`reply`, made safe to repeat if the request has a key; failures are kept in this shape. Raises InvalidValue for a
     malformed key. `beside` are the ids of the calls that are answered with the reply's own."""
     key = _key(request.headers)
@@ -56,11 +56,10 @@ async def once(request: Request, reply: Answering, shape: Shape, state: State, b
     return Once(reply, claim, shape, state, beside)
 
 
-class Once(Response):
+class Once:
     """Sends `reply` if `claim` is the first under its key, else what is kept there. Raises StillRunning, KeyReused."""
 
     def __init__(self, reply: Answering, claim: Replay, shape: Shape, state: State, beside: Sequence[str] = ()) -> None:
-        super().__init__()
         self._requests = claim.request_id, *beside
         self._reply, self._claim, self._shape, self._state = reply, claim, shape, state
         self._ended = False
@@ -129,8 +128,6 @@ class Once(Response):
 class Recorder:
     """A `send` that remembers what passes, and hands it to `keep` before its end passes; what is too large to keep is
     a failure, `rendered`.
-
-    What a client that is gone no longer takes is recorded all the same.
     """
 
     def __init__(
@@ -139,7 +136,6 @@ class Recorder:
         self._send, self._keep, self._rendered = send, keep, rendered
         self._status, self._content_type = 0, ""
         self._body, self._size = bytearray(), 0
-        self._gone = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -148,15 +144,7 @@ class Recorder:
             self._add(message["body"])
             if not message.get("more_body", False):
                 await self._keep(*self._recorded())
-        await self._pass(message)
-
-    async def _pass(self, message: Message) -> None:
-        """To the client, until it does not take a message: each further one would be waited for as long."""
-        if not self._gone:
-            try:
-                await self._send(message)
-            except ClientDisconnect:
-                self._gone = True
+        await self._send(message)
 
     def _add(self, body: bytes) -> None:
         self._size += len(body)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.auth import caller, refuse_method
@@ -51,7 +50,7 @@ class Inference:
 def generation(read: Read, refusal: Shape = openai) -> Endpoint:
     """The endpoint of an API whose bodies `read` understands."""
 
-    async def handle(request: Request) -> Response:
+    async def handle(request: Request) -> ASGIApp:
         runtime: Runtime = request.app.state.runtime
         trace, who, asked = await understood(request, read)
         call = called(request, trace, who, asked)

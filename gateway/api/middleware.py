@@ -24,7 +24,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.auth import refuse_method
-from gateway.api.connection import patient, stopping
+from gateway.api.connection import stopping
 from gateway.api.endpoint import Endpoint, Shape, openai
 from gateway.api.failure import wire_of
 from gateway.api.headers import of_limits
@@ -76,7 +76,7 @@ class Visit:
     """One request as the edge sees it. `status` is what was sent, 0 when nothing was."""
 
     def __init__(self, scope: Scope, send: Send, shape: Shape) -> None:
-        self._scope, self._send, self._shape = scope, patient(send), shape
+        self._scope, self._send, self._shape = scope, send, shape
         self._began = time.perf_counter()
         self.request_id = f"req_{secrets.token_hex(16)}"
         self.status = 0

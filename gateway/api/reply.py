@@ -7,15 +7,14 @@ Invariant: the task that reads the answer also closes it, on every way out, and 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import orjson
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.connection import kept_alive, patient, while_connected
+from gateway.api.connection import KeepAlive, stopping, while_connected
 from gateway.api.endpoint import Writer
 from gateway.api.failure import wire_of
 from gateway.api.headers import Headers, of_answer
@@ -31,15 +30,17 @@ STREAM_HEADERS = {
 TELL_S = 1.0  # for the last word to a client when the gateway stops: it need not wait for who reads nothing
 
 
-class Answering(Response):
-    """Answers `call` once it is called, and does nothing before.
+class Answering(ABC):
+    """Answers `call` once it is called, as an ASGI application, and does nothing before.
 
     `begun` tells whether the answer has begun: from then on it costs something.
     """
 
     def __init__(self, call: Call) -> None:
-        super().__init__()
         self.call, self.begun = call, False
+
+    @abstractmethod
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 class Reply(Answering):
@@ -81,11 +82,11 @@ class Reply(Answering):
             await _begin(send, STREAM_HEADERS | of_answer(self.call, opened.cache, opened.balances, None, self._now()))
             try:
                 return await self._pieces(answers, opened, send)
-            except ClientDisconnect:  # nobody to tell
-                raise
             except asyncio.CancelledError as cut:
                 if cut.args:  # by a stop, which says so: the client is still there
-                    await _send(patient(send, TELL_S), self._failure(scope, cut.args[0]), more=True)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(TELL_S):
+                            await _send(send, self._failure(scope, stopping()), more=True)
                 raise
             except Exception as error:
                 return self._failure(scope, error)
@@ -98,13 +99,13 @@ class Reply(Answering):
     async def _pieces(self, answers: AsyncGenerator[Answer, None], opened: Opened, send: Send) -> bytes:
         if first := self._writer.opening(opened):
             await _send(send, first, more=True)
-        async with kept_alive(send) as say:
+        async with KeepAlive(send) as line:
             async for answer in answers:
-                match answer:
-                    case Deltas():
-                        await _send(say, self._writer.deltas(answer), more=True)
-                    case Closed():
-                        return self._writer.closing(answer)
+                if isinstance(answer, Deltas):
+                    line.spoken = True
+                    await _send(send, self._writer.deltas(answer), more=True)
+                elif isinstance(answer, Closed):
+                    return self._writer.closing(answer)
         raise RuntimeError("the answer ended without Closed")
 
 

@@ -71,8 +71,6 @@ class BoundedHead(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head = 0
-        if self._deadline is None:
-            self._expect_head()
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -94,9 +92,12 @@ class BoundedHead(HttpToolsProtocol):
             head = self._head_without_offer()
             self._renew_parser()
             super().data_received(head + rest)
-        if self._head is None or not continued or self.transport.is_closing():
+        if self._head is None or self.transport.is_closing():
             return
-        self._head += len(data)
+        if self._deadline is None:  # most heads come whole, and need none
+            self._expect_head()
+        if continued:
+            self._head += len(data)
         if self._head > MAX_HEAD_BYTES:
             self._refuse(TOO_LARGE)
 

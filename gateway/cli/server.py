@@ -19,8 +19,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.api.connection import stopping
 from gateway.cli.common import Failure
-from gateway.cli.head import BoundedHead
+from gateway.cli.connection import Connection
 from gateway.settings import Settings
 
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
@@ -40,7 +41,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=BoundedHead,
+                http=Connection,
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -74,7 +75,7 @@ class Server(uvicorn.Server):
     def cut(self) -> None:
         """End the requests that still run; `stop` goes on when each has told its client and is settled."""
         for task in self.server_state.tasks:
-            task.cancel()
+            task.cancel(stopping())
 
     async def run_on(self, listener: socket.socket) -> None:
         """Serve on an open socket until `stop`. Raises Failure when the application does not start."""

@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
-from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from gateway.api.chat import ChatWriter
 from gateway.api.endpoint import openai
-from gateway.api.idempotency import Once, Recorder
+from gateway.api.idempotency import Once
 from gateway.api.reply import Reply
 from gateway.exchange import Answer, Call
 from gateway.state import Replay, State, StateUnavailable
@@ -103,25 +102,3 @@ def test_a_claim_that_the_state_cannot_take_starts_nothing(core: Assembled) -> N
     with pytest.raises(StateUnavailable):
         core.do(away())
     assert len(core.chats()) == sent
-
-
-def test_what_a_client_that_is_gone_no_longer_takes_is_recorded_all_the_same() -> None:
-    kept: list[tuple[int, str, bytes]] = []
-    sent: list[str] = []
-
-    async def gone(message: Message) -> None:
-        sent.append(message["type"])
-        raise ClientDisconnect
-
-    async def keep(status: int, content_type: str, body: bytes) -> None:
-        kept.append((status, content_type, body))
-
-    async def scenario() -> None:
-        send = Recorder(gone, keep, lambda error: (500, "", b"")).send
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-        for body, more in ((b"a", True), (b"b", False)):
-            await send({"type": "http.response.body", "body": body, "more_body": more})
-
-    asyncio.run(scenario())
-    assert kept == [(200, "text/plain", b"ab")]
-    assert sent == ["http.response.start"]  # it was not waited for again
