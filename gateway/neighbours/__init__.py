@@ -1,0 +1,178 @@
+"""The nearest cached questions within one partition: indexes in memory, made from the store on first use, kept fresh.
+
+Knows no decision: it returns keys and cosine similarities. Every gateway has a view of its own of the shared store:
+
+    load      reads a partition from the store; a large one appears bit by bit, and is searched meanwhile
+    follow    one poll of the store's `changes` for all partitions in memory, twice a second at most, and only when the
+              cache is used; a lookup waits for it if the view is older than FRESH_S
+    tend      merges what has grown (`partition.py`) in a thread of its own, which yields to everything else
+
+Bounded: the least recently used partitions are forgotten, and made again from the store when asked for; of a partition
+that is larger than the bound alone, a part is compared. Invariants: an index holds vectors of one partition only; a
+key's vector never changes (the key is a digest of the question); on the event loop nothing is searched that takes
+longer than a fifth of a millisecond.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from gateway.exchange import Slot
+from gateway.neighbours.flat import Vector
+from gateway.neighbours.partition import FLAT, Merging, Partition
+from gateway.neighbours.worker import Worker
+from gateway.state import Answers, Changes, StateUnavailable
+from gateway.state.eviction import ENTRIES
+
+POLL_S = 0.5  # between two polls: what others add and remove is known within a second
+FRESH_S = 1.0  # a view older than that is not asked
+LOAD_S = (
+    0.25  # a lookup waits so long for a partition to be read, some ten thousand questions, then takes what is there
+)
+AT_ONCE = 50  # changes taken in before the event loop turns to other things: some tenths of a millisecond
+
+
+@dataclass(slots=True)
+class _View:
+    """`loading` reads it from the store, `broken` says that it could not."""
+
+    part: Partition
+    loading: "asyncio.Task[None] | None" = None
+    broken: StateUnavailable | None = None
+
+
+class Neighbours:
+    """Views of `most` partitions at a time, with `entries` questions in all of them."""
+
+    def __init__(self, answers: Answers, most: int, entries: int = ENTRIES) -> None:
+        self._answers, self._most, self._entries = answers, most, entries
+        self._views: OrderedDict[str, _View] = OrderedDict()
+        self._cursor: str | None = None
+        self._followed = float("-inf")  # when the view was last known to be whole, by time.monotonic()
+        self._following: asyncio.Task[StateUnavailable | None] | None = None
+        self._tending: asyncio.Task[None] | None = None
+        self._searches, self._builds = Worker("neighbours-search"), Worker("neighbours-build", nice=19)
+
+    async def nearest(self, partition: str, vector: Vector, at: float, k: int = 5) -> list[tuple[str, float]]:
+        """(key, cosine) of the `k` nearest questions, nearest first. `vector`: float32 [d], unit length.
+
+        Raises StateUnavailable when the store cannot be read and there is no fresh view of it.
+        """
+        await self._fresh()
+        part = await self._partition(partition, len(vector), at)
+        if part.brief:
+            return part.search(vector, k)
+        return await self._searches.do(partial(part.search, vector, k))
+
+    def add(self, slot: Slot) -> None:
+        """Remember a new question of a partition that is in memory; the others will find it in the store."""
+        if slot.vector is not None:
+            self._add(slot.partition, slot.key, slot.vector)
+            self._tend()
+
+    def remove(self, key: str) -> None:
+        """Forget a question whose answer is gone, before the store's changes say so."""
+        for view in self._views.values():
+            view.part.remove(key)
+
+    async def _fresh(self) -> None:
+        """Raises StateUnavailable."""
+        age = time.monotonic() - self._followed
+        if age > POLL_S and (self._following is None or self._following.done()):
+            self._following = asyncio.create_task(self._follow())
+        if age > FRESH_S and self._following and (failure := await asyncio.shield(self._following)):
+            raise failure
+
+    async def _follow(self) -> StateUnavailable | None:
+        """Take in what happened since the last time; returns why that cannot be known."""
+        asked = time.monotonic()
+        try:
+            while (changes := await self._answers.changes(self._cursor)).cursor != self._cursor:
+                await self._take_in(changes)
+                self._cursor = changes.cursor
+        except StateUnavailable as error:
+            return error
+        self._followed = asked
+        self._bound()
+        self._tend()
+        return None
+
+    async def _take_in(self, changes: Changes) -> None:
+        if changes.whole:
+            self._views.clear()
+        for number, key in enumerate(changes.removed, 1):
+            self.remove(key)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for number, added in enumerate(changes.added, 1):
+            self._add(*added)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _add(self, partition: str, key: str, vector: bytes) -> None:
+        view = self._views.get(partition)
+        if view is not None and view.part.size < self._entries:
+            view.part.add(key, np.frombuffer(vector, np.float32))
+
+    async def _partition(self, name: str, dimensions: int, at: float) -> Partition:
+        """As it is after LOAD_S, if it is being read. Raises StateUnavailable."""
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = _View(Partition(dimensions))
+            view.loading = asyncio.create_task(self._load(name, view, at))
+            self._bound()
+        self._views.move_to_end(name)
+        if view.loading:
+            await asyncio.wait([view.loading], timeout=LOAD_S)
+        if view.broken:
+            raise view.broken
+        return view.part
+
+    async def _load(self, name: str, view: _View, at: float) -> None:
+        try:
+            with view.part.watched() as removed:
+                async for page in self._answers.vectors(name, at):
+                    for key, vector in page:
+                        if key not in removed:
+                            view.part.add(key, np.frombuffer(vector, np.float32))
+                    if self._views.get(name) is not view or view.part.size >= self._entries:
+                        break
+                    if view.part.flat >= 2 * FLAT and (tending := self._tend()):
+                        await asyncio.wait([tending])
+        except StateUnavailable as error:
+            view.broken = error
+            if self._views.get(name) is view:
+                del self._views[name]
+        view.loading = None
+        self._bound()
+        self._tend()
+
+    def _bound(self) -> None:
+        """Forget what was used least recently, never what is used now."""
+        total = sum(view.part.size for view in self._views.values())
+        while len(self._views) > 1 and (len(self._views) > self._most or total > self._entries):
+            _, view = self._views.popitem(last=False)
+            total -= view.part.size
+
+    def _tend(self) -> "asyncio.Task[None] | None":
+        """The task that merges what is due; None when nothing was."""
+        if (self._tending is None or self._tending.done()) and self._due():
+            self._tending = asyncio.create_task(self._merge())
+        return self._tending
+
+    def _due(self) -> tuple[Partition, Merging] | None:
+        for view in self._views.values():
+            if merging := view.part.due():
+                return view.part, merging
+        return None
+
+    async def _merge(self) -> None:
+        while due := self._due():
+            part, merging = due
+            with part.watched() as removed:
+                await self._builds.do(merging.make)
+            part.replace(merging, removed)
