@@ -10,6 +10,7 @@ from gateway.state import State
 from tests.contracts.places import Place
 
 Scenario = Callable[[State], Awaitable[None]]
+Play = Callable[[Scenario], None]
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
@@ -31,7 +32,7 @@ def _place(request: pytest.FixtureRequest, folder: Path) -> Place:
 
 
 @pytest.fixture
-def play(place: Place) -> Callable[[Scenario], None]:
+def play(place: Place) -> Play:
     """Runs a scenario on an empty store, opened and closed around it."""
 
     async def run(scenario: Scenario) -> None:

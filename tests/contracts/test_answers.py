@@ -6,10 +6,8 @@ from dataclasses import replace
 
 from gateway.state import Answers, Changes, Entry, State
 from gateway.state.open import open_state
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.places import Place
-
-Play = Callable[[Scenario], None]
 
 
 async def vectors(answers: Answers, partition: str, at: float) -> dict[str, bytes]:

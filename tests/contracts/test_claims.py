@@ -2,15 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from gateway.state import State
 from gateway.state.owners import alive
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.places import Place
 from tests.contracts.test_processes import on, process, said
-
-Play = Callable[[Scenario], None]
 
 NOW = 1_000.0
 

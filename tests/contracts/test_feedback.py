@@ -1,16 +1,13 @@
 """What was learned of would-be hits, the same over every store."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from gateway.state import Observation, State
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.places import Place
-
-Play = Callable[[Scenario], None]
 
 SEEN = Observation("acme/answer", "a", 0.93, 0.987, True, 100.5)
 TOLD = Observation("acme/answer", "b", 0.91, 0.5, False, 101.0, "user")

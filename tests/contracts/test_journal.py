@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway.state import COLUMNS, State
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.places import Place
-
-Play = Callable[[Scenario], None]
 
 
 def row(number: int, **columns: Any) -> dict[str, Any]:

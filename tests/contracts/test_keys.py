@@ -1,15 +1,12 @@
 """Tenants and keys, the same over every store."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from gateway.state import Change, Key, Limit, Scopes, State, Tenant
-from tests.contracts.conftest import Scenario
-
-Play = Callable[[Scenario], None]
+from tests.contracts.conftest import Play
 
 LIMITS = (Limit("tokens", "day", 100_000), Limit("usd", "month", 12_345_678_901))
 ACME = Tenant("acme", LIMITS, created=10.5, zone="Europe/Berlin")

@@ -1,17 +1,14 @@
 """Settlements with their row, and what becomes of holds whose process died or whose caller was cancelled."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from gateway.state import COLUMNS, RECOVERED, Amounts, State
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.holds import NOON, REQUESTS, TOKENS, figures, hold, row, rows, standing
-
-Play = Callable[[Scenario], None]
 
 
 def test_a_settlement_writes_its_row(play: Play) -> None:

@@ -2,13 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.state import REPLAY_S, RUNS_S, Replay, State
-from tests.contracts.conftest import Scenario
-
-Play = Callable[[Scenario], None]
+from tests.contracts.conftest import Play
 
 NOW = time.time()
 CLAIM = Replay("acme", "order-7", bytes(range(32)), "r1", "owner", NOW)

@@ -1,6 +1,5 @@
 """Windows as budgets live through them: minutes that slide, days of a zone, clocks that step. Over every store."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,10 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.state import Balance, Hold, Limit, OverLimit, State
-from tests.contracts.conftest import Scenario
+from tests.contracts.conftest import Play
 from tests.contracts.holds import DAY, MIDNIGHT, NOON, TOKENS, figures, hold, standing
-
-Play = Callable[[Scenario], None]
 
 MINUTE = Limit("requests", "minute", 3)
 BERLIN = "Europe/Berlin"

@@ -1,7 +1,7 @@
 """Redis is away: what was leased beforehand is spent, then nothing; back, everything is told and the lease is gone."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,6 @@ from tests.gateway.state.redis.machine import CALL_S, Machine, machine, machines
 
 DAY, MINUTE = Limit("tokens", "day", 10_000), Limit("tokens", "minute", 10_000)  # a lease has 99 of what remains
 REQUESTS = Limit("requests", "day", 20)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -1,165 +1,23 @@
-"""Redis loses its counters in the middle of everything: nothing is overspent; afterwards they are the files' sums."""
+"""Redis loses its counters: they are rebuilt from all files before anything is admitted.
+
+While requests come and go: `test_rebuild_under_load.py`.
+"""
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from gateway.state import Hold, Limit, OverLimit, StateUnavailable
+from gateway.state import Hold, OverLimit
 from gateway.state.counters import Counter
-from gateway.state.redis.counts import epoch_keys, open_key
+from gateway.state.redis.counts import epoch_keys
 from gateway.state.sqlite.budgets import SqliteBudgets
 from tests.fakes.redis import RedisServer
-from tests.fakes.redis_groups import cluster, sentinel_group
+from tests.gateway.state.redis.books import Books, told
+from tests.gateway.state.redis.disasters import Disaster, empty, flush, kill
 from tests.gateway.state.redis.machine import Machine, Process, machine, machines, process, until
-
-Disaster = Callable[[RedisServer], object]
-
-
-def flush(server: RedisServer) -> None:
-    server.admin.flushall()
-
-
-def kill(server: RedisServer) -> None:
-    server.kill()
-    server.start()
-
-
-def empty(server: RedisServer) -> None:
-    server.kill()
-    server.restart(empty=True)
-
-
-def shorten(server: RedisServer) -> None:
-    """A restart that lost the end of its file, as `appendfsync everysec` may."""
-    server.kill()
-    log = next(server.folder.glob("*.aof"))
-    log.write_bytes(log.read_bytes()[: -max(1, log.stat().st_size // 3)])
-    server.start()
-
-
-class Books:
-    """What requests hold and have used by their own account; `most` is the largest sum there ever was."""
-
-    def __init__(self) -> None:
-        self.used = self.held = self.most = self.admitted = self.refused = self.unknown = 0
-
-    def move(self, held: int, used: int = 0) -> None:
-        self.held += held
-        self.used += used
-        self.most = max(self.most, self.used + self.held)
-
-    async def request(self, one: Machine, hold: Hold, spent: int, lasts_s: float) -> None:
-        """One request's whole life. Its amount counts as set aside from the moment that it was admitted."""
-        asked = hold.amounts["tokens"]
-        try:
-            await one.budgets.hold(hold)
-        except OverLimit:
-            self.refused += 1
-            return
-        except StateUnavailable:
-            self.unknown += 1
-            await one.budgets.settle(hold.request_id, {})
-            return
-        self.admitted += 1
-        self.move(asked)
-        await asyncio.sleep(lasts_s)
-        self.move(-asked, spent)
-        await one.budgets.settle(hold.request_id, {"tokens": spent, "requests": 1})
-
-
-async def told(fleet: list[Machine], books: Books, *limits: Limit) -> None:
-    """Wait until the counters in Redis are the sums of the files, and nothing is held."""
-
-    async def same() -> bool:
-        return all([await one.standing(*limits) == [(books.used, 0)] for one in fleet])
-
-    for one in fleet:
-        await until(lambda one=one: recovered(one), "the counters come back")  # type: ignore[misc]
-    await until(same, f"{books.used} used, 0 held everywhere")
-    files = [await one.spent(*limits) for one in fleet]
-    assert [sum(column) for column in zip(*(found[0] for found in files), strict=True)] == [books.used, 0]
-    assert await fleet[0].budgets.open_holds() == []
-
-
-async def recovered(one: Machine) -> bool:
-    await one.budgets.recover(lambda owner: owner == "alive")
-    return True
-
-
-def overspends_never(url: str, folder: Path, disaster: Callable[[], object], seed: int, times: int = 2) -> None:
-    """Two machines, more asked than there is; the disaster comes at random moments."""
-    chance, limit, books = random.Random(seed), Limit("tokens", "day", 1_500), Books()
-
-    async def requests(one: Machine, stream: int) -> None:
-        number = 0
-        while not over.is_set():
-            number += 1
-            hold = one.asked(f"{one.node}-{stream}-{number}", chance.randint(1, 40), limit)
-            spent = chance.randint(0, min(8, hold.amounts["tokens"]))
-            await books.request(one, hold, spent, chance.random() * 0.1)
-            await asyncio.sleep(chance.random() * 0.05)
-
-    async def scenario() -> None:
-        async with machines(url, folder, 2) as fleet:
-            load = [asyncio.create_task(requests(one, stream)) for one in fleet for stream in range(8)]
-            for _ in range(times):
-                await asyncio.sleep(chance.random())
-                await asyncio.to_thread(disaster)
-            admitted = books.admitted
-            await until(lambda: nearly_spent(), "the budget is spent")
-            over.set()
-            await asyncio.gather(*load)
-            assert books.most <= limit.amount
-            assert books.admitted > admitted  # work went on
-            await told(fleet, books, limit)
-
-    async def nearly_spent() -> bool:
-        return books.refused > 20 and books.used > limit.amount * 0.9
-
-    over = asyncio.Event()
-    asyncio.run(scenario())
-
-
-SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(1, 5))])
-
-
-@SEEDS
-@pytest.mark.parametrize("disaster", [flush, empty, kill, shorten])
-def test_nothing_is_overspent_when_redis_forgets(tmp_path: Path, disaster: Disaster, seed: int) -> None:
-    with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as server:
-        overspends_never(server.url, tmp_path, lambda: disaster(server), seed)
-
-
-@pytest.mark.prove
-@pytest.mark.parametrize("seed", range(5))
-def test_nothing_is_overspent_when_sentinel_fails_over(tmp_path: Path, seed: int) -> None:
-    """With `min-replicas-to-write`, as a start asks for: else the old master goes on admitting for a while."""
-    with sentinel_group(tmp_path / "redis") as group:
-        for server in (group.master, group.replica):
-            server.admin.config_set("min-replicas-to-write", 1)
-        overspends_never(group.url, tmp_path, group.failover, seed, times=1)
-
-
-@SEEDS
-def test_nothing_is_overspent_when_the_owner_of_a_slot_dies(tmp_path: Path, seed: int) -> None:
-    with cluster(tmp_path / "redis") as joined:
-        owner = joined.owner(open_key("acme"))
-
-        def die() -> None:
-            owner.kill()
-            owner.start()
-            joined.until_whole()
-
-        overspends_never(joined.url, tmp_path, die, seed, times=1)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as running:
-        yield running
 
 
 async def spend(one: Machine, tokens: int) -> None:

@@ -1,7 +1,6 @@
 """Holds that nobody is left to end: of a killed process, of a machine that is gone, of a call that came too late."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from tests.fakes.redis import RedisServer
 from tests.gateway.state.redis.machine import Machine, Process, machine, process, until
 
 DEAD_S = 1.0  # long enough to see two beats of a living one
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path / "redis", {"appendfsync": "everysec"}) as running:
-        yield running
 
 
 async def recovers(one: Machine, request_id: str) -> bool:
