@@ -1,6 +1,7 @@
 """A partition as it grows and shrinks: whatever it is made of at the time, it finds what a plain comparison finds."""
 
 from collections.abc import Iterator
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_the_nearest_come_first_and_a_key_once() -> None:
     part = filled(rows)
     part.add("k0", rows[0])
     found = part.search(rows[0], 5)
-    assert found[0] == ("k0", pytest.approx(1.0))
+    assert dict(found[:1]) == pytest.approx({"k0": 1.0})
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     assert len({key for key, _ in found}) == 5
     assert part.size == 3 * ROWS
@@ -73,7 +74,7 @@ def test_full_blocks_become_cells_and_small_cells_larger_ones() -> None:
     rows = clustered(9 * ROWS, D)
     part = filled(rows[: 2 * ROWS - 1])
     assert part.due() is None
-    steps = []
+    steps: list[int] = []
     for number in range(2 * ROWS - 1, len(rows)):
         part.add(f"k{number}", rows[number])
         steps += merged(part)
@@ -82,7 +83,7 @@ def test_full_blocks_become_cells_and_small_cells_larger_ones() -> None:
     assert part.size == 9 * ROWS
     assert not part.brief
     for number in range(0, len(rows), 500):
-        assert part.search(rows[number], 1) == [(f"k{number}", pytest.approx(1.0, abs=1e-3))]
+        assert dict(part.search(rows[number], 1)) == pytest.approx({f"k{number}": 1.0}, abs=1e-3)
 
 
 @pytest.mark.usefixtures("small")
@@ -115,15 +116,13 @@ def test_what_is_removed_while_cells_are_made_is_not_in_them() -> None:
     assert removed == other == {"k7", "k8"}
     part.replace(merging, removed)
     assert "k7" not in dict(part.search(rows[7], 5))
-    assert part.search(rows[8], 1) == [("k8", pytest.approx(1.0))]
+    assert dict(part.search(rows[8], 1)) == pytest.approx({"k8": 1.0})
     assert part.size == 2 * ROWS - 1
 
 
 @pytest.mark.usefixtures("small")
 def test_a_search_amid_a_change_sees_the_parts_of_before_or_after() -> None:
     """Of whatever was there all the time nothing is ever missed, while another thread adds, removes and merges."""
-    from threading import Event, Thread
-
     rows = clustered(8 * ROWS, D)
     part, done, missed = filled(rows[:ROWS]), Event(), list[int]()
 
