@@ -1,4 +1,4 @@
-"""The inference endpoints as the API's description has them: by which shapes each is asked, answered and refused.
+"""What the API's description says of each endpoint: by which shapes it is asked, and by which it refuses.
 
 The shapes of requests are those that read them; where one leaves a field to code beside it, that field is added here
 with the same bounds. Knows no OpenAPI.
@@ -10,11 +10,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from gateway.api.admin.cache import Purge
+from gateway.api.admin.keys import Listing, NewKey, Rotation
+from gateway.api.admin.reports import AnyUsage, AuditQuery
+from gateway.api.admin.tenants import NewLimits, NewTenant
 from gateway.api.anthropic.reading import CountBody, MessagesBody
 from gateway.api.chat import ChatBody
 from gateway.api.completions import MOST_PROMPTS, CompletionBody
 from gateway.api.embeddings import MOST_INPUTS, EmbeddingBody
 from gateway.api.responses.reading import OTHERS, Body
+from gateway.api.usage import UsageQuery
 from gateway.settings import OWN_EMBEDDER
 from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, Table
 
@@ -72,8 +77,8 @@ class AnthropicErrorBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One endpoint. `name` is its operation, `url` where its API is told, `example` a body that any gateway answers;
-    the fields that `body` leaves to a positive list are `others`.
+    """One inference endpoint. `name` is its operation, `url` where its API is told, `example` a body that any gateway
+    answers; the fields that `body` leaves to a positive list are `others`.
     """
 
     name: str
@@ -124,4 +129,19 @@ DESCRIBED: Mapping[str, Described] = {
         {"model": "auto", "messages": HI},
         error=AnthropicErrorBody,
     ),
+}
+
+# FastAPI's own routes read these themselves, so it does not know of them: by path and method, and of GET by path.
+BODIES: Mapping[tuple[str, str], type[BaseModel]] = {
+    ("/admin/tenants", "post"): NewTenant,
+    ("/admin/tenants/{name}", "patch"): NewLimits,
+    ("/admin/keys", "post"): NewKey,
+    ("/admin/keys/{key_id}/rotate", "post"): Rotation,
+    ("/admin/cache/purge", "post"): Purge,
+}
+QUERIES: Mapping[str, type[BaseModel]] = {
+    "/v1/usage": UsageQuery,
+    "/admin/usage": AnyUsage,
+    "/admin/audit": AuditQuery,
+    "/admin/keys": Listing,
 }

@@ -1,8 +1,8 @@
 """GET /openapi.json: the API as OpenAPI 3.1 has it, for client generators and API explorers that have a key.
 
-FastAPI describes its own routes. The inference endpoints are past it, and are described here from what reads them
-(`described.py`), the positive lists of their fields and the tree of `gateway.errors`; answers are OpenAI's and
-Anthropic's own, and only named.
+FastAPI describes its own routes, but for the bodies and queries that these read themselves. The inference endpoints are
+past it, and are described here from what reads them (`described.py`), the positive lists of their fields and the tree
+of `gateway.errors`; answers are OpenAI's and Anthropic's own, and only named.
 
 Invariant: a body that is taken is valid by its schema, but for the nulls of refused fields, which are not shown. The
 converse does not hold: what depends on other fields, on the settings or on the model is beyond a schema.
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway.api.auth import somebody
-from gateway.api.described import DESCRIBED, AnthropicErrorBody, Described, ErrorBody
+from gateway.api.described import BODIES, DESCRIBED, QUERIES, AnthropicErrorBody, Described, ErrorBody
 from gateway.errors import Refusal, WrongMethod
 from serving.fields import Table
 
@@ -59,8 +59,7 @@ def description(app: FastAPI) -> Json:
     """The whole API. It is made once; from then on `app.openapi()` gives it too."""
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        for path in OPEN:
-            spec["paths"][path]["get"]["security"] = []
+        _completed(spec["paths"])
         spec["paths"] = {path: {"post": _operation(one)} for path, one in DESCRIBED.items()} | spec["paths"]
         spec["components"] = {"schemas": _schemas(), "securitySchemes": KEYS}
         spec["security"] = [{name: []} for name in KEYS]
@@ -68,15 +67,38 @@ def description(app: FastAPI) -> Json:
     return app.openapi_schema
 
 
+def _completed(paths: Json) -> None:
+    """Add to FastAPI's operations what it does not know of them."""
+    for path in OPEN:
+        paths[path]["get"]["security"] = []
+    for (path, method), body in BODIES.items():
+        needed = any(field.is_required() for field in body.model_fields.values())
+        paths[path][method]["requestBody"] = _asked(body, needed)
+    for path, query in QUERIES.items():
+        paths[path]["get"]["parameters"] = _parameters(query)
+
+
+def _asked(body: type[BaseModel], required: bool, **more: Any) -> Json:
+    return {"required": required, "content": {"application/json": {"schema": _ref(body), **more}}}
+
+
+def _parameters(query: type[BaseModel]) -> list[Json]:
+    schema = query.model_json_schema()
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": value}
+        for name, value in schema["properties"].items()
+    ]
+
+
 def _operation(endpoint: Described) -> Json:
     answers: Json = {"application/json": {"schema": {"type": "object"}}}
     if "stream" in endpoint.body.model_fields:
         answers["text/event-stream"] = {}
-    request = {"schema": _ref(endpoint.body), "example": endpoint.example}
     return {
         "operationId": endpoint.name,
         "externalDocs": {"url": endpoint.url},
-        "requestBody": {"required": True, "content": {"application/json": request}},
+        "requestBody": _asked(endpoint.body, True, example=endpoint.example),
         "responses": {"200": {"description": "The answer.", "content": answers}} | _failures(endpoint.error),
     }
 
@@ -91,7 +113,8 @@ def _failures(body: type[BaseModel]) -> Json:
 
 
 def _schemas() -> Json:
-    shapes = [endpoint.body for endpoint in DESCRIBED.values()] + [ErrorBody, AnthropicErrorBody]
+    shapes: list[type[BaseModel]] = [endpoint.body for endpoint in DESCRIBED.values()]
+    shapes += [*BODIES.values(), ErrorBody, AnthropicErrorBody]
     _, made = models_json_schema([(shape, "validation") for shape in shapes], ref_template=SCHEMAS + "{model}")
     schemas: Json = made["$defs"]
     for path, endpoint in DESCRIBED.items():

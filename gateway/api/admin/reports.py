@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.api.admin.common import state_of, tenant_of
 from gateway.api.body import Strict, checked
-from gateway.api.usage import UsageQuery, report
+from gateway.api.usage import CSV, UsageQuery, report
 from gateway.errors import NotFound
 
 router = APIRouter()
@@ -29,7 +29,7 @@ class AuditQuery(Strict):
     subject: str | None = None
 
 
-@router.get("/usage")
+@router.get("/usage", responses={200: {"content": {CSV: {}}}})
 async def usage(request: Request) -> Response:
     """Days are the tenant's when one is named, else UTC's, unless `zone` says otherwise."""
     asked = checked(AnyUsage, dict(request.query_params))

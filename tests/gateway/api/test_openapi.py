@@ -81,6 +81,19 @@ def references(node: Any) -> Iterator[str]:
         yield from references(child)
 
 
+def test_every_body_and_every_query_is_described(gateway: Gateway, spec: Json) -> None:
+    """A route that reads a query refuses what it does not know of it."""
+    assert [path for path, of in spec["paths"].items() for what in writing(of) if "requestBody" not in what] == []
+    for path in (path for path, operations in spec["paths"].items() if "get" in operations and "{" not in path):
+        key = ADMIN_KEY if path.startswith("/admin") else gateway.key()
+        answer = gateway.http.get(f"{path}?nonsense=1", headers={"authorization": f"Bearer {key}"})
+        assert (answer.status_code == 400) == bool(spec["paths"][path]["get"].get("parameters")), path
+
+
+def writing(operations: Json) -> list[Json]:
+    return [operation for method, operation in operations.items() if method in ("post", "patch", "put")]
+
+
 @pytest.mark.parametrize("path", TABLES)
 def test_it_has_the_fields_of_the_positive_list_and_no_other(spec: Json, path: str) -> None:
     table = TABLES[path]
