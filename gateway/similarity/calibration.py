@@ -33,3 +33,7 @@ class Calibration:
     def learn(self, observation: Observed) -> None:
         """Take one more observation into account."""
         self._seen.append(observation)
+
+    def least(self, max_error_rate: float) -> float:
+        """The smallest probability that may be served."""
+        return 1 - max_error_rate

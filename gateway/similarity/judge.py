@@ -1,27 +1,67 @@
-"""The decision: similar enough by what is known of this kind of question, and nothing speaks against it."""
+"""The decision: what speaks against it, else how probable the prior finds it, against what this pool may serve."""
 
+from collections.abc import Collection
 from typing import Literal
 
+from gateway.similarity import prior, vetoes
 from gateway.similarity.calibration import Calibration
+from gateway.similarity.comparison import Comparison, Relation, relate
+from gateway.similarity.reading import Reading, read
 from gateway.similarity.verdict import Decision, Kind
-from gateway.similarity.veto import veto
 
-# Whether questions that name different people, places or products may share an answer.
+# `tolerant`: another name in the place of a name speaks against it. `strict`: so does one that is left out.
 Names = Literal["strict", "tolerant"]
-_THRESHOLDS: dict[Kind, float] = {"open": 0.95, "closed": 0.85}
+
+_VETOES: dict[Relation, tuple[tuple[str, vetoes.Veto], ...]] = {
+    "same": vetoes.STRICT,
+    "changed": vetoes.STRICT,
+    "statement": vetoes.STRICT,
+    "report": vetoes.OF_STATEMENTS,
+    "restated": vetoes.OF_RESTATED,
+}
+_SAYS: dict[Relation, str] = {
+    "same": "the same content words",
+    "restated": "restated at length",
+    "statement": "statements of the same content words",
+    "report": "long statements, {words.exchanged} content words exchanged, {words.added} added",
+    "changed": "{words.exchanged} content words exchanged, {words.added} added or another frame",
+}
 
 
 class Judge:
-    """Decides for one template: `max_error_rate` is the wrong share of the hits that its user accepts (0 .. 1)."""
+    """Decides for one template. `max_error_rate` is the wrong share of the hits that its user accepts (0 .. 1);
+    `ignore` names vetoes that do not matter there (see `vetoes.VETOES`)."""
 
-    def __init__(self, max_error_rate: float = 0.01, kind: Kind = "open", names: Names = "strict") -> None:
-        self.max_error_rate, self.kind, self.names = max_error_rate, kind, names
+    def __init__(
+        self,
+        max_error_rate: float = 0.01,
+        kind: Kind = "open",
+        names: Names = "tolerant",
+        ignore: Collection[str] = (),
+    ) -> None:
+        unknown = set(ignore) - vetoes.VETOES.keys()
+        if unknown or not 0 < max_error_rate < 1:
+            known = ", ".join(vetoes.VETOES)
+            raise ValueError(f"max_error_rate {max_error_rate}, ignore {sorted(unknown)}: 0 to 1, and of {known}")
+        self.max_error_rate, self.kind, self.names, self._ignore = max_error_rate, kind, names, frozenset(ignore)
 
     def decide(self, cached: str, asked: str, similarity: float, evidence: Calibration) -> Decision:
         """Whether the answer kept for `cached` may be served for `asked`; `similarity` is their cosine (-1 .. 1)."""
-        if against := veto(cached, asked):
+        a, b = read(cached), read(asked)
+        words = Comparison.of(a, b)
+        relation = relate(a, b, words)
+        if against := self._against(a, b, relation):
             return Decision(False, 0.0, (f"they differ in {against}",))
-        threshold = _THRESHOLDS[self.kind]
-        if similarity < threshold:
-            return Decision(False, max(similarity, 0.0), (f"similarity {similarity:.3f} is below {threshold:g}",))
-        return Decision(True, similarity, (f"similarity {similarity:.3f}",))
+        closed = self.kind == "closed"
+        probability = prior.closed(similarity) if closed else prior.opened(relation, words, similarity)
+        least = evidence.least(self.max_error_rate)
+        said = () if closed else (_SAYS[relation].format(words=words),)
+        needs = f"probability {probability:.4f}, served from {least:.4f}"
+        return Decision(probability >= least, probability, (*said, f"similarity {similarity:.3f}", needs))
+
+    def _against(self, a: Reading, b: Reading, relation: Relation) -> str | None:
+        """The first difference that forbids it, by name."""
+        table = vetoes.OF_CLOSED if self.kind == "closed" else _VETOES[relation]
+        if self.names == "strict" and vetoes.any_name(a, b):
+            return "names"
+        return next((name for name, veto in table if name not in self._ignore and veto(a, b)), None)

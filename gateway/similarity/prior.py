@@ -1,0 +1,69 @@
+"""What is known before anything is observed: how similar a pair must be for its answer to be right.
+
+A probability here is a share: of the pairs that look at least as good as this one, so many have the same answer.
+Therefore the pairs with a probability of at least 1 - e are wrong in a share e of them.
+
+Sources. Closed sets: BANKING77 (CC BY 4.0) and CLINC150 (CC BY 3.0), as streams against all that was asked before.
+Statements: a logistic model fitted on the STS benchmark (CC BY-SA 4.0; score 4.5 and more is the same). Questions: set
+by hand, below what the sets for measuring bear out (README of benchmarks). `python -m benchmarks.similarity` measures.
+"""
+
+from math import log, log1p
+from typing import Final
+
+from gateway.similarity.comparison import Comparison, Relation
+
+Curve = tuple[tuple[float, float], ...]  # (evidence, probability), both rising; straight lines between
+
+SAME: Final[Curve] = ((0.7, 0.5), (0.88, 0.9), (0.93, 0.95), (0.965, 0.97), (0.99, 0.99), (0.994, 0.995), (1.0, 0.999))
+RESTATED: Final[Curve] = ((0.6, 0.3), (0.85, 0.95), (0.87, 0.97), (0.89, 0.99), (0.91, 0.995), (1.0, 0.998))
+CLOSED: Final[Curve] = ((0.5, 0.5), (0.78, 0.95), (0.82, 0.97), (0.9, 0.99), (0.95, 0.995), (1.0, 0.998))
+STATEMENT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.9, 0.95), (1.1, 0.97), (1.5, 0.99), (2.5, 0.995), (8.0, 0.999))
+REPORT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.75, 0.95), (1.0, 0.97), (1.35, 0.99), (1.75, 0.995), (8.0, 0.999))
+CHANGED: Final[Curve] = ((-4.0, 0.02), (2.0, 0.6), (8.0, 0.9))
+_BY_SIMILARITY: Final = {"same": SAME, "restated": RESTATED}
+_BY_EVIDENCE: Final = {"statement": STATEMENT, "report": REPORT, "changed": CHANGED}
+
+# Log-odds of the STS benchmark: nearness, words exchanged and added (numbers and shares of all content words).
+NEAR: Final = 1.71
+EXCHANGED: Final = 0.10, -1.32
+ADDED: Final = -0.86, -0.23
+INTERCEPT: Final = -4.0
+
+
+def closed(similarity: float) -> float:
+    """Of a closed set of answers the similarity says it all: no other feature was found to add to it."""
+    return _along(CLOSED, similarity)
+
+
+def opened(relation: Relation, words: Comparison, similarity: float) -> float:
+    """Of questions about anything."""
+    if relation in _BY_SIMILARITY:
+        return _along(_BY_SIMILARITY[relation], similarity)
+    evidence = log_odds(words, similarity)
+    return _along(_BY_EVIDENCE[relation], evidence)
+
+
+def log_odds(words: Comparison, similarity: float) -> float:
+    """The model of the STS benchmark."""
+    size = max(words.size, 1.0)
+    return (
+        INTERCEPT
+        - NEAR * log(max(1 - similarity, 1e-3))
+        + EXCHANGED[0] * log1p(words.exchanged)
+        + EXCHANGED[1] * words.exchanged / size
+        + ADDED[0] * log1p(words.added)
+        + ADDED[1] * words.added / size
+    )
+
+
+def _along(curve: Curve, evidence: float) -> float:
+    below = curve[0]
+    if evidence <= below[0]:
+        return below[1]
+    for point in curve:
+        if evidence <= point[0]:
+            share = (evidence - below[0]) / (point[0] - below[0])
+            return below[1] + share * (point[1] - below[1])
+        below = point
+    return below[1]

@@ -1,0 +1,194 @@
+"""A question taken apart: its content words in their common form, and what must not change beside them.
+
+Knows no second question and no decision. English only in its tables; of another language it sees words and numbers.
+Invariant: pure and cached, since the kept question of a nearest pair is read again and again.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+from gateway.similarity import lexicon as lex
+from gateway.similarity.asking import asks
+from gateway.similarity.words import Word, spelled
+
+REMEMBERED: Final = 8192  # readings of some 2 kB each
+
+# Numbers with their separators; C++, C#, F#; words with their contraction; signs that carry meaning.
+_TOKEN: Final = re.compile(
+    r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥₹%°=<>*^~|+&/]+|[.?!,;:]"
+)
+_ENDS: Final = frozenset(".?!")
+_QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
+_PAUSES: Final = frozenset(".?!,;:")
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One question. `content` in order, with `roles` beside it: the preposition that governs each word, or "".
+
+    `numbers` and `units` are sorted with repetitions; `negated` the words that negations stand
+    before; `names` the content words written with a capital; `past` the
+    verbs in a past form; `persons` the first and second persons in order, such as "12"; `points`: it speaks of what is
+    not in it (this picture, the link below); `own`: it asks what holds for the asker (am I, should I).
+    """
+
+    words: tuple[str, ...]
+    content: tuple[str, ...]
+    roles: tuple[str, ...]
+    numbers: tuple[str, ...]
+    units: tuple[str, ...]
+    calendar: frozenset[str]
+    negated: tuple[str, ...]
+    names: frozenset[str]
+    past: frozenset[str]
+    tense: str
+    duty: bool
+    passive: bool
+    persons: str
+    thirds: frozenset[str]
+    coordinated: bool
+    asks: frozenset[str]
+    question: bool
+    points: bool
+    own: bool
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read(text: str) -> Reading:
+    """The reading of any text; an empty one of the empty text."""
+    words = list(_words(text))
+    plain = [word.form for word in words if word.form not in _PAUSES]
+    content, roles = _content(words)
+    forms = set(plain)
+    asked = asks([word.form for word in words])
+    return Reading(
+        words=tuple(word.lemma for word in words if word.form not in _PAUSES),
+        content=tuple(word.lemma for word in content),
+        roles=roles,
+        numbers=tuple(sorted(_numbers(plain))),
+        units=tuple(sorted(_units(plain))),
+        calendar=frozenset(lex.CALENDAR[form] for form in plain if form in lex.CALENDAR),
+        negated=tuple(sorted(_negated(words))),
+        names=frozenset(word.lemma for word in content if word.capital),
+        past=frozenset(word.lemma for word in content if word.past),
+        tense=_tense(plain),
+        duty=not forms.isdisjoint(lex.OBLIGATION),
+        passive=not forms.isdisjoint(lex.BEING),
+        persons="".join("1" if form in lex.FIRST_PERSON else "2" for form in plain if form in _PERSONS),
+        thirds=frozenset(lex.THIRD_PERSONS[form] for form in plain if form in lex.THIRD_PERSONS),
+        coordinated=not forms.isdisjoint(lex.COORDINATING),
+        asks=asked,
+        question=bool(asked) or "?" in text,
+        points=any(map(_points, plain, [*plain[1:], ""])),
+        own=any(form in lex.OF_ASKER and after == "i" for form, after in pairwise(plain)),
+    )
+
+
+_TIMES: Final = lex.UNITS.keys() | lex.CALENDAR.keys()
+_NO_CONTENT: Final = lex.FUNCTION | lex.NEGATIONS | lex.COORDINATING | _PAUSES
+_PERSONS: Final = lex.FIRST_PERSON | lex.SECOND_PERSON
+
+
+def _words(text: str) -> Iterator[Word]:
+    """Tokens with contractions written out. A capital counts within a sentence only; IT, US and WHO are names, where
+    not all is shouted."""
+    starts, shouted = True, text.isupper()
+    clean = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).translate(_QUOTES))
+    for token in _TOKEN.findall(clean):
+        low = token.lower()
+        acronym = len(token) > 1 and token.isupper() and not shouted
+        if acronym and low in lex.FUNCTION:
+            yield Word(token, token, past=False, capital=True)
+        elif (acronym or (not starts and token[0].isupper())) and low not in _PERSONS:
+            yield from (word._replace(capital=True) for word in spelled(low))
+        else:
+            yield from spelled(low)
+        starts = low in _ENDS
+
+
+def _content(words: list[Word]) -> tuple[list[Word], tuple[str, ...]]:
+    """The content words and the preposition that governs each: it reaches to the next pause, auxiliary or pronoun."""
+    content, roles, role = [], [], ""
+    for word in words:
+        form = word.form
+        if form in lex.ROLES:
+            role = form
+        elif form in _PAUSES or form in lex.AUXILIARIES or form in _PERSONS:
+            role = ""
+        elif _is_content(form):
+            content.append(word)
+            roles.append(role)
+    return content, tuple(roles)
+
+
+def _is_content(form: str) -> bool:
+    return form not in _NO_CONTENT
+
+
+def _numbers(forms: list[str]) -> Iterator[str]:
+    """Digits and number words, multiplied out (`two hundred`, `2k`); a lone `one` is a pronoun as a rule."""
+    value: float | None = None
+    for at, form in enumerate([*forms, ""]):
+        digits = lex.NUMBERS.get(form, form if form[:1].isdigit() else None)
+        if form == "second" and value is not None:
+            digits = None  # a unit
+        if value is not None and form in lex.MAGNITUDES:
+            value *= lex.MAGNITUDES[form]
+            continue
+        number = _value(digits)
+        if value is not None and number is not None and value % 10 == 0 and number < 10 and 20 <= value <= 90:
+            value += number
+            continue
+        if value is not None:
+            yield f"{value:g}"
+            value = None
+        if digits is None or (form == "one" and not _counts(forms, at)):
+            continue
+        if number is None:
+            yield digits  # a date, a version, a time
+        value = number
+
+
+def _counts(forms: list[str], at: int) -> bool:
+    following = forms[at + 1] if at + 1 < len(forms) else ""
+    return following in lex.UNITS or following in lex.MAGNITUDES
+
+
+def _value(digits: str | None) -> float | None:
+    try:
+        return None if digits is None else float(digits)
+    except ValueError:
+        return None
+
+
+def _units(forms: list[str]) -> Iterator[str]:
+    """Units of measure; those of one or two letters count after a number only."""
+    for before, form in zip(["", *forms], forms, strict=False):
+        if form in lex.UNITS and (len(form) > 2 or before[:1].isdigit() or not form.isalpha()):
+            yield lex.UNITS[form]
+
+
+def _negated(words: list[Word]) -> Iterator[str]:
+    """The content word that follows each negation, or "" at the end."""
+    for at, word in enumerate(words):
+        if word.form in lex.NEGATIONS:
+            yield next((after.lemma for after in words[at + 1 :] if _is_content(after.form)), "")
+
+
+def _points(form: str, following: str) -> bool:
+    return form in lex.POINTING or (form in ("this", "these") and following not in _TIMES)
+
+
+def _tense(forms: list[str]) -> str:
+    """That of the first auxiliary: past, present, future, modal, or "" without one."""
+    for form in forms:
+        if form in lex.AUXILIARIES:
+            kinds = ("past", lex.PAST), ("present", lex.PRESENT), ("future", lex.FUTURE)
+            return next((name for name, table in kinds if form in table), "modal")
+    return ""
