@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
-from gateway.api.endpoint import Asked
+from gateway.api.endpoint import Asked, Generation
 from gateway.api.messages import AnyMessage, Name, plain
 from gateway.api.wire import (
     GatewayBody,
@@ -42,7 +42,7 @@ class ChatBody(Picked):
     gateway: GatewayBody | None = None
 
 
-def read_chat(body: bytes, limits: Server) -> Asked:
+def read_chat(body: bytes, limits: Server) -> Generation:
     """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     countable("messages", raw.get("messages"), limits.max_messages)
@@ -51,15 +51,15 @@ def read_chat(body: bytes, limits: Server) -> Asked:
     needs_model(chat.model, chat.prompt)
     needs_stream(chat.stream_options, chat.stream)
     include_usage = bool(chat.stream_options and chat.stream_options.include_usage)
-    return Asked(
+    asked = Asked(
         model=chat.model,
-        messages=tuple(plain(message) for message in raw.get("messages") or ()),
         fields=passed_on(raw),
         options=chat.gateway.options() if chat.gateway else Options(),
-        stream=chat.stream or False,
-        writer=lambda call: ChatWriter(call.request_id, include_usage),
+        messages=tuple(plain(message) for message in raw.get("messages") or ()),
         prompt=chat.prompt.ref() if chat.prompt else None,
+        stream=chat.stream or False,
     )
+    return Generation(asked, lambda call: ChatWriter(call.request_id, include_usage))
 
 
 class ChatWriter(ChunkWriter):

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
-from gateway.api.endpoint import Asked
+from gateway.api.endpoint import Asked, Generation
 from gateway.api.messages import Name
 from gateway.api.wire import GatewayBody, StreamOptions, needs_stream, passed_on
 from gateway.errors import InvalidValue
@@ -33,26 +33,18 @@ class CompletionBody(Picked):
     gateway: GatewayBody | None = None
 
 
-def read_completion(body: bytes, limits: Server) -> Asked:
+def read_completion(body: bytes, limits: Server) -> Generation:
     """Read the body of POST /v1/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
-    asked = checked(CompletionBody, raw)
-    needs_stream(asked.stream_options, asked.stream)
+    wanted = checked(CompletionBody, raw)
+    needs_stream(wanted.stream_options, wanted.stream)
     fields = passed_on(raw, COMPLETIONS)
     text, *more = _prompts(raw.get("prompt"))
-    if more and asked.stream:
+    if more and wanted.stream:
         raise InvalidValue("A stream answers one prompt: send a request for each, or no stream.", param="prompt")
-    include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-    return Asked(
-        model=asked.model,
-        messages=(),
-        fields=fields,
-        options=_options(asked.gateway),
-        stream=asked.stream or False,
-        writer=lambda call: CompletionWriter(call.request_id, include_usage),
-        text=text,
-        more=tuple(more),
-    )
+    include_usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
+    asked = Asked(wanted.model, fields, _options(wanted.gateway), text=text, stream=wanted.stream or False)
+    return Generation(asked, lambda call: CompletionWriter(call.request_id, include_usage), tuple(more))
 
 
 def _prompts(value: Any) -> list[str]:

@@ -7,31 +7,27 @@ Request and answer: platform.openai.com/docs/api-reference/embeddings; `id` and 
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.body import Strict, checked, parse
+from gateway.api.body import Picked, Strict, checked, parse
 from gateway.api.connection import while_connected
-from gateway.api.endpoint import Endpoint, openai
+from gateway.api.endpoint import Asked, Endpoint, openai
 from gateway.api.headers import of_answer
 from gateway.api.idempotency import once
-from gateway.api.inference import understood
+from gateway.api.inference import called, understood
 from gateway.api.messages import Name
 from gateway.api.reply import Answering
 from gateway.api.wire import Tags, passed_on
 from gateway.errors import InvalidValue
-from gateway.exchange import Call, Caller, Closed, Options
+from gateway.exchange import Call, Closed, Options
 from gateway.runtime import Runtime
-from gateway.scopes import stamped
 from gateway.settings import Server
-from gateway.tracing import Trace
 from retrieval.embed import Vectors
 from serving.fields import EMBEDDINGS
 
@@ -49,10 +45,8 @@ class GatewayBody(Strict):
     explain: bool | None = None
 
 
-class EmbeddingBody(BaseModel):
+class EmbeddingBody(Picked):
     """The fields that the gateway reads itself (`serving.fields.EMBEDDINGS.handled`), but for the input."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     model: Name
     encoding_format: Encoding | None = None
@@ -61,23 +55,21 @@ class EmbeddingBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A checked body. `fields` are to be passed on."""
+    """What is asked, and how the vectors are to be written."""
 
-    model: str
-    inputs: tuple[str, ...]
+    asked: Asked
     encoding: Encoding
-    fields: Mapping[str, Any]
-    options: Options
 
 
 def read_embeddings(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/embeddings. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
-    asked = checked(EmbeddingBody, raw)
+    wanted = checked(EmbeddingBody, raw)
     fields = passed_on(raw, EMBEDDINGS)
-    ours = asked.gateway or GatewayBody()
+    ours = wanted.gateway or GatewayBody()
     options = Options(tags=ours.tags or {}, explain=ours.explain or False)
-    return Wanted(asked.model, _inputs(raw.get("input")), asked.encoding_format or "float", fields, options)
+    asked = Asked(wanted.model, fields, options, inputs=_inputs(raw.get("input")))
+    return Wanted(asked, wanted.encoding_format or "float")
 
 
 def _inputs(value: Any) -> tuple[str, ...]:
@@ -99,7 +91,7 @@ async def embeddings(request: Request) -> ASGIApp:
     """The answer to one request."""
     runtime: Runtime = request.app.state.runtime
     trace, who, wanted = await understood(request, read_embeddings)
-    reply = EmbeddingReply(_call(request, trace, who, wanted), wanted.encoding, runtime)
+    reply = EmbeddingReply(called(request, trace, who, wanted.asked), wanted.encoding, runtime)
     return await once(request, reply, openai, runtime.state)
 
 
@@ -119,22 +111,6 @@ class EmbeddingReply(Answering):
         body = orjson.dumps(_answer(closed, await _written(embedded.vectors, self._encoding)), default=dict)
         headers = of_answer(self.call, None, closed.balances, closed.cost_usd, self._runtime.state.clock.now())
         await Response(body, headers=headers, media_type="application/json")(scope, receive, send)
-
-
-def _call(request: Request, trace: Trace, who: Caller, wanted: Wanted) -> Call:
-    return Call(
-        request_id=request.state.request_id,
-        caller=who,
-        model=wanted.model,
-        messages=(),
-        prompt=None,
-        fields=wanted.fields,
-        options=stamped(wanted.options, who.scopes.tags),
-        stream=False,
-        trace=trace,
-        at=request.app.state.runtime.state.clock.now(),
-        inputs=wanted.inputs,
-    )
 
 
 def _answer(closed: Closed, data: bytes) -> dict[str, Any]:

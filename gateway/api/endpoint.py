@@ -38,25 +38,33 @@ class Writer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A checked body, whatever API it came by: either `messages` or a raw `text` that no chat template renders, a
-    `prompt` of the library, or both of messages and prompt. `fields` are to be passed on, in the names of the engine's
-    chat completions, or with `text` of its completions. `more` are raw prompts beside `text`, each answered like it;
-    that answer is no stream.
-
-    `writer` makes the answer's writer for the call that this becomes.
+    `prompt` of the library, or both of messages and prompt; or `inputs` to embed. `fields` are to be passed on, in the
+    names of the engine's chat completions, or with `text` of its completions.
     """
 
     model: str | None
-    messages: tuple[Message, ...]
     fields: Mapping[str, Any]
     options: Options
-    stream: bool
-    writer: Callable[[Call], Writer]
+    messages: tuple[Message, ...] = ()
     prompt: PromptRef | None = None
     text: str | None = None
+    inputs: tuple[str, ...] = ()
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An answer that is asked for. `writer` makes its writer for the call that this becomes.
+
+    `more` are raw prompts beside the text, each answered like it; that answer is no stream.
+    """
+
+    asked: Asked
+    writer: Callable[[Call], Writer]
     more: tuple[str, ...] = ()
 
 
-Read = Callable[[bytes, Server], Asked]
+Read = Callable[[bytes, Server], Generation]
 Shape = Callable[[Wire, str], Any]  # a failure's body as an API has it; the string is the request id
 
 

@@ -52,11 +52,11 @@ def generation(read: Read, refusal: Shape = openai) -> Endpoint:
 
     async def handle(request: Request) -> ASGIApp:
         runtime: Runtime = request.app.state.runtime
-        trace, who, asked = await understood(request, read)
-        call = called(request, trace, who, asked)
-        calls = each(call, asked.more)
-        answers = together(runtime.pipeline, calls) if asked.more else runtime.pipeline.run(call)
-        reply = Reply(call, answers, asked.writer(call), runtime.state.clock.now)
+        trace, who, wanted = await understood(request, read)
+        call = called(request, trace, who, wanted.asked)
+        calls = each(call, wanted.more)
+        answers = together(runtime.pipeline, calls) if wanted.more else runtime.pipeline.run(call)
+        reply = Reply(call, answers, wanted.writer(call), runtime.state.clock.now)
         return await once(request, reply, refusal, runtime.state, [one.request_id for one in calls[1:]])
 
     return Endpoint(handle, refusal)
@@ -88,4 +88,5 @@ def called(request: Request, trace: Trace, who: Caller, asked: Asked) -> Call:
         trace=trace,
         at=request.app.state.runtime.state.clock.now(),
         text=asked.text,
+        inputs=asked.inputs,
     )

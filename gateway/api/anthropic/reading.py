@@ -1,4 +1,4 @@
-"""What a Messages request looks like, and what it is as a chat completion. Pure: bytes and limits in, `Asked` out.
+"""What a Messages request looks like, and what it is as a chat completion. Pure: bytes and limits in, values out.
 
 Sampling fields keep their names, but for `stop_sequences`; `metadata`, `service_tier` and `cache_control` are taken and
 dropped, for they are Anthropic's own bookkeeping; `prompt` and `gateway` are as in chat. Bounds that Anthropic does not
@@ -16,7 +16,7 @@ from gateway.api.anthropic.output import Budgeted, OutputConfig, Thinking
 from gateway.api.anthropic.tools import Tool, ToolChoice
 from gateway.api.anthropic.writing import MessageWriter
 from gateway.api.body import Strict, checked, parse
-from gateway.api.endpoint import Asked
+from gateway.api.endpoint import Asked, Generation
 from gateway.api.messages import Name
 from gateway.api.wire import GatewayBody, PromptBody, countable, needs_messages, needs_model, passed_on
 from gateway.errors import InvalidValue
@@ -87,11 +87,11 @@ class MessagesBody(CountBody):
 B = TypeVar("B", bound=CountBody)
 
 
-def read_messages(body: bytes, limits: Server) -> Asked:
+def read_messages(body: bytes, limits: Server) -> Generation:
     """Read the body of POST /v1/messages. Raises InvalidValue, whose message names the field."""
     request = _read(MessagesBody, body, limits)
     _answerable(request)
-    return _asked(request, limits, request.stream or False)
+    return Generation(_asked(request, limits, request.stream or False), lambda call: MessageWriter(call.request_id))
 
 
 def read_count(body: bytes, limits: Server) -> Asked:
@@ -136,10 +136,9 @@ def _asked(request: CountBody, limits: Server, stream: bool) -> Asked:
         )
     return Asked(
         model=request.model,
-        messages=messages,
         fields=passed_on(request.fields(), names=THEIRS),
         options=request.gateway.options() if request.gateway else Options(),
-        stream=stream,
-        writer=lambda call: MessageWriter(call.request_id),
+        messages=messages,
         prompt=request.prompt.ref() if request.prompt else None,
+        stream=stream,
     )

@@ -1,4 +1,4 @@
-"""What a response request looks like on the wire, and what it means. Pure: bytes and limits in, `Asked` out.
+"""What a response request looks like on the wire, and what it means. Pure: bytes and limits in, values out.
 
 It becomes a chat completion: the input its messages, the other fields chat's own or the same under chat's name. The
 bounds are chat's, and what else chat may set (`top_k`, `seed`, ...) may be set here.
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PositiveInt, Tag
 
 from gateway.api.body import Strict, checked, member, parse, type_of
-from gateway.api.endpoint import Asked
+from gateway.api.endpoint import Asked, Generation
 from gateway.api.messages import Name
 from gateway.api.responses.conversation import conversation
 from gateway.api.responses.fields import Making
@@ -93,33 +93,33 @@ OTHERS = Table(
 )
 
 
-def read_response(body: bytes, limits: Server) -> Asked:
+def read_response(body: bytes, limits: Server) -> Generation:
     """Read the body of POST /v1/responses. Raises InvalidValue; `param` names the field, or chat's name of it."""
     raw = parse(body, limits.max_depth)
     countable("input", raw.get("input"), limits.max_messages)
-    asked = checked(Body, raw)
-    _complete(asked)
-    return Asked(
-        model=asked.model,
-        messages=asked.messages(),
-        fields=_fields(asked, raw),
-        options=asked.gateway.options() if asked.gateway else Options(),
-        stream=asked.stream or False,
-        writer=lambda call: ResponseWriter(call.request_id, raw),
-        prompt=asked.prompt.ref() if asked.prompt else None,
+    wanted = checked(Body, raw)
+    _complete(wanted)
+    asked = Asked(
+        model=wanted.model,
+        fields=_fields(wanted, raw),
+        options=wanted.gateway.options() if wanted.gateway else Options(),
+        messages=wanted.messages(),
+        prompt=wanted.prompt.ref() if wanted.prompt else None,
+        stream=wanted.stream or False,
     )
+    return Generation(asked, lambda call: ResponseWriter(call.request_id, raw))
 
 
-def _complete(asked: Body) -> None:
+def _complete(wanted: Body) -> None:
     """What holds between fields."""
-    if asked.prompt is None and asked.input in (None, []):
+    if wanted.prompt is None and wanted.input in (None, []):
         raise InvalidValue('Send an input, or name a prompt: {"prompt": {"id": ...}}.', param="input")
-    needs_model(asked.model, asked.prompt)
-    needs_stream(asked.stream_options, asked.stream)
+    needs_model(wanted.model, wanted.prompt)
+    needs_stream(wanted.stream_options, wanted.stream)
 
 
-def _fields(asked: Body, raw: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(wanted: Body, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to pass on, in chat's names and bounds."""
     if name := next((name for name in raw if name in RENAMED), None):
         raise InvalidValue(f"{name} is chat's name; this API has {RENAMED[name]} instead.", param=RENAMED[name])
-    return passed_on(asked.chat()) | passed_on(raw, OTHERS)
+    return passed_on(wanted.chat()) | passed_on(raw, OTHERS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.api.chat import read_chat
-from gateway.api.endpoint import Asked
+from gateway.api.endpoint import Asked, Generation
 from gateway.errors import InvalidValue, Refusal
 from gateway.exchange import Closed, Options, PromptRef
 from gateway.settings import Server
@@ -18,8 +18,12 @@ from tests.gateway.calls import call
 HI = {"role": "user", "content": "Hi"}
 
 
-def read(**body: Any) -> Asked:
+def generation(**body: Any) -> Generation:
     return read_chat(json.dumps({"model": "small", "messages": [HI], **body}).encode(), Server())
+
+
+def read(**body: Any) -> Asked:
+    return generation(**body).asked
 
 
 def refused(**body: Any) -> Refusal:
@@ -30,7 +34,7 @@ def refused(**body: Any) -> Refusal:
 
 def test_the_smallest_request() -> None:
     asked = read()
-    assert asked == Asked("small", (HI,), {}, Options(), False, asked.writer)
+    assert asked == Asked("small", {}, Options(), (HI,))
 
 
 def test_fields_to_pass_on_are_the_checked_ones_without_nulls() -> None:
@@ -85,12 +89,13 @@ def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
 
 
 def test_usage_is_asked_for_with_the_stream() -> None:
-    def writes_usage(asked: Asked) -> bool:
+    def writes_usage(options: Any) -> bool:
         answer = Completion(Start("id", 0, "small"), (Choice(0, {}, "stop"),), Usage())
-        return b'"usage":' in asked.writer(call()).closing(Closed(answer, Usage(), (), None, {}))
+        writer = generation(stream=True, stream_options=options).writer(call())
+        return b'"usage":' in writer.closing(Closed(answer, Usage(), (), None, {}))
 
-    assert writes_usage(read(stream=True, stream_options={"include_usage": True, "include_obfuscation": False}))
-    assert not writes_usage(read(stream=True, stream_options=None))
+    assert writes_usage({"include_usage": True, "include_obfuscation": False})
+    assert not writes_usage(None)
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)

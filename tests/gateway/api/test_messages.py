@@ -16,7 +16,7 @@ PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
 
 def read(message: Any) -> Message:
     body = json.dumps({"model": "small", "messages": [message]}).encode()
-    return read_chat(body, Server()).messages[0]
+    return read_chat(body, Server()).asked.messages[0]
 
 
 def refused(message: Any) -> Refusal:

@@ -172,7 +172,7 @@ TURNS = st.one_of(
 def test_any_conversation_becomes_one_that_chat_takes(turns: list[Any]) -> None:
     messages = read(*turns)
     chat = json.dumps({"model": "small", "messages": messages}).encode()
-    assert read_chat(chat, Server()).messages == messages
+    assert read_chat(chat, Server()).asked.messages == messages
     said = [block["text"] for turn in turns for block in _blocks(turn["content"]) if block["type"] == "text"]
     kept = [part["text"] for m in messages if m["role"] != "tool" for part in _blocks(m["content"])]
     assert kept == said

@@ -21,7 +21,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
 def read(**body: Any) -> Asked:
-    return read_messages(json.dumps(BODY | body).encode(), Server())
+    return read_messages(json.dumps(BODY | body).encode(), Server()).asked
 
 
 def refused(**body: Any) -> Refusal:
@@ -32,7 +32,7 @@ def refused(**body: Any) -> Refusal:
 
 def test_the_smallest_request() -> None:
     asked = read()
-    assert asked == Asked("small", (HI,), {"max_tokens": 20}, Options(), False, asked.writer)
+    assert asked == Asked("small", {"max_tokens": 20}, Options(), (HI,))
 
 
 @pytest.mark.parametrize(

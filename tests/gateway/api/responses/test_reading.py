@@ -22,7 +22,7 @@ TOOL = {"type": "function", "name": "look", "description": "Looks", "parameters"
 
 
 def read(**body: Any) -> Asked:
-    return read_response(json.dumps({"model": "small", "input": "Hi", **body}).encode(), Server())
+    return read_response(json.dumps({"model": "small", "input": "Hi", **body}).encode(), Server()).asked
 
 
 def refused(**body: Any) -> Refusal:
@@ -33,7 +33,7 @@ def refused(**body: Any) -> Refusal:
 
 def test_the_smallest_request() -> None:
     asked = read()
-    assert asked == Asked("small", (HI,), {}, Options(), False, asked.writer)
+    assert asked == Asked("small", {}, Options(), (HI,))
     assert read(input=[HI]).messages == (HI,)
 
 
@@ -238,7 +238,7 @@ items = st.fixed_dictionaries(
 def test_any_body_becomes_a_chat_completion_or_is_refused(body: dict[str, Any], given: Any, named: int) -> None:
     request = body | {"input": given} | ({"model": "small"} if named else {})
     try:
-        asked = read_response(json.dumps(request).encode(), Server())
+        asked = read_response(json.dumps(request).encode(), Server()).asked
     except InvalidValue:
         return
     assert all(message["role"] in ("system", "developer", "user", "assistant", "tool") for message in asked.messages)
