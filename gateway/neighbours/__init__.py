@@ -18,6 +18,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
@@ -133,6 +134,7 @@ class Neighbours:
         return view.part
 
     async def _load(self, name: str, view: _View, at: float) -> None:
+        await asyncio.to_thread(import_module, "faiss")  # a tenth of a second, the first time
         try:
             with view.part.watched() as removed:
                 async for page in self._answers.vectors(name, at):

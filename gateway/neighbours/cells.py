@@ -20,7 +20,7 @@ from gateway.neighbours.flat import Found, Vector
 
 Rows = NDArray[np.float16]
 
-PROBED = 16
+PROBED = 24
 POINTS = 25  # vectors for each centre to be found by: with more, recall did not change
 ROUNDS = 5  # of k-means
 SLICE = 8192  # rows taken at once, as 32-bit floats 12 MB
