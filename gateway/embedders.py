@@ -21,11 +21,10 @@ from gateway.settings import OWN_EMBEDDER
 from gateway.stages.route import cache_salt
 from gateway.tracing import Stage
 from retrieval.embed import MAX_CHARS, Embedder, Vectors
-from serving.backend import Backend
+from serving.backend import EMBEDDINGS, Backend
 from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
 from serving.tokens import Count
 
-PATH = "/v1/embeddings"
 AROUND = 16  # tokens that an engine may put around a text: its special ones, an instruction
 SLICE = 8  # texts that the own model is given at once: other tenants' questions to it wait for no more of them
 
@@ -142,11 +141,11 @@ class Served:
         }
         headers = {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
         with self._model.pool.using(backend):
-            answer = await backend.ask(PATH, body, headers)
+            answer = await backend.ask(EMBEDDINGS, body, headers)
         try:
             return Embedded(_vectors(answer["data"], len(call.inputs)), _used(answer["usage"], most))
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise BackendBroken(backend.name, f"the answer to {PATH} has an unexpected shape") from error
+            raise BackendBroken(backend.name, f"the answer to {EMBEDDINGS} has an unexpected shape") from error
 
     def _guessed(self, texts: Sequence[str]) -> int:
         return sum(self._model.tokens.text(text) + AROUND for text in texts)

@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from gateway.checkpoints import NOTHING, Checkpoints, amounts
-from gateway.errors import NotAllowed, Wire
+from gateway.errors import LEFT, NotAllowed, Wire
 from gateway.exchange import Call, Closed, Opened, Packed
 from gateway.findings import Findings, V
 from gateway.limits import refusal
@@ -35,8 +35,6 @@ from gateway.tracing import Trace
 from serving.events import Completion, Deltas, End, Event, Start, Usage
 
 log = logging.getLogger("tollgate.ledger")
-
-LEFT = 499  # nginx's status for a client that closed the connection first
 
 
 class Ledger:

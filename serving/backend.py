@@ -34,7 +34,7 @@ MAX_ASKED_BYTES = 64 * 1024 * 1024
 # answers take milliseconds each of the one process that is vLLM's front, so a few do.
 MAX_QUESTIONS = 8
 DEFAULT_TIMEOUTS = Timeouts()
-CHATS, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+CHATS, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 EVENT_STREAM = "text/event-stream"
 STREAMED = {"stream": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 

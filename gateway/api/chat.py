@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
-from gateway.api.endpoint import Asked, Generation
+from gateway.api.endpoint import Asked, Wanted
 from gateway.api.messages import AnyMessage, Name, plain
 from gateway.api.wire import (
     GatewayBody,
@@ -42,7 +42,7 @@ class ChatBody(Picked):
     gateway: GatewayBody | None = None
 
 
-def read_chat(body: bytes, limits: Server) -> Generation:
+def read_chat(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/chat/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     countable("messages", raw.get("messages"), limits.max_messages)
@@ -59,7 +59,7 @@ def read_chat(body: bytes, limits: Server) -> Generation:
         prompt=chat.prompt.ref() if chat.prompt else None,
         stream=chat.stream or False,
     )
-    return Generation(asked, lambda call: ChatWriter(call.request_id, include_usage))
+    return Wanted(asked, lambda call: ChatWriter(call.request_id, include_usage))
 
 
 class ChatWriter(ChunkWriter):

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.api.body import Picked, checked, parse
 from gateway.api.chunks import ChunkWriter, Json
-from gateway.api.endpoint import Asked, Generation
+from gateway.api.endpoint import Asked, Wanted
 from gateway.api.messages import Name
 from gateway.api.wire import GatewayBody, StreamOptions, needs_stream, passed_on
 from gateway.errors import InvalidValue
@@ -33,7 +33,7 @@ class CompletionBody(Picked):
     gateway: GatewayBody | None = None
 
 
-def read_completion(body: bytes, limits: Server) -> Generation:
+def read_completion(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/completions. Raises InvalidValue; `param` names the field."""
     raw = parse(body, limits.max_depth)
     wanted = checked(CompletionBody, raw)
@@ -44,7 +44,7 @@ def read_completion(body: bytes, limits: Server) -> Generation:
         raise InvalidValue("A stream answers one prompt: send a request for each, or no stream.", param="prompt")
     include_usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
     asked = Asked(wanted.model, fields, _options(wanted.gateway), text=text, stream=wanted.stream or False)
-    return Generation(asked, lambda call: CompletionWriter(call.request_id, include_usage), tuple(more))
+    return Wanted(asked, lambda call: CompletionWriter(call.request_id, include_usage), tuple(more))
 
 
 def _prompts(value: Any) -> list[str]:

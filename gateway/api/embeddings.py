@@ -7,7 +7,6 @@ Request and answer: platform.openai.com/docs/api-reference/embeddings; `id` and 
 
 import asyncio
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -53,23 +52,16 @@ class EmbeddingBody(Picked):
     gateway: GatewayBody | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked, and how the vectors are to be written."""
-
-    asked: Asked
-    encoding: Encoding
-
-
-def read_embeddings(body: bytes, limits: Server) -> Wanted:
-    """Read the body of POST /v1/embeddings. Raises InvalidValue; `param` names the field."""
+def read_embeddings(body: bytes, limits: Server) -> tuple[Asked, Encoding]:
+    """Read the body of POST /v1/embeddings; vectors are wanted in the encoding. Raises InvalidValue; `param` names the
+    field."""
     raw = parse(body, limits.max_depth)
     wanted = checked(EmbeddingBody, raw)
     fields = passed_on(raw, EMBEDDINGS)
     ours = wanted.gateway or GatewayBody()
     options = Options(tags=ours.tags or {}, explain=ours.explain or False)
     asked = Asked(wanted.model, fields, options, inputs=_inputs(raw.get("input")))
-    return Wanted(asked, wanted.encoding_format or "float")
+    return asked, wanted.encoding_format or "float"
 
 
 def _inputs(value: Any) -> tuple[str, ...]:
@@ -90,8 +82,8 @@ def _inputs(value: Any) -> tuple[str, ...]:
 async def embeddings(request: Request) -> ASGIApp:
     """The answer to one request."""
     runtime: Runtime = request.app.state.runtime
-    trace, who, wanted = await understood(request, read_embeddings)
-    reply = EmbeddingReply(called(request, trace, who, wanted.asked), wanted.encoding, runtime)
+    trace, who, (asked, encoding) = await understood(request, read_embeddings)
+    reply = EmbeddingReply(called(request, trace, who, asked), encoding, runtime)
     return await once(request, reply, openai, runtime.state)
 
 

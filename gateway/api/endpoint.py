@@ -53,8 +53,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """An answer that is asked for. `writer` makes its writer for the call that this becomes.
+class Wanted:
+    """An answer that is wanted: what is asked, and how it is written. `writer` makes that for the call this becomes.
 
     `more` are raw prompts beside the text, each answered like it; that answer is no stream.
     """
@@ -64,7 +64,7 @@ class Generation:
     more: tuple[str, ...] = ()
 
 
-Read = Callable[[bytes, Server], Generation]
+Read = Callable[[bytes, Server], Wanted]
 Shape = Callable[[Wire, str], Any]  # a failure's body as an API has it; the string is the request id
 
 

@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
@@ -28,9 +27,8 @@ from gateway.api.connection import stopping
 from gateway.api.endpoint import Endpoint, Shape, openai
 from gateway.api.failure import wire_of
 from gateway.api.headers import of_limits
-from gateway.errors import NotFound
+from gateway.errors import LEFT, NotFound
 
-LEFT = 499  # nginx's status for a client that closed the connection first
 TIMEOUT = 408  # the only refusal of a request that has not come in whole
 SHOWN = 256  # characters of a path that are logged
 ID_HEADERS = (b"x-request-id", b"request-id")  # as OpenAI's clients read it, and Anthropic's
@@ -80,7 +78,7 @@ class Visit:
         self._began = time.perf_counter()
         self.request_id = f"req_{secrets.token_hex(16)}"
         self.status = 0
-        theirs = Headers(scope=scope).get("x-request-id", "")
+        theirs = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         self._state: dict[str, Any] = scope.setdefault("state", {})
         self._state["request_id"] = self.request_id
         self._state["client_request_id"] = theirs if CLIENT_ID.fullmatch(theirs) else None

@@ -52,9 +52,10 @@ from gateway.errors.refusals import (
     UnsupportedEncoding,
     WrongMethod,
 )
-from gateway.errors.wire import Wire
+from gateway.errors.wire import LEFT, Wire
 
 __all__ = [
+    "LEFT",
     "BodyTooLarge",
     "BodyTooSlow",
     "BudgetExceeded",

@@ -14,6 +14,7 @@ from serving.errors import BackendBroken, BackendError, BackendOverloaded, Backe
 
 # Retry-after for failures that name no time of their own: long enough for a replica to come back from a hiccup.
 PAUSE_S = 1.0
+LEFT = 499  # nginx's status, for rows and logs alone, of a client that closed the connection first
 
 
 @dataclass(frozen=True, slots=True)

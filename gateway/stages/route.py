@@ -21,11 +21,10 @@ from gateway.models import Model
 from gateway.scopes import permits
 from gateway.stages.preflight import request
 from gateway.tally import Tally
-from serving.backend import Backend
+from serving.backend import CHATS, COMPLETIONS, Backend
 from serving.errors import BackendBusy, BackendError, BackendRejected
 from serving.events import End, Event
 
-CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 SALTS = 4096  # kept: of tenants at work at one time
 
 
@@ -46,7 +45,7 @@ class Route:
         for model, backend in self._candidates(call, packed, output):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
-            stream = backend.stream(body, self._headers(call), COMPLETIONS if "prompt" in body else CHAT)
+            stream = backend.stream(body, self._headers(call), COMPLETIONS if "prompt" in body else CHATS)
             with model.pool.using(backend):
                 async with aclosing(stream):
                     try:

@@ -11,7 +11,7 @@ from serving.pool import EJECT_AFTER_FAILURES, Pool
 from serving.tokens import EstimateTokens
 from tests.fakes.backend import HANG, Script, words
 from tests.fakes.client import ASK, faked
-from tests.gateway.api.test_embeddings import PATH, script
+from tests.gateway.api.embeddings.conftest import PATH, script
 from tests.gateway.calls import call
 
 

@@ -16,7 +16,7 @@ from gateway.api.anthropic.output import Budgeted, OutputConfig, Thinking
 from gateway.api.anthropic.tools import Tool, ToolChoice
 from gateway.api.anthropic.writing import MessageWriter
 from gateway.api.body import Strict, checked, parse
-from gateway.api.endpoint import Asked, Generation
+from gateway.api.endpoint import Asked, Wanted
 from gateway.api.messages import Name
 from gateway.api.wire import GatewayBody, PromptBody, countable, needs_messages, needs_model, passed_on
 from gateway.errors import InvalidValue
@@ -87,11 +87,11 @@ class MessagesBody(CountBody):
 B = TypeVar("B", bound=CountBody)
 
 
-def read_messages(body: bytes, limits: Server) -> Generation:
+def read_messages(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/messages. Raises InvalidValue, whose message names the field."""
     request = _read(MessagesBody, body, limits)
     _answerable(request)
-    return Generation(_asked(request, limits, request.stream or False), lambda call: MessageWriter(call.request_id))
+    return Wanted(_asked(request, limits, request.stream or False), lambda call: MessageWriter(call.request_id))
 
 
 def read_count(body: bytes, limits: Server) -> Asked:

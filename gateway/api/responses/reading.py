@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PositiveInt, Tag
 
 from gateway.api.body import Strict, checked, member, parse, type_of
-from gateway.api.endpoint import Asked, Generation
+from gateway.api.endpoint import Asked, Wanted
 from gateway.api.messages import Name
 from gateway.api.responses.conversation import conversation
 from gateway.api.responses.fields import Making
@@ -93,7 +93,7 @@ OTHERS = Table(
 )
 
 
-def read_response(body: bytes, limits: Server) -> Generation:
+def read_response(body: bytes, limits: Server) -> Wanted:
     """Read the body of POST /v1/responses. Raises InvalidValue; `param` names the field, or chat's name of it."""
     raw = parse(body, limits.max_depth)
     countable("input", raw.get("input"), limits.max_messages)
@@ -107,7 +107,7 @@ def read_response(body: bytes, limits: Server) -> Generation:
         prompt=wanted.prompt.ref() if wanted.prompt else None,
         stream=wanted.stream or False,
     )
-    return Generation(asked, lambda call: ResponseWriter(call.request_id, raw))
+    return Wanted(asked, lambda call: ResponseWriter(call.request_id, raw))
 
 
 def _complete(wanted: Body) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.api.chat import read_chat
-from gateway.api.endpoint import Asked, Generation
+from gateway.api.endpoint import Asked, Wanted
 from gateway.errors import InvalidValue, Refusal
 from gateway.exchange import Closed, Options, PromptRef
 from gateway.settings import Server
@@ -18,12 +18,12 @@ from tests.gateway.calls import call
 HI = {"role": "user", "content": "Hi"}
 
 
-def generation(**body: Any) -> Generation:
+def wanted(**body: Any) -> Wanted:
     return read_chat(json.dumps({"model": "small", "messages": [HI], **body}).encode(), Server())
 
 
 def read(**body: Any) -> Asked:
-    return generation(**body).asked
+    return wanted(**body).asked
 
 
 def refused(**body: Any) -> Refusal:
@@ -91,7 +91,7 @@ def test_a_wrong_field_is_named(body: dict[str, Any], param: str) -> None:
 def test_usage_is_asked_for_with_the_stream() -> None:
     def writes_usage(options: Any) -> bool:
         answer = Completion(Start("id", 0, "small"), (Choice(0, {}, "stop"),), Usage())
-        writer = generation(stream=True, stream_options=options).writer(call())
+        writer = wanted(stream=True, stream_options=options).writer(call())
         return b'"usage":' in writer.closing(Closed(answer, Usage(), (), None, {}))
 
     assert writes_usage({"include_usage": True, "include_obfuscation": False})
