@@ -74,6 +74,7 @@ class Own:
         return Count(await asyncio.to_thread(self._counted, call.inputs), "exact")
 
     async def embed(self, call: Call, most: Count) -> Embedded:
+        call.trace.on_sent()
         slices = [call.inputs[begin : begin + SLICE] for begin in range(0, len(call.inputs), SLICE)]
         return Embedded(np.concatenate([await self._embedder.embed_anew(texts) for texts in slices]), most)
 
@@ -141,7 +142,7 @@ class Served:
         }
         headers = {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
         with self._model.pool.using(backend):
-            answer = await backend.ask(EMBEDDINGS, body, headers)
+            answer = await backend.ask(EMBEDDINGS, body, headers, call.trace.on_sent)
         try:
             return Embedded(_vectors(answer["data"], len(call.inputs)), _used(answer["usage"], most))
         except (ValueError, TypeError, KeyError, OverflowError) as error:

@@ -37,7 +37,7 @@ class Embedding:
             count = await source.count(call)
             plan = entry.saw(_plan(count, source))
             await entry.hold(plan.usage)  # set aside before it is spent
-            entry.saw(Packed(prompt, count))  # on its way: a client that leaves has had it read
+            entry.saw(Packed(prompt, count))  # once it is sent a client that leaves has had it read
             with call.trace.stage("embed") as stage:
                 embedded = await source.embed(call, count)
                 stage.facts = embedded.facts()

@@ -10,9 +10,9 @@ scope, in a bounded and shielded step, at the usage observed so far. Knows no HT
 verdicts and keeps only their facts.
 
 Invariants: at most one hold and one settlement per call; one journal row per call, written in the settlement's own
-step; what is booked was observed. Where nothing was, the prompt is booked of a client that leaves once its request is
-on its way, and of an answer that broke before its first count: the engine has read it. What is booked when this process
-dies is what its checkpoints say.
+step; what is booked was observed. Where nothing was, the prompt is booked of a client that leaves once its request was
+sent, and of an answer that broke before its first count: the engine has read it. What is booked when this process dies
+is what its checkpoints say.
 """
 
 import asyncio
@@ -181,7 +181,7 @@ class Entry:
     def _unseen(self) -> Usage | None:
         """The prompt of a request that was sent but never answered: the engine has read it."""
         packed = self._findings.packed
-        return Usage(packed.input.tokens) if packed and self._ceiling else None
+        return Usage(packed.input.tokens) if packed and self._ceiling and self._call.trace.sent else None
 
     def _money(self) -> dict[Unit, int]:
         cost, caller, prompt = self._findings.ceiling_cost(), self._call.caller, self._findings.prompt

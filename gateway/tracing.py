@@ -51,10 +51,11 @@ class Trace:
     """The stages of one request, and the W3C trace context they belong to (https://www.w3.org/TR/trace-context/).
 
     `parent` is the caller's span id, or None; an incoming `traceparent` that is not well formed is ignored, as the
-    standard asks. The sampled flag is the caller's; without a caller the request is sampled.
+    standard asks. The sampled flag is the caller's; without a caller the request is sampled. `sent`: whether it
+    has left for a model.
     """
 
-    __slots__ = ("began", "parent", "sampled", "span_id", "stages", "trace_id", "wall")
+    __slots__ = ("began", "parent", "sampled", "sent", "span_id", "stages", "trace_id", "wall")
 
     def __init__(self, incoming: str | None = None) -> None:
         self.began = time.perf_counter_ns()
@@ -65,11 +66,16 @@ class Trace:
         self.parent = match["span"] if match else None
         self.sampled = bool(int(match["flags"], 16) & 1) if match else True
         self.span_id = os.urandom(8).hex()
+        self.sent = False
 
     @property
     def traceparent(self) -> str:
         """The header for whatever this request calls, and for the answer."""
         return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
+
+    def on_sent(self) -> None:
+        """The request leaves for a model: from here on it costs something."""
+        self.sent = True
 
     def stage(self, name: str) -> "Timed":
         """Time a step: `with trace.stage("hold") as stage`. An exception leaves its code or class's name on it."""

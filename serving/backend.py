@@ -8,7 +8,7 @@ Invariants: every failure is a `serving.errors` error; whatever ends the generat
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -73,15 +73,20 @@ class Backend:
         return f"Backend({self.name!r})"
 
     async def stream(
-        self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = CHATS
+        self,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] = {},
+        path: str = CHATS,
+        on_sent: Callable[[], None] = lambda: None,
     ) -> AsyncGenerator[Event, None]:
         """Answer one chat (or completion, by `path`), event by event. `headers` are sent beside the client's own.
 
-        Raises BackendError; closing the generator stops the backend.
+        `on_sent` is called when the request leaves: before that the backend knows nothing of it. Raises BackendError;
+        closing the generator stops the backend.
         """
         clock, decoder = Clock(self.name, self._timeouts), Decoder()
         reader = Reader(self.name, chat_delta if path == CHATS else text_delta)
-        answer = await self._client.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM)
+        answer = await self._client.answer("POST", path, {**body, **STREAMED}, headers, clock, EVENT_STREAM, on_sent)
         with closing(answer):
             try:
                 while piece := await answer.piece():
@@ -105,13 +110,19 @@ class Backend:
                 answer.add(event)
         return answer.completion()
 
-    async def ask(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Any:
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] = {},
+        on_sent: Callable[[], None] = lambda: None,
+    ) -> Any:
         """The JSON that POST `path` answers (/v1/embeddings ...), which may take as long as a first token.
 
-        Raises BackendError.
+        `on_sent` as of `stream`. Raises BackendError.
         """
         clock = Clock(self.name, self._timeouts)
-        answer = await self._client.answer("POST", path, body, headers, clock)
+        answer = await self._client.answer("POST", path, body, headers, clock, on_sent=on_sent)
         return self._value(path, await self._whole(answer, path, MAX_ASKED_BYTES))
 
     async def models(self) -> list[Model]:

@@ -10,7 +10,7 @@ for it does not wait.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -78,9 +78,13 @@ class Client:
         headers: Mapping[str, str],
         clock: Clock,
         media_type: str = "",
+        on_sent: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """The answer, once its status and headers are in order; the caller closes it. Raises BackendError."""
-        connection = await self._asked(self._request(method, path, body, headers), clock)
+        """The answer, once its status and headers are in order; the caller closes it. Raises BackendError.
+
+        `on_sent` is called when the request is about to leave: until then it has cost nothing.
+        """
+        connection = await self._asked(self._request(method, path, body, headers), clock, on_sent)
         answer = Answer(self._name, self._connections, connection, clock)
         try:
             if connection.status != OK:
@@ -92,7 +96,7 @@ class Client:
             raise
         return answer
 
-    async def _asked(self, request: bytes, clock: Clock) -> Connection:
+    async def _asked(self, request: bytes, clock: Clock, on_sent: Callable[[], None]) -> Connection:
         """A connection on which the answer has begun.
 
         One try, and one more on a new connection when the server had just closed the kept one. A new connection that
@@ -101,6 +105,7 @@ class Client:
         connection = self._connections.kept() or await self._connected(clock)
         now = asyncio.get_running_loop().time
         written = now()
+        on_sent()
         try:
             try:
                 await connection.ask(request, clock)

@@ -45,7 +45,8 @@ class Route:
         for model, backend in self._candidates(call, packed, output):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
-            stream = backend.stream(body, self._headers(call), COMPLETIONS if "prompt" in body else CHATS)
+            path = COMPLETIONS if "prompt" in body else CHATS
+            stream = backend.stream(body, self._headers(call), path, call.trace.on_sent)
             with model.pool.using(backend):
                 async with aclosing(stream):
                     try:
