@@ -32,7 +32,7 @@ PRELOADED = ("fastapi", "openai", "redis", "sentence_transformers", "uvicorn")
 UNIT, STATE = "tests/gateway", "tests/gateway/state"
 ALONE = ("--noconftest",)  # these tests need no shared parts, and what is not loaded takes no time
 # The stores' contract, on SQLite in memory.
-CONTRACT = tuple(f"tests/contracts/test_{name}.py" for name in ("budgets", "time", "recovery"))
+CONTRACT = tuple(f"tests/contracts/test_{name}.py" for name in ("budgets", "limits", "time", "recovery"))
 MEMORY = ("-k", "not redis and not file", "--confcutdir=tests/contracts")
 MODULES: dict[str, tuple[str, ...]] = {
     "gateway/state/windows.py": (f"{STATE}/test_windows.py", *ALONE),
@@ -50,11 +50,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "gateway/replays.py": (f"{UNIT}/test_replays.py", *ALONE),
     "gateway/tally.py": (f"{UNIT}/test_tally.py", *ALONE),
     "gateway/limits.py": (f"{UNIT}/test_limits.py", *ALONE),
-    "gateway/ledger.py": (f"{UNIT}/test_ledger.py", f"{UNIT}/test_ledger_leaving.py"),
+    "gateway/ledger.py": tuple(f"{UNIT}/test_ledger{part}.py" for part in ("", "_refusing", "_leaving")),
     "gateway/checkpoints.py": (f"{UNIT}/test_ledger_leaving.py",),
     "gateway/shielded.py": (f"{UNIT}/test_shielded.py",),
     "gateway/api/auth.py": tuple(f"{UNIT}/api/{name}.py" for name in ("test_auth", "test_models", "admin/test_admin")),
-    "gateway/api/idempotency.py": (f"{UNIT}/api/test_idempotency.py",),
+    "gateway/api/idempotency.py": tuple(
+        f"{UNIT}/api/test_idempotency{part}.py" for part in ("", "_failing", "_waiting")
+    ),
 }
 LIMIT = 3.0  # a mutant may take so many times as long as the module itself, and SLACK_S: then it hangs, and is noticed
 SLACK_S = 30.0

@@ -1,4 +1,4 @@
-"""Which replica makes the vectors when one does not. What a client sees of it: tests/gateway/api/test_embeddings.py."""
+"""Which replica makes the vectors when one does not. What a client sees of it: tests/gateway/api/embeddings."""
 
 import asyncio
 from contextlib import aclosing
