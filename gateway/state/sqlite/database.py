@@ -1,6 +1,7 @@
 """One SQLite file: one thread that writes, a few that read. Knows threads and transactions, no table.
 
-Everything that waits to be written goes into one transaction, so that one fsync serves many requests (group commit).
+Everything that waits to be written goes into one transaction, so that one fsync serves many requests (group commit):
+what is written in one turn of the loop, and what comes while the writer is at work.
 Each piece of work can be undone by itself: its failure is nobody else's. A result is handed out only after the commit,
 so whatever was acknowledged is on the disk. A caller that is cancelled does not stop its work.
 Readers have their own connections and, the file being in WAL mode, never wait for the writer. A row that is found by
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple, Self, TypeVar
 
 from gateway.state import StateUnavailable
@@ -37,8 +38,15 @@ PATIENT_S = 0.005
 
 class _Job(NamedTuple):
     work: Work[Any]
-    patient: bool
     done: "asyncio.Future[Any]"
+
+    def tell(self, outcome: Any) -> None:
+        if self.done.done():  # its caller was cancelled; the work stands
+            return
+        if isinstance(outcome, _Failed):
+            self.done.set_exception(outcome.error)
+        else:
+            self.done.set_result(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,9 @@ class Database:
         self._path = path
         self._db = writer
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting: list[_Job] = []
+        self._writing = False  # the writer has a batch
+        self._batches: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, "sqlite-reader")
@@ -69,12 +79,16 @@ class Database:
     async def write(self, work: Work[T], patient: bool = False) -> T:
         """What `work` returns or raises, once it is durable. Raises StateUnavailable when it cannot be.
 
-        `patient` work waits up to PATIENT_S for other work, to share its commit.
+        `patient` work that finds the writer idle waits up to PATIENT_S for other work, to share its commit.
         """
         if self._closed:
             raise StateUnavailable("the state file is closed")
-        job = _Job(work, patient, self._loop.create_future())
-        self._jobs.put(job)
+        job = _Job(work, self._loop.create_future())
+        self._waiting.append(job)
+        if patient:
+            self._loop.call_later(PATIENT_S, self._hand_over)
+        else:
+            self._loop.call_soon(self._hand_over)
         result: T = await job.done
         return result
 
@@ -96,7 +110,8 @@ class Database:
         """Finish what was submitted, then close. Further calls are no-ops."""
         if not self._closed:
             self._closed = True
-            self._jobs.put(None)
+            self._batches.put(self._waiting)
+            self._batches.put(None)
             if self._near:
                 self._near.close()
             await asyncio.to_thread(self._readers.shutdown)
@@ -116,22 +131,24 @@ class Database:
         except sqlite3.Error as error:
             raise _unavailable(error) from error
 
+    def _hand_over(self) -> None:
+        """Give the writer all that waits, once it has written the batch before."""
+        if self._waiting and not (self._writing or self._closed):
+            self._batches.put(self._waiting)
+            self._waiting, self._writing = [], True
+
     def _run(self) -> None:
-        running = True
-        while running:
-            jobs = self._waiting()
-            running = None not in jobs
-            batch = [job for job in jobs if job is not None]
-            self._loop.call_soon_threadsafe(_resolve, batch, self._commit(batch))
+        for batch in iter(self._batches.get, None):
+            self._loop.call_soon_threadsafe(self._written, batch, self._commit(batch))
         self._db.close()
 
-    def _waiting(self) -> list[_Job | None]:
-        """Everything submitted by now, at least one; None is the end."""
-        jobs = [self._jobs.get()]
-        if jobs[0] and jobs[0].patient and self._jobs.empty():
-            with suppress(Empty):
-                jobs.append(self._jobs.get(timeout=PATIENT_S))
-        return [*jobs, *(self._jobs.get() for _ in range(self._jobs.qsize()))]
+    def _written(self, batch: list[_Job], outcomes: list[Any]) -> None:
+        """Those who are told go on first, so that what they write next goes with what waits by now."""
+        self._writing = False
+        for job, outcome in zip(batch, outcomes, strict=True):
+            job.tell(outcome)
+        if self._waiting:
+            self._loop.call_soon(self._hand_over)
 
     def _commit(self, batch: list[_Job]) -> list[Any]:
         """One outcome a job: what it returned, or _Failed."""
@@ -196,16 +213,6 @@ def _opened(path: str) -> sqlite3.Connection:
             f"{path} is damaged ({error}) and was left as it is: restore a backup, or save what can be read with "
             f"`sqlite3 {path} .recover | sqlite3 {path}-recovered` and name that file"
         ) from error
-
-
-def _resolve(batch: list[_Job], outcomes: list[Any]) -> None:
-    for job, outcome in zip(batch, outcomes, strict=True):
-        if job.done.done():  # its caller was cancelled; the work stands
-            continue
-        if isinstance(outcome, _Failed):
-            job.done.set_exception(outcome.error)
-        else:
-            job.done.set_result(outcome)
 
 
 def _unavailable(error: Exception) -> StateUnavailable:

@@ -75,6 +75,38 @@ def test_what_waits_shares_one_commit(path: str) -> None:
     play(path, scenario)
 
 
+def test_what_is_written_in_one_turn_of_the_loop_shares_one_commit(path: str) -> None:
+    async def scenario(database: Database) -> None:
+        statements = list[str]()
+        await database.write(lambda db: db.set_trace_callback(statements.append))
+        statements.clear()
+        await asyncio.gather(*(database.write(partial(note, str(number))) for number in range(5)))
+        assert statements.count("COMMIT") == 1
+
+    play(path, scenario)
+
+
+def test_what_is_written_at_once_upon_an_answer_joins_what_waits(path: str) -> None:
+    async def scenario(database: Database) -> None:
+        begun, gate, statements = threading.Event(), threading.Event(), list[str]()
+        await database.write(lambda db: db.set_trace_callback(statements.append))
+        statements.clear()
+
+        async def twice() -> None:
+            await database.write(partial(wait, begun, gate))
+            await database.write(partial(note, "second"))
+
+        first = asyncio.create_task(twice())
+        await asyncio.to_thread(begun.wait, 30)
+        beside = asyncio.create_task(database.write(partial(note, "beside")))
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(first, beside)
+        assert statements.count("COMMIT") == 2
+
+    play(path, scenario)
+
+
 def test_patient_work_joins_the_next_commit(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENT_S", 30)
 
