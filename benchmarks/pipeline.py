@@ -28,6 +28,7 @@ from typing import NamedTuple, cast
 import uvloop
 
 from benchmarks.nothing import NoBudgets, NoJournal
+from gateway.app import cache
 from gateway.exchange import Call, Caller, Options
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
@@ -37,7 +38,6 @@ from gateway.prices import Prices
 from gateway.schemas import Schemas
 from gateway.settings import Settings
 from gateway.stages.build import Build
-from gateway.stages.cache import Cache
 from gateway.stages.check import Check
 from gateway.stages.finish import Finish
 from gateway.stages.preflight import Preflight
@@ -106,7 +106,7 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
         Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
         Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
         Preflight(models, {}, settings.check.rounds),
-        Cache(settings.cache, state.answers, embedder, models, lambda name: name),
+        cache(settings.cache, state, embedder, models, lambda name: name),
         Retrieve({}, embedder, models),
         Finish(Route(models, settings.route.attempts, b"secret")),
         Check(schemas),

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -19,15 +19,25 @@ from fastapi import FastAPI
 
 from gateway import api
 from gateway.api.openapi import FAILURES
+from gateway.caching.comparison import Comparison
+from gateway.caching.corrections import Corrections
+from gateway.caching.evidence import Evidence
+from gateway.caching.making import Making
+from gateway.caching.samples import Samples
+from gateway.caching.similar import Similar
+from gateway.caching.slots import Slots
 from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
+from gateway.models import Model
+from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.prices import Prices
 from gateway.runtime import Runtime
 from gateway.schemas import Schemas
+from gateway.settings import Cache as Section
 from gateway.settings import Settings
 from gateway.stages.build import Build
 from gateway.stages.cache import Cache
@@ -75,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     """Build the runtime; what must close goes on the stack. Raises LibraryError, StateUnavailable or SettingsError."""
     library = Library.load(settings.build.prompts)
-    state = await open_state(settings.state.url, settings.state.ledger)
+    state = await open_state(settings.state.url, settings.state.ledger, max_entries=settings.cache.max_entries)
     stack.push_async_callback(_closed, state)
     await _recover(state)
     recovering = asyncio.create_task(every(RECOVER_S, partial(_recover, state)))
@@ -138,16 +148,28 @@ def _pipeline(
         ledger=ledger,
         build=Build(library, models, collections, schemas, settings),
         preflight=Preflight(models, settings.retrieve, settings.check.rounds),
-        cache=Cache(
-            settings.cache,
-            state.answers,
-            embedder,
-            models,
-            version,
-        ),
+        cache=cache(settings.cache, state, embedder, models, version),
         retrieve=Retrieve(collections, embedder, models),
         finish=Finish(route),
         check=Check(schemas),
+    )
+
+
+def cache(
+    section: Section, state: State, embedder: Embedder, models: Mapping[str, Model], version: Callable[[str], str]
+) -> Cache:
+    """The cache stage on a state; `version` gives a collection's current version by name."""
+    evidence = Evidence(state.feedback)
+    neighbours = Neighbours(state.answers, section.max_partitions, section.max_entries)
+    return Cache(
+        section,
+        state.answers,
+        Slots(section, models, embedder.identity, version),
+        Similar(state.answers, neighbours, embedder, evidence, section.max_error_rate),
+        neighbours,
+        Samples(section, Comparison(embedder), evidence),
+        Making(state.claims, owner(), state.alive, state.clock),
+        Corrections(state.answers, state.feedback, neighbours, evidence),
     )
 
 
@@ -167,7 +189,7 @@ def _embeds(settings: Settings, library: Library) -> bool:
     """Whether texts will be embedded for sure; where not, the first to ask for it waits for the embedder to load, and
     until then the process has a quarter of the memory."""
     fronts = (library.get(id).front for id in library.ids())
-    compared = any(front.cache == "semantic" and front.retrieve is None for front in fronts)
+    compared = any(front.cache.tier == "semantic" and front.retrieve is None for front in fronts)
     return bool(settings.retrieve) or settings.cache.plain == "semantic" or compared
 
 

@@ -1,11 +1,15 @@
 """What must be equal before one answer may stand for another: two digests. Knows no store and no similarity.
 
-`partition` covers everything that changes an answer but the question itself: tenant, model as served, template digest
-and its other variables, all other messages, sampling fields, schema, collection version, embedder. `key` adds the
-exact question. Similarity decides only inside a partition, so a text of one tenant can never answer another's.
+`partition` covers everything that changes an answer but the question itself: whose it is, model as served, template
+digest and its other variables, all other messages, sampling fields, tools, schema, collection version, embedder. `key`
+adds the exact question. Similarity decides only inside a partition, so a text of one tenant can never answer another's.
+
+The question is taken in Unicode's composed form (NFC: the same characters) and without the white space around it. Its
+case and the white space inside stay: they change the meaning of code, tables and names.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,17 +27,21 @@ def _digest(*parts: object) -> str:
 
 
 def fingerprint(
-    call: Call, prompt: Prompt, served: str, collection: str | None, embedder: str, output: int
+    call: Call, prompt: Prompt, shared: bool, served: str, collection: str | None, embedder: str, output: int
 ) -> tuple[str, str]:
-    """(partition, key), hex SHA-256. `served` is the engine's own name of the model, `collection` a version, `output`
-    the ceiling in tokens where the request names none."""
+    """(partition, key), hex SHA-256. `shared`: the answer may stand for any tenant's; `served` is the engine's own name
+    of the model, `collection` a version, `output` the ceiling in tokens where the request names none."""
     fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
     partition = _digest(
-        "1", call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output, prompt.schema,
-        prompt.retrieve and (prompt.retrieve.collection, prompt.retrieve.top_k, collection),
+        "2", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
+        prompt.schema, prompt.retrieve and (prompt.retrieve.collection, prompt.retrieve.top_k, collection),
         prompt.on_length, embedder,
     )  # fmt: skip
-    return partition, _digest(partition, prompt.question)
+    return partition, _digest(partition, _plain(prompt.question))
+
+
+def _plain(question: str | None) -> str | None:
+    return None if question is None else unicodedata.normalize("NFC", question).strip()
 
 
 def _origin(call: Call, prompt: Prompt) -> Any:

@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from gateway.exchange import Answer, Call, Hit, Packed
-from gateway.ledger import Ledger
+from gateway.exchange import Answer, Call, Hit, Miss, Packed, Plan, Prompt
+from gateway.ledger import Entry, Ledger
 from gateway.stages.build import Build
-from gateway.stages.cache import Cache, replay
+from gateway.stages.cache import Cache
 from gateway.stages.check import Check, honest
 from gateway.stages.finish import Finish
 from gateway.stages.preflight import Preflight
@@ -41,27 +41,35 @@ class Pipeline:
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
             found = entry.saw(await self.cache(call, prompt))
-            if isinstance(found, Hit):
-                await entry.hold(None)  # a cached answer costs the request, no tokens
-                basis: Hit | Packed = found
-                source = replay(call, found)
-            else:
-                await entry.hold(plan.usage)  # set aside before it is spent
-                basis = entry.saw(await self.retrieve(call, prompt, plan))
-                source = self.finish(call, basis, plan)  # routes; does with a cut answer what the policy says
-            answer = Fold()
-            async with aclosing(source):
-                async for event in source:
-                    entry.observe(event)  # usage so far: a hang-up is priced exactly
-                    answer.add(event)
-                    match event:
-                        case Start():
-                            yield entry.opened(event)
-                        case Deltas():
-                            if event.pieces:  # without any it only says what was used
-                                yield event
-                        case End():
-                            whole = honest(answer.completion())
-                            verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
-                            await self.cache.keep(call, found, whole, verdict)
-                            yield await entry.finish(whole)
+            answers = self.cache.shared(found, self._answers(call, entry, prompt, plan, found))  # identical calls: once
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer
+
+    async def _answers(
+        self, call: Call, entry: Entry, prompt: Prompt, plan: Plan, found: Hit | Miss
+    ) -> AsyncGenerator[Answer, None]:
+        if isinstance(found, Hit):
+            await entry.hold(plan.usage if self.cache.charges else None)  # a hit costs the request, no tokens
+            basis: Hit | Packed = found
+            source = found.given.events(call)
+        else:
+            await entry.hold(plan.usage)  # set aside before it is spent
+            basis = entry.saw(await self.retrieve(call, prompt, plan))
+            source = self.finish(call, basis, plan)  # routes; does with a cut answer what the policy says
+        answer = Fold()
+        async with aclosing(source):
+            async for event in source:
+                entry.observe(event)  # usage so far: a hang-up is priced exactly
+                answer.add(event)
+                match event:
+                    case Start():
+                        yield entry.opened(event)
+                    case Deltas():
+                        if event.pieces:  # without any it only says what was used
+                            yield event
+                    case End():
+                        whole = honest(answer.completion())
+                        verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
+                        await self.cache.keep(call, found, whole, verdict)
+                        yield await entry.finish(whole)

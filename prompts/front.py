@@ -60,6 +60,27 @@ class Retrieve(BaseModel):
     top_k: int = Field(default=4, ge=1, le=100)
 
 
+class Cache(BaseModel):
+    """What of its answers may be kept, and for which questions one may stand. `cache: exact` is short for its tier.
+
+    `kind`: `closed` where questions have few answers (a FAQ, a classifier), `open` otherwise. `names`: whether
+    questions that name different people, places or products may share an answer (`tolerant`). Answers of a `personal`
+    template are never kept, whatever a request says. `ttl_s`: seconds; None is the configuration's.
+    """
+
+    model_config = _STRICT
+
+    tier: Literal["off", "exact", "semantic"] = "off"
+    kind: Literal["open", "closed"] = "open"
+    names: Literal["strict", "tolerant"] = "strict"
+    personal: bool = False
+    ttl_s: float | None = Field(default=None, gt=0)
+
+
+def _tier(cache: Any) -> Any:
+    return {"tier": cache} if isinstance(cache, str) else cache
+
+
 def _object_schema(variables: Any) -> Any:
     """The shorthand `name: schema` as the schema of an object: all required unless they have a default, no others."""
     if not isinstance(variables, Mapping):
@@ -104,7 +125,7 @@ class FrontMatter(BaseModel):
     retrieve: Retrieve | None = None
     output_schema: Annotated[dict[str, Any], AfterValidator(_valid_schema)] | None = None
     on_length: Literal["error", "return", "retry", "continue"] | None = None
-    cache: Literal["off", "exact", "semantic"] = "off"
+    cache: Annotated[Cache, BeforeValidator(_tier)] = Cache()
 
 
 class Header(NamedTuple):
@@ -161,8 +182,10 @@ def _contradictions(front: FrontMatter) -> Iterator[tuple[str, str]]:
         yield "task", "model and task exclude each other: name the model, or the task that chooses one"
     if front.question is not None and front.question not in texts:
         yield "question", f"{front.question!r} is not a declared variable of type string"
-    if front.cache == "semantic" and front.question is None:
+    if front.cache.tier == "semantic" and front.question is None:
         yield "cache", "semantic compares the question alone: name it with `question`, or use exact"
+    if front.cache.personal and front.cache.tier != "off":
+        yield "cache", "personal answers are never kept: leave the tier out"
     if front.retrieve and front.question is None:
         yield "retrieve", "searches for the question: name it with `question`"
     if front.output_schema and front.on_length == "continue":

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 
-from gateway.api import admin, health, models, openapi, usage
+from gateway.api import admin, feedback, health, models, openapi, usage
 from gateway.api.anthropic import COUNT_TOKENS, MESSAGES
 from gateway.api.chat import read_chat
 from gateway.api.completions import read_completion
@@ -33,7 +33,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 
 def routes() -> list[APIRouter]:
     """Every route of the API but the inference endpoints."""
-    return [models.router, usage.router, health.router, admin.router, openapi.router]
+    return [models.router, usage.router, feedback.router, health.router, admin.router, openapi.router]
 
 
 def wrap(app: FastAPI, settings: Settings) -> FastAPI:

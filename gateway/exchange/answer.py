@@ -1,11 +1,12 @@
 """What comes back: what the check and the cache say of an answer, and what of it the edge is handed."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from gateway.exchange.call import Call
 from gateway.state import Balance
-from serving.events import Completion, Deltas, Start, Usage
+from serving.events import Completion, Deltas, Event, Start, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,46 +29,88 @@ class Verdict:
         }
 
 
+class Given(Protocol):
+    """An answer that another request was given, or is just being given."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the check said of it; known once its last event has come."""
+
+    def events(self, call: Call) -> AsyncGenerator[Event, None]:
+        """It, as the events of a new answer to `call`. Raises what the other request was told if it broke."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The address of one answer in the cache: see `gateway.state.Entry`."""
+    """The address of one answer in the cache: see `gateway.state.Entry`. `pool`: what its observations belong to."""
 
     key: str
     partition: str
+    pool: str
     vector: bytes | None
     tags: tuple[str, ...]
     question: str
+    ttl_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A cached answer that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in seconds."""
+    """An answer given before that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in
+    seconds, `entry` its key in the cache. Of a semantic hit, the `probability` that it is right, and why, in words.
+
+    `shared`: it is being made just now, for an identical request.
+    """
 
     kind: Literal["exact", "semantic"]
-    completion: Completion
+    given: Given
     score: float
     age: float
-    verdict: Verdict
+    entry: str
+    pool: str
+    probability: float | None = None
+    reasons: tuple[str, ...] = ()
+    shared: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.given.verdict
 
     def facts(self) -> dict[str, Any]:
-        return {"verdict": self.kind, "score": round(self.score, 4), "age_s": round(self.age, 1)}
+        return (
+            {"verdict": self.kind, "age_s": round(self.age, 1), "entry": self.entry}
+            | _likeness(self)
+            | ({"shared": True} if self.shared else {})
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
     """No cached answer, and why: `reason` in words, `score` of the nearest candidate if there was one.
 
-    `slot` is where the answer belongs once it is there; None when this request is not to be kept.
+    `slot` is where the answer belongs once it is there; None when this request is not to be kept. `leads`: others who
+    ask the same read along. `instead` is the hit that is answered anew, to learn whether it would have been right.
     """
 
     reason: str
     score: float | None = None
     slot: Slot | None = None
+    leads: bool = False
+    instead: Hit | None = None
 
     def facts(self) -> dict[str, Any]:
-        return {"verdict": "miss", "reason": self.reason} | (
-            {} if self.score is None else {"score": round(self.score, 4)}
+        return (
+            {"verdict": "miss", "reason": self.reason}
+            | ({} if self.score is None else {"score": round(self.score, 4)})
+            | ({"entry": self.slot.key} if self.slot else {})
+            | ({"instead": self.instead.facts()} if self.instead else {})
         )
+
+
+def _likeness(hit: Hit) -> dict[str, Any]:
+    told: dict[str, Any] = {"score": round(hit.score, 4)}
+    if hit.probability is None:
+        return told
+    return told | {"pool": hit.pool, "probability": round(hit.probability, 4), "reasons": list(hit.reasons)}
 
 
 @dataclass(frozen=True, slots=True)

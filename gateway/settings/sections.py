@@ -74,15 +74,22 @@ class Preflight(Section):
 
 
 class Cache(Section):
-    """`plain` is the mode of requests without a template; `threshold` the least cosine similarity of a semantic hit.
+    """`plain` is the mode of requests without a template; the others say theirs in their front matter.
 
-    0.95: on public question pairs wrong hits fall below 2% of look-alikes there (QQP 1.9%, medical questions 0.0%).
+    `max_error_rate` is the wrong share of the semantic hits that is accepted. A `sample` of the would-be hits, in
+    `shadow` all, is answered anew and compared. `charge`: what a hit costs, the request alone or its tokens too.
+    `shared` are prompts whose answers all tenants may share.
     """
 
     plain: Literal["off", "exact", "semantic"] = "exact"
-    threshold: float = Field(default=0.95, ge=0.0, le=1.0)
+    semantic: Literal["off", "shadow", "on"] = "on"
+    max_error_rate: float = Field(default=0.01, gt=0.0, lt=1.0)
+    sample: float = Field(default=0.05, ge=0.0, le=1.0)
+    charge: Literal["request", "tokens"] = "request"
+    shared: list[str] = []
     ttl_s: Seconds = 86400.0
-    max_partitions: Positive = 256
+    max_entries: Positive = 100_000  # of all tenants; with a body of 2 KB some 500 MB
+    max_partitions: Positive = 256  # in memory at once
 
 
 class Retrieve(Section):

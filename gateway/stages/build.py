@@ -65,7 +65,7 @@ class Build:
             schema=schema,
             retrieve=self._retrieval(call, template),
             on_length=self._on_length(call, template, schema is not None, fields),
-            cache=(template.front.cache if template else None) or self._plain(fields, call),
+            cache=(template.front.cache.tier if template else None) or self._plain(fields, call),
             text=call.text,
         )
 

@@ -1,54 +1,63 @@
-"""Cache: an answer that was given before, if it may stand for this one. Knows no budget and no HTTP.
+"""Cache: an answer that was given before, or is just being given, if it may stand for this one.
 
-Exact tier first: the same fingerprint and the same question. Then, where the template (or the request) allows it, the
-nearest question within the same partition: similar enough, and free of the differences that similarity does not see
-(`gateway.similarity.veto.py`). What the embedder cannot read whole is never compared.
+Exact tier first: the same fingerprint and the same question. Identical requests that are open at the same time are
+answered once (`gateway.caching.flight`). Then, where the template or the request allows it, the nearest questions of
+the same partition: a decision about each, bounded by the wrong share of the hits that the settings accept
+(`gateway.similarity`). A sample of these hits is answered anew and compared, and so the decision learns.
 
-Invariants: only complete, checked answers are kept; a lookup never crosses a partition, and a partition names its
-tenant; every miss says why.
+Knows no budget and no HTTP. Invariants: only complete, checked answers are kept; a lookup never crosses a partition,
+and a partition names its tenant or a prompt that is declared shared; every miss says why; a store that is away is a
+miss.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator
 
-import numpy as np
-import orjson
-
+from gateway.caching import policy
+from gateway.caching.corrections import Corrections
+from gateway.caching.flight import Flight
+from gateway.caching.kept import packed, unpacked
+from gateway.caching.making import Making
+from gateway.caching.samples import Samples
+from gateway.caching.similar import Nearest, Similar
+from gateway.caching.slots import Slots
 from gateway.errors import CacheOnly
-from gateway.exchange import Call, Hit, Miss, Prompt, Slot, Verdict
-from gateway.fingerprint import fingerprint
-from gateway.models import Model
+from gateway.exchange import Answer, Call, Hit, Miss, Prompt, Slot, Verdict
 from gateway.neighbours import Neighbours
 from gateway.settings import Cache as Section
 from gateway.shielded import background
 from gateway.similarity.veto import veto
 from gateway.state import Answers, Entry, StateUnavailable
+from gateway.state.eviction import lifetime
 from gateway.tracing import traced
-from retrieval.embed import Embedder, EmbedderUnavailable
-from serving.events import Choice, Completion, Delta, Deltas, End, Event, Start, Stop, Usage
+from serving.events import Completion
 
 log = logging.getLogger("tollgate.cache")
 
 
 class Cache:
-    """Finds and keeps answers. `version` gives a collection's current version by name."""
+    """Finds, shares and keeps answers. `charges`: a hit costs its tokens, as if it had been made. `corrections` are
+    taken here."""
 
     def __init__(
         self,
         section: Section,
         answers: Answers,
-        embedder: Embedder,
-        models: Mapping[str, Model],
-        version: Callable[[str], str],
+        slots: Slots,
+        similar: Similar,
+        neighbours: Neighbours,
+        samples: Samples,
+        making: Making,
+        corrections: Corrections,
     ) -> None:
-        self._section, self._answers, self._embedder, self._models = section, answers, embedder, models
-        self._version = version
-        self._neighbours = Neighbours(answers, section.max_partitions)
+        self._section, self._answers, self._slots, self._similar = section, answers, slots, similar
+        self._neighbours, self._samples, self._making = neighbours, samples, making
+        self.charges, self.corrections = section.charge == "tokens", corrections
 
     @traced("cache")
     async def __call__(self, call: Call, prompt: Prompt) -> Hit | Miss:
-        """Raises CacheOnly when the caller wants a cached answer or none, and there is none."""
+        """Raises CacheOnly when the caller wants a cached answer or none, and there is none, and what an identical
+        request before this one failed with."""
         try:
             found = await self._find(call, prompt)
         except StateUnavailable:
@@ -57,18 +66,87 @@ class Cache:
             raise CacheOnly(f"No cached answer: {found.reason}. Ask with gateway.cache `use` to have one made.")
         return found
 
+    def shared(self, found: Hit | Miss, answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[Answer, None]:
+        """The answers to a request, to be read at once: made for all who ask the same, or read along with them."""
+        if isinstance(found, Hit):
+            return found.given.follow(answers) if isinstance(found.given, Flight) else answers
+        flight = self._making.flight(found.slot.key) if found.leads and found.slot else None
+        return flight.lead(answers) if flight else answers
+
     async def keep(self, call: Call, found: Hit | Miss, completion: Completion, verdict: Verdict) -> None:
-        """Store a complete answer in the slot that the miss named; anything else is a no-op."""
-        if isinstance(found, Hit) or found.slot is None or verdict.stop != "complete" or verdict.unknown_citations:
+        """Store a complete answer in the slot that the miss named, beside the request; anything else is a no-op."""
+        if isinstance(found, Hit) or found.slot is None:
             return
-        slot, now, route = found.slot, call.at, call.trace.last("route")
-        if route and f"model:{route.facts['model']}" not in slot.tags:
-            return  # a fallback's answer is none of the model that was asked
-        body = orjson.dumps({"completion": completion, "verdict": verdict}, default=dict)
-        expires = now + self._section.ttl_s
-        entry = Entry(slot.key, slot.partition, body, now, expires, slot.vector, slot.tags, slot.question)
-        with call.trace.stage("keep"):
-            background(self._put(entry, slot))  # the answer is whole: its client does not wait for this
+        keeping = None
+        if policy.keepable(completion, verdict) and _own(call, found.slot):
+            entry = _entry(found.slot, completion, verdict, call.at)
+            with call.trace.stage("keep"):
+                keeping = background(self._put(entry, found.slot))  # its client does not wait for this
+            if found.instead:
+                background(self._samples.learn(found.instead, completion, call.at))
+        if found.leads and (flight := self._making.flight(found.slot.key)):
+            flight.checked(verdict, keeping)
+
+    async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
+        if against := policy.uncached(call, prompt):
+            return Miss(against)
+        slot, mode = self._slots.of(call, prompt), call.options.cache
+        if mode == "refresh":
+            return Miss("the request says refresh", slot=await self._comparable(slot, call, prompt))
+        if hit := await self._exact(slot, call.at):
+            return hit
+        if mode == "only":
+            return await self._similarly(slot, call, prompt)
+        return await self._together(slot, call, prompt)
+
+    async def _exact(self, slot: Slot, at: float) -> Hit | None:
+        entry = await self._answers.get(slot.key, at)
+        if entry is None:
+            return None
+        background(self._used(entry.key, at))
+        return Hit("exact", unpacked(entry.body), 1.0, at - entry.created, entry.key, slot.pool)
+
+    async def _together(self, slot: Slot, call: Call, prompt: Prompt) -> Hit | Miss:
+        """With whoever asks the same just now: one looks further and makes the answer, the others wait for it."""
+        if flight := self._making.flight(slot.key):
+            turn = await flight.turn()
+            if isinstance(turn, Hit):
+                return turn
+            if turn == "follow":
+                return Hit("exact", flight, 1.0, 0.0, slot.key, slot.pool, shared=True)
+        else:
+            flight = self._making.open(slot.key)
+        try:
+            made = await self._making.claimed(slot.key, lambda: self._exact(slot, call.at))
+            found = made or await self._similarly(slot, call, prompt)
+        except BaseException:
+            flight.give_up()
+            raise
+        if isinstance(found, Hit):
+            flight.found(found)
+            return found
+        return Miss(found.reason, found.score, found.slot, True, found.instead)
+
+    async def _similarly(self, slot: Slot, call: Call, prompt: Prompt) -> Hit | Miss:
+        against = self._uncompared(call, prompt)
+        if against:
+            return Miss(against, slot=slot)
+        slot = await self._similar.embedded(slot)
+        found = await self._similar.find(slot, policy.of(prompt), call.at)
+        if isinstance(found, Nearest):
+            return Miss(found.reason, found.score, slot)
+        if why := self._samples.anew(call, found):
+            return Miss(why, found.score, slot, instead=found)
+        background(self._used(found.entry, call.at))
+        return found
+
+    async def _comparable(self, slot: Slot, call: Call, prompt: Prompt) -> Slot:
+        return slot if self._uncompared(call, prompt) else await self._similar.embedded(slot)
+
+    def _uncompared(self, call: Call, prompt: Prompt) -> str | None:
+        if self._section.semantic == "off":
+            return "no equal request, and similarity is off"
+        return policy.uncompared(call, prompt)
 
     async def _put(self, entry: Entry, slot: Slot) -> None:
         try:
@@ -78,85 +156,22 @@ class Cache:
             return
         self._neighbours.add(slot)
 
-    async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
-        mode = call.options.cache
-        if mode == "skip" or (prompt.cache == "off" and mode == "auto"):
-            return Miss("the request says skip" if mode == "skip" else "caching is off for this kind of request")
-        slot = self._slot(call, prompt)
-        if mode == "refresh":
-            return Miss("the request says refresh", slot=await self._with_vector(slot, self._compares(call, prompt)))
-        entry = await self._answers.get(slot.key, call.at)
-        if entry is not None:
-            return _hit("exact", entry, 1.0, call.at)
-        if not self._compares(call, prompt):
-            return Miss("no equal request, and similarity is off for this kind of request", slot=slot)
-        return await self._similar(call, await self._with_vector(slot, True))
-
-    async def _similar(self, call: Call, slot: Slot) -> Hit | Miss:
-        """The nearest question of the partition, if it is near enough and nothing speaks against it."""
-        if slot.vector is None:
-            return Miss("the embedder cannot read the question whole", slot=slot)
-        nearest = await self._neighbours.nearest(slot.partition, np.frombuffer(slot.vector, np.float32), call.at)
-        if nearest is None:
-            return Miss("no earlier question of this kind", slot=slot)
-        key, score = nearest
-        if score < self._section.threshold:
-            return Miss(f"the nearest question is below the threshold of {self._section.threshold:g}", score, slot)
-        entry = await self._answers.get(key, call.at)
-        if entry is None:
-            self._neighbours.forget(slot.partition)  # it holds what the store no longer has
-            return Miss("the nearest question's answer has expired", score, slot)
-        against = veto(entry.question, slot.question)
-        return (
-            Miss(f"the nearest question differs in {against}", score, slot)
-            if against
-            else _hit("semantic", entry, score, call.at)
-        )
-
-    def _compares(self, call: Call, prompt: Prompt) -> bool:
-        wanted = prompt.cache == "semantic" if call.options.semantic is None else call.options.semantic
-        return wanted and prompt.question is not None and not prompt.fields.get("tools")
-
-    def _slot(self, call: Call, prompt: Prompt) -> Slot:
-        model = self._models[prompt.model]
-        version = self._version(prompt.retrieve.collection) if prompt.retrieve else None
-        partition, key = fingerprint(call, prompt, model.served, version, self._embedder.identity, model.max_output)
-        tags = [f"tenant:{call.caller.tenant}", f"model:{prompt.model}"]
-        if prompt.template:
-            tags.append(f"prompt:{prompt.template.id}")
-        return Slot(key, partition, None, tuple(tags), prompt.question or "")
-
-    async def _with_vector(self, slot: Slot, compares: bool) -> Slot:
-        if not compares:
-            return slot
+    async def _used(self, key: str, at: float) -> None:
         try:
-            if not self._embedder.fits(slot.question):
-                return slot
-            vector = (await self._embedder.embed([slot.question]))[0]
-        except EmbedderUnavailable:
-            return slot
-        return Slot(slot.key, slot.partition, vector.tobytes(), slot.tags, slot.question)
+            await self._answers.used(key, at)
+        except StateUnavailable as error:
+            log.warning("the use of an answer could not be noted: %s", error)
 
 
-async def replay(call: Call, hit: Hit) -> AsyncGenerator[Event, None]:
-    """A kept answer as the events of a new one."""
-    kept = hit.completion
-    yield Start(f"chatcmpl-{call.request_id}", int(call.at), kept.start.model, kept.start.fingerprint)
-    yield Deltas(tuple(_said(choice) for choice in kept.choices))
-    yield End(tuple(Stop(c.index, c.finish_reason, c.stop_reason) for c in kept.choices), kept.usage)
+def _own(call: Call, slot: Slot) -> bool:
+    """A fallback's answer is none of the model that was asked."""
+    route = call.trace.last("route")
+    return route is None or f"model:{route.facts['model']}" in slot.tags
 
 
-def _said(choice: Choice) -> Delta:
-    """A kept choice as one piece of a stream."""
-    message = {name: value for name, value in choice.message.items() if name != "role" and value is not None}
-    if calls := message.get("tool_calls"):
-        message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
-    return Delta(choice.index, message, choice.logprobs)
-
-
-def _hit(kind: Any, entry: Entry, score: float, now: float) -> Hit:
-    body = orjson.loads(entry.body)
-    kept, verdict = body["completion"], body["verdict"]
-    usage = Usage(**kept["usage"]) if kept["usage"] else None
-    choices = tuple(Choice(**choice) for choice in kept["choices"])
-    return Hit(kind, Completion(Start(**kept["start"]), choices, usage), score, now - entry.created, Verdict(**verdict))
+def _entry(slot: Slot, completion: Completion, verdict: Verdict, at: float) -> Entry:
+    usage = completion.usage
+    return Entry(
+        slot.key, slot.partition, packed(completion, verdict), at, at + lifetime(slot.ttl_s, slot.key),
+        slot.vector, slot.tags, slot.question, usage.total_tokens if usage else 0,
+    )  # fmt: skip

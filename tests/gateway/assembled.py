@@ -178,6 +178,7 @@ def settings(
             "free": {"backends": ["first"], "max_output": 64},
         },
         "build": {"prompts": ROOT / "prompts"},
+        "cache": {"sample": 0},  # a hit is a hit
     } | sections
     priced = {"prices": {alias: PRICES for alias in table["models"] if alias != "free"}}
     return Settings.model_validate(priced | table)

@@ -32,7 +32,7 @@ def prompt(**changes: Any) -> Prompt:
 
 
 def digests(of: Prompt, asked: Call | None = None, **changes: Any) -> tuple[str, str]:
-    rest: dict[str, Any] = {"served": "tiny", "collection": "v1", "embedder": "minilm", "output": 64} | changes
+    rest: dict[str, Any] = {"shared": False, "served": "tiny", "collection": "v1", "embedder": "minilm", "output": 64} | changes
     return fingerprint(asked or call(who=WHO, messages=of.messages), of, **rest)
 
 

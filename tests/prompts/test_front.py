@@ -75,13 +75,13 @@ def test_what_a_header_says() -> None:
     }
     assert got.retrieve is not None
     assert (got.retrieve.collection, got.retrieve.top_k) == ("docs", 6)
-    assert (got.model, got.task, got.question, got.on_length, got.cache) == ("small", None, "question", "retry", "off")
+    assert (got.model, got.task, got.question, got.on_length, got.cache.tier) == ("small", None, "question", "retry", "off")
     assert got.output_schema == {"type": "object"}
 
 
 def test_what_is_left_out_is_left_open() -> None:
     got = front(SMALL)
-    assert (got.model, got.sampling, got.question, got.retrieve, got.on_length, got.cache) == (
+    assert (got.model, got.sampling, got.question, got.retrieve, got.on_length, got.cache.tier) == (
         *(None, {}, None, None, None),
         "off",
     )
@@ -139,7 +139,7 @@ def test_a_header_that_cannot_be_read(text: str, message: str) -> None:
         ("sampling: {max_tokens: true}", "t:4: sampling.max_tokens: Input should be a valid integer"),
         ("sampling: {stop: [a, b, c, d, e]}", "t:4: sampling.stop: List should have at most 4 items"),
         ("retrieve: {top_k: 4}", "t:4: retrieve.collection: Field required"),
-        ("cache: of", "t:4: cache: Input should be 'off', 'exact' or 'semantic'"),
+        ("cache: of", "t:4: cache.tier: Input should be 'off', 'exact' or 'semantic'"),
         ("on_length: ignore", "t:4: on_length: Input should be 'error', 'return', 'retry' or 'continue'"),
         ("output_schema: {type: objekt}", "t:4: output_schema: type: "),
         ("output_schema: {$ref: 'http://127.0.0.1:9/'}", "t:4: output_schema: Resource"),
@@ -180,4 +180,4 @@ def test_variables_that_are_no_schema(variables: str, message: str) -> None:
 
 def test_all_faults_are_told_at_once() -> None:
     text = "---\nvariables: {a: {type: strin}}\ncolour: red\ncache: maybe\n---\n"
-    assert [fault.split(": ")[1] for fault in faults(text)] == ["description", "variables", "cache", "colour"]
+    assert [fault.split(": ")[1] for fault in faults(text)] == ["description", "variables", "cache.tier", "colour"]

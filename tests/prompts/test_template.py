@@ -91,13 +91,13 @@ def test_golden(id: str, variables: dict[str, str]) -> None:
 def test_headers_of_the_shipped_templates() -> None:
     fronts = {id: shipped(id).front for id in ("answer", "classify-ticket", "review-diff")}
     answer = fronts["answer"]
-    assert (answer.model, answer.question, answer.cache, answer.on_length) == ("small", "question", "semantic", "error")
+    assert (answer.model, answer.question, answer.cache.tier, answer.on_length) == ("small", "question", "semantic", "error")
     assert answer.sampling == {"temperature": 0, "max_tokens": 128}
     assert answer.retrieve is not None
     assert (answer.retrieve.collection, answer.retrieve.top_k) == ("docs", 4)
     for id, tokens in (("classify-ticket", 300), ("review-diff", 2000)):
         assert fronts[id].sampling == {"temperature": 0, "max_tokens": tokens}
-        assert (fronts[id].question, fronts[id].cache, fronts[id].on_length) == (None, "exact", "error")
+        assert (fronts[id].question, fronts[id].cache.tier, fronts[id].on_length) == (None, "exact", "error")
 
 
 TICKET: dict[str, Any] = {"category": "billing", "severity": "low", "summary": "Charged twice."}

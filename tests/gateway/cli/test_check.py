@@ -67,8 +67,8 @@ def test_a_secret_that_is_not_set_is_a_fault(tollgate: Tollgate, config: Path) -
 
 
 def test_faults_of_the_settings_have_their_lines(tollgate: Tollgate, config: Path) -> None:
-    config.write_text(config.read_text() + "\n[check]\nround = 3\n[cache]\nthreshold = 2\n")
+    config.write_text(config.read_text() + "\n[check]\nround = 3\n[cache]\nsample = 2\n")
     ran = tollgate("check", "--config", config)
     assert ran.code == 1
     assert "check.round: unknown key" in ran.err
-    assert "cache.threshold" in ran.err
+    assert "cache.sample" in ran.err

@@ -29,10 +29,10 @@ def test_the_settings_name_the_upstream_and_keep_what_was_added(tmp_path: Path) 
     settings = home.configure(UPSTREAM, 8080)
     assert settings.models["small"].served == 'a "quoted" name'
     with home.settings_file.open("a") as file:
-        file.write("[cache]\nthreshold = 0.5\n")
+        file.write("[cache]\nsample = 0.5\n")
     again = home.configure(Upstream("http://127.0.0.1:9000", "other", window=2048), 8081)
     assert (again.backends["small"].url, again.models["small"].window) == ("http://127.0.0.1:9000", 2048)
-    assert (again.server.port, again.cache.threshold) == (8081, 0.5)
+    assert (again.server.port, again.cache.sample) == (8081, 0.5)
     assert again.state.url == f"sqlite:///{tmp_path}/state.db"
 
 

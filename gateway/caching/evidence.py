@@ -1,0 +1,75 @@
+"""What is known of each pool's would-be hits: read from the store when first asked for, and added to as it is learned.
+
+Other gateways' observations are seen within FRESH_S. Bounded: the pools asked for least recently are forgotten.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from gateway.similarity import Calibration, Kind
+from gateway.state import Feedback, Observation, StateUnavailable
+
+log = logging.getLogger("tollgate.cache")
+
+FRESH_S = 60.0
+AGAIN_S = 1.0  # after something was learned here: to fit a pool anew may take as long as some requests
+POOLS = 256
+
+
+@dataclass(slots=True)
+class _Pool:
+    calibration: Calibration
+    due: float  # monotonic
+
+
+class Evidence:
+    """The calibrations of pools."""
+
+    def __init__(self, feedback: Feedback) -> None:
+        self._feedback = feedback
+        self._pools: OrderedDict[tuple[str, Kind], _Pool] = OrderedDict()
+        self._reading: dict[tuple[str, Kind], asyncio.Task[Calibration]] = {}
+
+    async def of(self, pool: str, kind: Kind) -> Calibration:
+        """What is known of a pool. Nobody waits for a known one to be read again. Raises StateUnavailable."""
+        known = self._pools.get((pool, kind))
+        if known is None:
+            return await asyncio.shield(self._read(pool, kind))
+        self._pools.move_to_end((pool, kind))
+        if time.monotonic() >= known.due:
+            self._read(pool, kind)
+        return known.calibration
+
+    async def learn(self, observation: Observation) -> None:
+        """Keep what was observed; it counts here from AGAIN_S on."""
+        try:
+            await self._feedback.observe(observation)
+        except StateUnavailable as error:
+            log.warning("an observation could not be kept: %s", error)
+            return
+        for (pool, _), known in self._pools.items():
+            if pool == observation.pool:
+                known.due = min(known.due, time.monotonic() + AGAIN_S)
+
+    def _read(self, pool: str, kind: Kind) -> "asyncio.Task[Calibration]":
+        """The reading of a pool, one at a time."""
+        task = self._reading.get((pool, kind))
+        if task is None:
+            task = self._reading[pool, kind] = asyncio.create_task(self._load(pool, kind))
+            task.add_done_callback(lambda done: self._loaded(pool, kind, done))
+        return task
+
+    async def _load(self, pool: str, kind: Kind) -> Calibration:
+        observations = await self._feedback.observations(pool)
+        return await asyncio.to_thread(Calibration.of, kind, observations)
+
+    def _loaded(self, pool: str, kind: Kind, done: "asyncio.Task[Calibration]") -> None:
+        del self._reading[pool, kind]
+        if done.cancelled() or done.exception() is not None:  # the store is away: what is known goes on
+            return
+        self._pools[pool, kind] = _Pool(done.result(), time.monotonic() + FRESH_S)
+        while len(self._pools) > POOLS:
+            self._pools.popitem(last=False)

@@ -1,0 +1,60 @@
+"""Where the answer to a request belongs in the cache: its digests, its pool, what it can be purged by, its life.
+
+Knows no store. Invariant: two requests have the same key only if one answer is right for both.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gateway.caching import policy
+from gateway.exchange import Call, Prompt, Slot
+from gateway.fingerprint import fingerprint
+from gateway.models import Model
+from gateway.settings import Cache as Section
+
+
+class Slots:
+    """Finds slots. `embedder` is its identity; `version` gives a collection's current version by name."""
+
+    def __init__(
+        self, section: Section, models: Mapping[str, Model], embedder: str, version: Callable[[str], str]
+    ) -> None:
+        self._section, self._models, self._embedder, self._version = section, models, embedder, version
+
+    def of(self, call: Call, prompt: Prompt) -> Slot:
+        """The slot of one request, without a vector."""
+        model = self._models[prompt.model]
+        collection = self._version(prompt.retrieve.collection) if prompt.retrieve else None
+        shared = prompt.template is not None and prompt.template.id in self._section.shared
+        partition, key = fingerprint(call, prompt, shared, model.served, collection, self._embedder, model.max_output)
+        return Slot(
+            key=key,
+            partition=partition,
+            pool=_pool(call, prompt, shared),
+            vector=None,
+            tags=tags(call, prompt),
+            question=prompt.question or "",
+            ttl_s=policy.of(prompt).ttl_s or self._section.ttl_s,
+        )
+
+
+def tags(call: Call, prompt: Prompt) -> tuple[str, ...]:
+    """What an answer can be purged by: `tenant:acme`, `model:small`, `prompt:answer`, `prompt:answer@v3`,
+    `collection:docs`, `request:...`, and the request's own tags as `tag:feature=search`."""
+    template, retrieve = prompt.template, prompt.retrieve
+    return (
+        f"tenant:{call.caller.tenant}",
+        f"model:{prompt.model}",
+        f"request:{call.request_id}",
+        *((f"prompt:{template.id}", f"prompt:{template.id}@{template.version}") if template else ()),
+        *((f"collection:{retrieve.collection}",) if retrieve else ()),
+        *(f"tag:{name}={value}" for name, value in call.options.tags.items()),
+    )
+
+
+def _pool(call: Call, prompt: Prompt, shared: bool) -> str:
+    """What learns together: one kind of question, of one tenant or of all that share its answers.
+
+    A tenant's name and a prompt's id hold no colon.
+    """
+    scope = "shared" if shared else f"tenant:{call.caller.tenant}"
+    return f"{scope}:{prompt.template.id if prompt.template else 'plain'}:{prompt.model}"
