@@ -33,6 +33,19 @@ def test_a_count_is_the_engines_and_leaves_nothing_behind(gateway: Gateway, ask:
     assert len(gateway.fake.chats()) == before
 
 
+def test_counts_have_the_rate_of_requests_to_themselves(gateway: Gateway, ask: Ask) -> None:
+    key = gateway.key("requests/minute=2", "requests/day=1")
+    counts = [ask(key, COUNT, max_tokens=None) for _ in range(3)]
+    assert [count.status_code for count in counts] == [200, 200, 429]
+    assert [count.headers["x-ratelimit-remaining-requests"] for count in counts] == ["1", "0", "0"]
+    refused = counts[-1]
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert int(refused.headers["retry-after"]) > 0
+    usage = gateway.http.get("/v1/usage", headers={"x-api-key": key}).json()
+    assert [(balance["used"], balance["held"]) for balance in usage["balances"]] == [(0, 0), (0, 0)]
+    assert ask(key).status_code == 200  # messages are as many as ever
+
+
 def test_a_template_is_counted_as_it_would_be_sent(gateway: Gateway, ask: Ask) -> None:
     prompt = {"id": "classify-ticket", "variables": {"ticket": "The invoice of March is wrong."}}
     body = ask(path=COUNT, max_tokens=None, messages=None, model="small", prompt=prompt).json()
