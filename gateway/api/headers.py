@@ -13,6 +13,8 @@ from gateway.tracing import Trace
 
 Headers = dict[str, str]
 
+RATED: tuple[Unit, ...] = ("requests", "tokens")  # what OpenAI has headers for
+
 
 def of_answer(
     call: Call, cache: str | None, balances: Sequence[Balance], cost_usd: float | None, now: float
@@ -37,7 +39,16 @@ def of_trace(trace: Trace) -> Headers:
 
 def of_limits(balances: Sequence[Balance], now: float) -> Headers:
     """What is left: of an answer's limits, or of the one that refused."""
-    return _tokens(balances) | _rate(balances, "requests", now) | _rate(balances, "tokens", now)
+    headers: Headers = {}
+    for unit in RATED:
+        if tight := _tightest(balances, unit):
+            headers[f"x-ratelimit-limit-{unit}"] = str(tight.limit.amount)
+            headers[f"x-ratelimit-remaining-{unit}"] = str(tight.remaining)
+            headers[f"x-ratelimit-reset-{unit}"] = duration(tight.resets - now)
+            if unit == "tokens":
+                headers["x-tokens-used"] = str(tight.used + tight.held)
+                headers["x-tokens-remaining"] = str(tight.remaining)
+    return headers
 
 
 def duration(seconds: float) -> str:
@@ -57,22 +68,6 @@ def _tightest(balances: Sequence[Balance], unit: Unit) -> Balance | None:
     """
     kept = (b for b in balances if b.limit.unit == unit and b.limit.window != "request")
     return min(kept, key=lambda b: (b.remaining, -b.resets), default=None)
-
-
-def _tokens(balances: Sequence[Balance]) -> Headers:
-    tight = _tightest(balances, "tokens")
-    return {"x-tokens-used": str(tight.used + tight.held), "x-tokens-remaining": str(tight.remaining)} if tight else {}
-
-
-def _rate(balances: Sequence[Balance], unit: Unit, now: float) -> Headers:
-    tight = _tightest(balances, unit)
-    if tight is None:
-        return {}
-    return {
-        f"x-ratelimit-limit-{unit}": str(tight.limit.amount),
-        f"x-ratelimit-remaining-{unit}": str(tight.remaining),
-        f"x-ratelimit-reset-{unit}": duration(tight.resets - now),
-    }
 
 
 def _timing(timings_ms: dict[str, float]) -> str:

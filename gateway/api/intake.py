@@ -6,8 +6,8 @@ Invariant: at most `max_requests` bodies of `max_body_bytes` each are held at an
 """
 
 import asyncio
+from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.waits import within
@@ -31,7 +31,7 @@ class Intake:
             return
         if self._open >= self._limits.max_requests:
             raise Overloaded(f"The gateway is answering {self._open} requests, the most it takes at once; try again.")
-        _acceptable(Headers(scope=scope), self._limits.max_body_bytes)
+        _acceptable(dict(scope["headers"]), self._limits.max_body_bytes)
         self._open += 1
         try:
             await self._app(scope, Body(receive, self._limits.max_body_bytes), send)
@@ -62,12 +62,12 @@ class Body:
         return message
 
 
-def _acceptable(headers: Headers, most: int) -> None:
-    encoding = headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
+def _acceptable(headers: Mapping[bytes, bytes], most: int) -> None:
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding.strip().lower() != b"identity":
         raise UnsupportedEncoding("Send the body uncompressed, without Content-Encoding.", param="content-encoding")
-    declared = headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most:
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
 
 
