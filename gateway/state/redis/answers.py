@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from gateway.state import Changes, Clock, Entry
-from gateway.state.eviction import ENTRIES, worth
+from gateway.state.eviction import ENTRIES, PAGE, worth
 from gateway.state.redis import answer_scripts as scripts
 from gateway.state.redis.server import PREFIX, Server
 
 ROOT = PREFIX + "{answers}"
-PIECE = 200  # entries a round trip: with a vector of 384 floats each some 300 kB
 
 
 class RedisAnswers:
@@ -41,12 +40,12 @@ class RedisAnswers:
     async def vectors(self, partition: str, at: float) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         cursor, index = -1, f"{ROOT}:partition:{partition}"
         while cursor:
-            cursor, keys = await self._server.sscan(index, max(0, cursor), count=PIECE)
+            cursor, keys = await self._server.sscan(index, max(0, cursor), count=PAGE)
             yield await self._live([key.decode() for key in keys], at)
 
     async def changes(self, cursor: str | None) -> Changes:
         epoch, _, number = (cursor or ":0").partition(":")
-        found = await self._changes(keys=[ROOT], args=[secrets.token_hex(8), epoch, number, PIECE])
+        found = await self._changes(keys=[ROOT], args=[secrets.token_hex(8), epoch, number, PAGE])
         now, reached = found[0].decode(), found[1]
         if reached < 0:
             return Changes(f"{now}:{-1 - reached}", whole=cursor is not None)
@@ -69,9 +68,9 @@ class RedisAnswers:
 
     async def purge(self, tag: str | None = None) -> int:
         what = "all" if tag is None else f"tag:{tag}"
-        found, total = PIECE, 0
-        while found == PIECE:
-            found, removed = await self._purge(keys=[ROOT], args=[what, PIECE])
+        found, total = PAGE, 0
+        while found == PAGE:
+            found, removed = await self._purge(keys=[ROOT], args=[what, PAGE])
             total += removed
         return total
 

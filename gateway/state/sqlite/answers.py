@@ -15,6 +15,12 @@ from gateway.state import RUNS_S, Changes, Clock, Entry
 from gateway.state.eviction import ENTRIES, LOG, PAGE, SWEPT, worth
 from gateway.state.sqlite.database import Database
 
+# Each end on its own: asked for together SQLite would look through the whole log.
+_EXTENT = (
+    "SELECT epoch, coalesce((SELECT min(number) FROM changed), 1), coalesce((SELECT max(number) FROM changed), 0) "
+    "FROM cache"
+)
+
 
 class SqliteAnswers:
     """`gateway.state.Answers` over one file, at most `most` of them."""
@@ -107,8 +113,7 @@ def _vectors(db: sqlite3.Connection, partition: str, at: float, after: tuple[flo
 
 def _changes(db: sqlite3.Connection, cursor: str | None) -> Changes:
     """A key's row says that it changed, and the answer itself what it came to."""
-    epoch = db.execute("SELECT epoch FROM cache").fetchone()[0]
-    first, last = db.execute("SELECT coalesce(min(number), 1), coalesce(max(number), 0) FROM changed").fetchone()
+    epoch, first, last = db.execute(_EXTENT).fetchone()
     known, _, number = (cursor or f"{epoch}:{last}").partition(":")
     if known != epoch or not first - 1 <= int(number) <= last:
         return Changes(f"{epoch}:{last}", whole=True)

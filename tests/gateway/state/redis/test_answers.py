@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.state import Clock, Entry
-from gateway.state.redis.answers import PIECE, RedisAnswers
+from gateway.state.eviction import PAGE
+from gateway.state.redis.answers import RedisAnswers
 from gateway.state.redis.server import Server
 from tests.fakes.redis import RedisServer
 
@@ -25,7 +26,7 @@ def play(folder: Path, scenario: Callable[[RedisAnswers, RedisServer], Awaitable
 
 def test_more_entries_than_one_piece_are_listed_followed_counted_and_removed(tmp_path: Path) -> None:
     async def scenario(answers: RedisAnswers, redis: RedisServer) -> None:
-        count = 2 * PIECE + 7
+        count = 2 * PAGE + 7
         entries = [replace(ENTRY, key=f"{number:04}", tags=(str(number % 2),)) for number in range(count)]
         start = (await answers.changes(None)).cursor
         await asyncio.gather(*map(answers.put, entries))
