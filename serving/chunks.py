@@ -22,6 +22,7 @@ from serving.events import JSON, Delta, Deltas, End, Event, Start, Stop, Usage
 from serving.failures import refusal
 
 DONE = b"[DONE]"
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError)  # what the reading of a chunk raises
 
 
 class Reader:
@@ -34,7 +35,7 @@ class Reader:
         self._backend, self._said = backend, said
         self._start: Start | None = None
         self._stops: dict[int, Stop | None] = {}
-        self._spent: dict[int, Usage] = {}
+        self._spent: dict[int, JSON] = {}  # of each choice, as told last
         self._total: Usage | None = None
         self._told = 0  # tokens of output
         self._metrics: JSON | None = None
@@ -82,7 +83,7 @@ class Reader:
             if error := chunk.get("error"):
                 raise self._reported(error, payload)
             self._chunk(chunk, pieces)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        except MALFORMED as error:
             raise BackendBroken(self._backend, "an event is not a chunk of a completion") from error
 
     def _reported(self, error: object, payload: bytes) -> BackendError:
@@ -96,17 +97,14 @@ class Reader:
             self._start = _start(chunk)
         if metrics := chunk.get("metrics"):
             self._metrics = dict(metrics)
-        counts = chunk.get("usage")
-        usage = Usage.parse(counts) if counts else None
-        choices = chunk["choices"]
-        if not choices:
-            self._total = usage or self._total
+        counts, choices = chunk.get("usage"), chunk["choices"]
         for choice in choices:
-            self._choice(choice, usage, pieces)
+            self._choice(choice, counts, pieces)
+        if counts and not choices:
+            self._total = Usage.parse(counts)
 
-    def _choice(self, choice: JSON, usage: Usage | None, pieces: list[Delta]) -> None:
-        index = int(choice["index"])
-        delta = self._said(choice)
+    def _choice(self, choice: JSON, counts: JSON | None, pieces: list[Delta]) -> None:
+        index, delta = int(choice["index"]), self._said(choice)
         if reason := choice.get("finish_reason"):
             self._stops[index] = Stop(index, str(reason), choice.get("stop_reason"))
         elif index not in self._stops:
@@ -114,14 +112,20 @@ class Reader:
         logprobs = choice.get("logprobs")
         if delta.get("content") or logprobs or any(value for name, value in delta.items() if name != "role"):
             pieces.append(Delta(index, delta, logprobs))
-        if usage is not None:
-            self._spent[index] = usage
+        if counts:
+            self._spent[index] = counts
 
     def _so_far(self) -> Usage | None:
-        """The request's usage until now: vLLM's running counts are one choice's, and all choices share the prompt."""
-        counts = self._spent.values()
+        """The request's usage until now: vLLM's running counts are one choice's, and all choices share the prompt.
+
+        Raises BackendBroken.
+        """
+        try:
+            counts = [Usage.parse(told) for told in self._spent.values()]
+        except MALFORMED as error:
+            raise BackendBroken(self._backend, "a usage is not as OpenAI has it") from error
         if len(counts) < 2:
-            return next(iter(counts), None)
+            return counts[0] if counts else None
         return Usage(
             max(count.input_tokens for count in counts),
             sum(count.output_tokens for count in counts),
