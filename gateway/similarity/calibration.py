@@ -1,13 +1,37 @@
-"""What was seen of earlier decisions in one pool of questions: how often an answer served so was right."""
+"""What was observed in one pool of questions, and from which probability on its answers may be served.
 
+Starts from the prior, by which the pairs with a probability of at least 1 - e are wrong in a share e of them. What is
+observed moves the limit both ways:
+- up, as soon as prior and observations together expect more wrong hits than allowed (the prior weighs as PRIOR hits,
+  and what it says is multiplied where more was wrong than it had said);
+- down, when the observations alone show with 95% confidence that the larger region keeps the rate.
+
+Knows no questions. Observed should be a fair sample of the would-be hits, or one that looks harder at doubtful ones;
+reports of users, who report what is wrong, only make it more careful. Invariant: `least` changes in `learn` only.
+"""
+
+from collections import deque
 from collections.abc import Iterable
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
+import numpy as np
+
+from gateway.similarity.bounds import upper
 from gateway.similarity.verdict import Kind
+
+PRIOR: Final = 200  # hits that the prior weighs as: about as many as its own sets have of one relation at 1%
+KEPT: Final = 5000  # observations, so that what changed long ago is forgotten; 1% of it is known to within 0.3%
+CONFIDENCE: Final = 0.95
+LOOKED: Final = 10  # observations at the lower edge of a region, without which nothing is known of the edge
+EDGE: Final = 4  # steps of LIMITS that are its edge
+DOUBT: Final = 2.0  # wrong hits by which more must be seen than expected before the prior itself is doubted
+NEVER: Final = 1.1  # above every probability
+# The limits that are tried, between 1 in 2 and 1 in 500 wrong; finer where a rate is likely to be set.
+LIMITS: Final = 1 - np.geomspace(0.5, 0.002, 60)
 
 
 class Observed(Protocol):
-    """One would-be hit whose answer was compared with a fresh one: the probability given then, and the outcome."""
+    """One would-be hit whose kept answer was compared with a fresh one: the probability given then, and the outcome."""
 
     @property
     def probability(self) -> float: ...
@@ -16,24 +40,63 @@ class Observed(Protocol):
 
 
 class Calibration:
-    """The evidence of one pool. Starts from the prior of its kind."""
+    """The evidence of one pool. Use it from one thread."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._seen: list[Observed] = []
+        self._seen: deque[tuple[float, bool]] = deque()
+        self._all = np.zeros(len(LIMITS), np.int64)  # observations at or above each limit, and the wrong ones
+        self._wrong = np.zeros(len(LIMITS), np.int64)
+        self._said = 0.0  # wrong ones that the prior led to expect
+        self._least: dict[float, float] = {}
 
     @classmethod
     def of(cls, kind: Kind, observations: Iterable[Observed] = ()) -> Self:
-        """The prior of that kind, and what was observed since."""
+        """The prior of that kind, and what was observed since, oldest first."""
         made = cls(kind)
         for observation in observations:
             made.learn(observation)
         return made
 
     def learn(self, observation: Observed) -> None:
-        """Take one more observation into account."""
-        self._seen.append(observation)
+        """Take one more observation into account; the oldest of more than KEPT is forgotten."""
+        self._seen.append((observation.probability, observation.right))
+        self._count(*self._seen[-1], 1)
+        if len(self._seen) > KEPT:
+            self._count(*self._seen.popleft(), -1)
+        self._least.clear()
 
     def least(self, max_error_rate: float) -> float:
-        """The smallest probability that may be served."""
-        return 1 - max_error_rate
+        """The smallest probability that may be served; NEVER when nothing keeps the rate."""
+        found = self._least.get(max_error_rate)
+        if found is None:
+            found = self._least[max_error_rate] = self._find(max_error_rate)
+        return found
+
+    def _find(self, rate: float) -> float:
+        """The lowest limit below the prior's that is proven, else the lowest from there on that is expected to hold."""
+        cold = 1 - rate
+        proven = (float(limit) for at, limit in enumerate(LIMITS) if limit < cold and self._proven(at, rate))
+        if (lowest := next(proven, None)) is not None:
+            return lowest
+        held = (limit for limit in (cold, *LIMITS[cold < LIMITS]) if self._expected(float(limit)) <= rate)
+        return float(next(held, NEVER))
+
+    def _expected(self, limit: float) -> float:
+        """The wrong share from that limit on, by the prior and the observations."""
+        at = min(int(np.searchsorted(LIMITS, limit)), len(LIMITS) - 1)
+        doubt = max(1.0, (DOUBT + self._wrong[0]) / (DOUBT + self._said))
+        return float((PRIOR * (1 - limit) * doubt + self._wrong[at]) / (PRIOR + self._all[at]))
+
+    def _proven(self, at: int, rate: float) -> bool:
+        seen, wrong = int(self._all[at]), int(self._wrong[at])
+        if seen - self._all[min(at + EDGE, len(LIMITS) - 1)] < LOOKED:
+            return False
+        return wrong <= rate * seen and upper(wrong, seen, CONFIDENCE) <= rate
+
+    def _count(self, probability: float, right: bool, by: int) -> None:
+        reached = int(np.searchsorted(LIMITS, probability, side="right"))
+        self._all[:reached] += by
+        self._wrong[:reached] += by * (not right)
+        # A pair at p is wrong about twice as often as the pairs from p on: measured, and exact where shares halve.
+        self._said += by * 2 * (1 - probability)
