@@ -1,4 +1,4 @@
-"""The tree of refusals: each says in a sentence when it is raised. Knows no table, no backend and no store."""
+"""The tree of refusals: each says in a sentence when it is raised. Knows neither who fails nor what a client reads."""
 
 from typing import ClassVar
 

@@ -34,23 +34,18 @@ def _set(model: Strict) -> Chat:
     return {name: value for name, value in named.items() if value is not None}
 
 
-class Tool(Strict):
-    type: Annotated[str, AfterValidator(_functions_only)]
-    name: Any
-    description: Any = None
-    parameters: Any = None
-    strict: Any = None
-
-    def chat(self) -> Chat:
-        return {"type": self.type, "function": _set(self)}
-
-
 class NamedTool(Strict):
     type: Annotated[str, AfterValidator(_functions_only)]
     name: Any
 
     def chat(self) -> Chat:
         return {"type": self.type, "function": _set(self)}
+
+
+class Tool(NamedTool):
+    description: Any = None
+    parameters: Any = None
+    strict: Any = None
 
 
 class Format(Strict):
