@@ -32,11 +32,12 @@ class Comparison:
         one, other = _text(kept), _text(fresh)
         if one is None or other is None:
             return None
-        if one == other:
-            return True
         values = [_value(text) for text in (one, other)]
         if any(value is not None for value in values):
             return bool(values[0] == values[1])
+        one, other = _plain(one), _plain(other)
+        if one == other:
+            return True
         words = [_WORD.findall(text.casefold()) for text in (one, other)]
         if min(map(len, words)) <= SHORT or words[0] == words[1]:
             return words[0] == words[1]
@@ -56,11 +57,15 @@ class Comparison:
 
 
 def _text(completion: Completion) -> str | None:
-    """What it says, in one line and without the numbers of passages, which differ from question to question."""
     if len(completion.choices) != 1 or completion.choices[0].message.get("tool_calls"):
         return None
     text = completion.choices[0].message.get("content")
-    return _SPACE.sub(" ", MARK.sub("", text)).strip() if isinstance(text, str) else None
+    return text.strip() if isinstance(text, str) else None
+
+
+def _plain(text: str) -> str:
+    """In one line, and without the numbers of passages, which differ from question to question."""
+    return _SPACE.sub(" ", MARK.sub("", text)).strip()
 
 
 def _value(text: str) -> Any:

@@ -26,7 +26,6 @@ from gateway.exchange import Answer, Call, Hit, Miss, Prompt, Slot, Verdict
 from gateway.neighbours import Neighbours
 from gateway.settings import Cache as Section
 from gateway.shielded import background
-from gateway.similarity.veto import veto
 from gateway.state import Answers, Entry, StateUnavailable
 from gateway.state.eviction import lifetime
 from gateway.tracing import traced
