@@ -18,6 +18,7 @@ from gateway.api.anthropic.reading import CountBody, MessagesBody
 from gateway.api.chat import ChatBody
 from gateway.api.completions import MOST_PROMPTS, CompletionBody
 from gateway.api.embeddings import MOST_INPUTS, EmbeddingBody
+from gateway.api.feedback import Feedback
 from gateway.api.responses.reading import OTHERS, Body
 from gateway.api.usage import UsageQuery
 from gateway.settings import OWN_EMBEDDER
@@ -133,6 +134,7 @@ DESCRIBED: Mapping[str, Described] = {
 
 # FastAPI's own routes read these themselves, so it does not know of them: by path and method, and of GET by path.
 BODIES: Mapping[tuple[str, str], type[BaseModel]] = {
+    ("/v1/feedback", "post"): Feedback,
     ("/admin/tenants", "post"): NewTenant,
     ("/admin/tenants/{name}", "patch"): NewLimits,
     ("/admin/keys", "post"): NewKey,
