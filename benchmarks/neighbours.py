@@ -10,8 +10,8 @@ a kept one. `cpu` is the process's time per lookup while nothing else happens; i
 other work. Recall: how often the nearest of all, found by comparing with every vector, is the first that is given.
 
 The changes are another gateway's, a process of its own: `rate` puts and as many removals a second. --core pins this
-process to one core, the thread that merges included. The store is removed at the end: some 4 KB an entry. Nothing is
-asserted.
+process to one core, the thread that merges included. The store takes some 4 KB an entry, and is removed at the end;
+in --folder it is kept, and filled only once. Nothing is asserted.
 """
 
 import argparse
@@ -143,7 +143,7 @@ async def quiet(state: State, view: Neighbours, queries: Rows) -> Lookups:
 
 
 async def busy(state: State, view: Neighbours, queries: Rows, command: list[str]) -> None:
-    """Another gateway puts and removes, while this one looks up."""
+    """Another gateway puts, and a second later removes, while this one looks up."""
     lookups = Lookups()
     other = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert other.stdout
@@ -161,8 +161,8 @@ async def change(state: State, questions: Questions, changes: int, rate: int) ->
     began = time.perf_counter()
     for number in range(changes):
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-        put = state.answers.put(entry(questions.count + number, rows[number], state.clock.now()))
-        await asyncio.gather(put, state.answers.remove(f"{number:064x}"))
+        new = entry(questions.count + number, rows[number], state.clock.now())
+        await asyncio.gather(state.answers.put(new), state.answers.remove(f"{questions.count + number - rate:064x}"))
     took = time.perf_counter() - began
     print(f"{changes} puts and as many removals in {took:.1f} s", flush=True)
 
@@ -203,7 +203,7 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--core", type=int)
     parser.add_argument("--redis")
-    parser.add_argument("--folder", help="where the file is made")
+    parser.add_argument("--folder")
     parser.add_argument("--change", help=argparse.SUPPRESS)  # the folder of the measuring process, for the other one
     return parser.parse_args()
 
@@ -211,7 +211,8 @@ def arguments() -> argparse.Namespace:
 async def measure(asked: argparse.Namespace, questions: Questions, folder: str) -> None:
     queries = questions.new(asked.lookups, 5)
     async with opened(asked, folder, "one") as state:
-        await fill(state, questions)
+        if await state.answers.count() < questions.count:
+            await fill(state, questions)
         view = Neighbours(state.answers, 10, 2 * asked.entries)
         await loaded(state, view, questions)
         found = await quiet(state, view, queries)
@@ -230,8 +231,8 @@ async def main() -> None:
         return
     if asked.core is not None:
         os.sched_setaffinity(0, {asked.core})
-    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        await measure(asked, questions, folder)
+    with tempfile.TemporaryDirectory() as folder:
+        await measure(asked, questions, asked.folder or folder)
 
 
 if __name__ == "__main__":

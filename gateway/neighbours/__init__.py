@@ -5,7 +5,7 @@ Knows no decision: it returns keys and cosine similarities. Every gateway has a 
     load      reads a partition from the store; a large one appears bit by bit, and is searched meanwhile
     follow    one poll of the store's `changes` for all partitions in memory, twice a second at most, and only when the
               cache is used; a lookup waits for it if the view is older than FRESH_S
-    tend      merges what has grown (`partition.py`) in a thread of its own, which yields to everything else
+    tend      merges what has grown (`partition.py`) in a thread of its own
 
 Bounded: the least recently used partitions are forgotten, and made again from the store when asked for; of a partition
 that is larger than the bound alone, a part is compared. Invariants: an index holds vectors of one partition only; a
@@ -16,11 +16,11 @@ longer than a fifth of a millisecond.
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-
-import numpy as np
+from typing import Any, TypeVar
 
 from gateway.exchange import Slot
 from gateway.neighbours.flat import Vector
@@ -29,19 +29,20 @@ from gateway.neighbours.worker import Worker
 from gateway.state import Answers, Changes, StateUnavailable
 from gateway.state.eviction import ENTRIES
 
+T = TypeVar("T")
+
 POLL_S = 0.5  # between two polls: what others add and remove is known within a second
 FRESH_S = 1.0  # a view older than that is not asked
-LOAD_S = (
-    0.25  # a lookup waits so long for a partition to be read, some ten thousand questions, then takes what is there
-)
+LOAD_S = 0.25  # so long lookups wait for a partition: some ten thousand questions; not for the rest of a larger one
 AT_ONCE = 50  # changes taken in before the event loop turns to other things: some tenths of a millisecond
 
 
 @dataclass(slots=True)
 class _View:
-    """`loading` reads it from the store, `broken` says that it could not."""
+    """`loading` reads it from the store, for which lookups wait `until` then; `broken`: it could not be read."""
 
     part: Partition
+    until: float
     loading: "asyncio.Task[None] | None" = None
     broken: StateUnavailable | None = None
 
@@ -56,7 +57,8 @@ class Neighbours:
         self._followed = float("-inf")  # when the view was last known to be whole, by time.monotonic()
         self._following: asyncio.Task[StateUnavailable | None] | None = None
         self._tending: asyncio.Task[None] | None = None
-        self._searches, self._builds = Worker("neighbours-search"), Worker("neighbours-build", nice=19)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._searches, self._builds = Worker("neighbours-search"), Worker("neighbours-build")
 
     async def nearest(self, partition: str, vector: Vector, at: float, k: int = 5) -> list[tuple[str, float]]:
         """(key, cosine) of the `k` nearest questions, nearest first. `vector`: float32 [d], unit length.
@@ -84,7 +86,7 @@ class Neighbours:
         """Raises StateUnavailable."""
         age = time.monotonic() - self._followed
         if age > POLL_S and (self._following is None or self._following.done()):
-            self._following = asyncio.create_task(self._follow())
+            self._following = self._beside(self._follow())
         if age > FRESH_S and self._following and (failure := await asyncio.shield(self._following)):
             raise failure
 
@@ -117,18 +119,18 @@ class Neighbours:
     def _add(self, partition: str, key: str, vector: bytes) -> None:
         view = self._views.get(partition)
         if view is not None and view.part.size < self._entries:
-            view.part.add(key, np.frombuffer(vector, np.float32))
+            view.part.add(key, vector)
 
     async def _partition(self, name: str, dimensions: int, at: float) -> Partition:
         """As it is after LOAD_S, if it is being read. Raises StateUnavailable."""
         view = self._views.get(name)
         if view is None:
-            view = self._views[name] = _View(Partition(dimensions))
-            view.loading = asyncio.create_task(self._load(name, view, at))
+            view = self._views[name] = _View(Partition(dimensions), time.monotonic() + LOAD_S)
+            view.loading = self._beside(self._load(name, view, at))
             self._bound()
         self._views.move_to_end(name)
-        if view.loading:
-            await asyncio.wait([view.loading], timeout=LOAD_S)
+        if view.loading and (left := view.until - time.monotonic()) > 0:
+            await asyncio.wait([view.loading], timeout=left)
         if view.broken:
             raise view.broken
         return view.part
@@ -140,7 +142,7 @@ class Neighbours:
                 async for page in self._answers.vectors(name, at):
                     for key, vector in page:
                         if key not in removed:
-                            view.part.add(key, np.frombuffer(vector, np.float32))
+                            view.part.add(key, vector)
                     if self._views.get(name) is not view or view.part.size >= self._entries:
                         break
                     if view.part.flat >= 2 * FLAT and (tending := self._tend()):
@@ -163,8 +165,15 @@ class Neighbours:
     def _tend(self) -> "asyncio.Task[None] | None":
         """The task that merges what is due; None when nothing was."""
         if (self._tending is None or self._tending.done()) and self._due():
-            self._tending = asyncio.create_task(self._merge())
+            self._tending = self._beside(self._merge())
         return self._tending
+
+    def _beside(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """A task that lives until it is done, whoever forgets it: the event loop keeps only weak references."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _due(self) -> tuple[Partition, Merging] | None:
         for view in self._views.values():

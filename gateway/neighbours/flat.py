@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+Keys = NDArray[np.bytes_]  # in UTF-8
+Rows = NDArray[np.float16]
 Found = list[tuple[str, float]]
 
 ROWS = 1024  # 1.5 MB of 384 floats, of which the kernel gives only what is written to; compared in 30 to 100 us
@@ -57,7 +59,8 @@ class Block:
         found = ((self._keys[row], row, float(score)) for row, score in zip(rows[0], scores[0], strict=True))
         return [(key, score) for key, row, score in found if self._row.get(key) == row]
 
-    def contents(self) -> tuple[list[str], NDArray[np.float32]]:
-        """Keys and rows of what is live; rows that are removed meanwhile may be damaged."""
+    def contents(self) -> tuple[Keys, Rows]:
+        """Of what is live; rows that are removed meanwhile may be damaged."""
         items = list(self._row.items())
-        return [key for key, _ in items], self._rows[[row for _, row in items]]
+        keys, rows = [key.encode() for key, _ in items], [row for _, row in items]
+        return np.array(keys), self._rows[rows].astype(np.float16)

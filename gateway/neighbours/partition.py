@@ -35,8 +35,7 @@ class Merging:
         """For another thread. Takes some 30 us a question."""
         contents = [source.contents() for source in self.sources if source.live]
         if contents:
-            keys = [key for some, _ in contents for key in some]
-            self.made = Cells(keys, np.concatenate([rows.astype(np.float16) for _, rows in contents]))
+            self.made = Cells(*map(np.concatenate, zip(*contents, strict=True)))
 
 
 class Partition:
@@ -62,13 +61,13 @@ class Partition:
         """Whether a search takes no longer than to hand it to another thread."""
         return self.flat <= BRIEF and self.flat == ROWS * len(self._parts)
 
-    def add(self, key: str, vector: Vector) -> None:
-        """No-op when it has the key."""
-        if len(vector) != self._dimensions or any(key in part for part in self._parts):
+    def add(self, key: str, vector: bytes) -> None:
+        """No-op when it has the key. `vector`: its floats as they are in memory."""
+        if len(vector) != 4 * self._dimensions or any(key in part for part in self._parts):
             return
         last = self._parts[-1] if self._parts else None
         block = last if isinstance(last, Block) and not last.full else Block(self._dimensions)
-        block.add(key, vector)
+        block.add(key, np.frombuffer(vector, np.float32))
         if block is not last:
             self._parts = (*self._parts, block)
 

@@ -1,10 +1,10 @@
 """A thread that does one piece of arithmetic after the other, for an event loop. Knows not what.
 
-It starts with its first work, and ends with its worker; the process does not wait for it.
+It starts with its first work, and ends with its worker; the process does not wait for it. It is no nicer (nice(1)) than
+the others: one that is, and is set aside by the kernel while it holds Python's lock, holds up all of them.
 """
 
 import asyncio
-import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class _Job(NamedTuple):
 
 
 class Worker:
-    """`nice` (0 to 19, see nice(1)) is how far it yields to the process's other threads."""
+    """`name` is the thread's."""
 
-    def __init__(self, name: str, nice: int = 0) -> None:
-        self._name, self._nice = name, nice
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._jobs: SimpleQueue[_Job | None] | None = None
 
     async def do(self, work: Callable[[], T]) -> T:
@@ -37,15 +37,14 @@ class Worker:
         if self._jobs is None:
             self._jobs = SimpleQueue()
             weakref.finalize(self, self._jobs.put, None)
-            threading.Thread(target=_run, args=(self._jobs, self._nice), name=self._name, daemon=True).start()
+            threading.Thread(target=_run, args=(self._jobs,), name=self._name, daemon=True).start()
         return self._jobs
 
 
-def _run(jobs: "SimpleQueue[_Job | None]", nice: int) -> None:
+def _run(jobs: "SimpleQueue[_Job | None]") -> None:
     import faiss
 
     faiss.omp_set_num_threads(1)  # of this thread: its work is for one core
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + nice)
     while job := jobs.get():
         _do(job)
         del job  # what it holds may be large

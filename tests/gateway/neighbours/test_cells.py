@@ -8,7 +8,7 @@ D = 32
 
 
 def cells(rows: Vectors) -> Cells:
-    return Cells([f"k{number}" for number in range(len(rows))], rows.astype(np.float16))
+    return Cells(np.array([f"k{number}".encode() for number in range(len(rows))]), rows.astype(np.float16))
 
 
 def test_near_questions_are_found_and_their_cosines_are_right() -> None:
@@ -55,6 +55,6 @@ def test_its_contents_are_what_it_was_made_from_less_what_was_removed() -> None:
     for number in range(500):
         made.remove(f"k{number}")
     keys, kept = made.contents()
-    assert sorted(keys) == sorted(f"k{number}" for number in range(500, 1_000))
+    assert sorted(keys) == sorted(f"k{number}".encode() for number in range(500, 1_000))
     for key, row in zip(keys, kept, strict=True):
         assert np.array_equal(row, rows[int(key[1:])].astype(np.float16))

@@ -47,5 +47,5 @@ def test_a_block_says_when_it_is_full_and_gives_what_lives() -> None:
     for number in range(0, ROWS, 2):
         made.remove(f"k{number}")
     keys, kept = made.contents()
-    assert keys == [f"k{number}" for number in range(1, ROWS, 2)]
-    assert np.array_equal(kept, rows[1::2])
+    assert list(keys) == [f"k{number}".encode() for number in range(1, ROWS, 2)]
+    assert np.array_equal(kept, rows[1::2].astype(np.float16))

@@ -1,24 +1,26 @@
 import asyncio
 import gc
-import os
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from gateway.neighbours.worker import Worker
 
 
-def test_work_is_done_in_one_thread_of_the_given_niceness() -> None:
-    def who() -> tuple[int, int]:
-        return threading.get_ident(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def test_work_is_done_in_one_other_thread_and_in_its_order() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        done.append(number)
+        return threading.get_ident()
 
     async def scenario() -> None:
-        worker = Worker("test", nice=3)
-        found = set(await asyncio.gather(*(worker.do(who) for _ in range(20))))
-        ((ident, nice),) = found
-        assert ident != threading.get_ident()
-        assert nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 3)
+        worker = Worker("test")
+        (thread,) = set(await asyncio.gather(*(worker.do(partial(work, number)) for number in range(20))))
+        assert thread != threading.get_ident()
+        assert done == list(range(20))
 
     asyncio.run(scenario())
 
