@@ -11,7 +11,7 @@ import hashlib
 ENTRIES = 100_000  # with a body of 2 KB and a vector of 384 floats each some 500 MB
 LOG = 100_000  # changes that are remembered: to read more than that is to read everything anew
 PAGE = 200  # rows a transaction or a round trip: with a vector of 384 floats each 300 kB, about a millisecond
-SWEPT = 100  # answers that one `put` removes at most: those that expire together go over several
+SWEPT = 50  # answers that one `put` removes at most, one step of Redis any: some 3 ms, in which it serves nobody else
 SPREAD = 0.1  # of a life: answers that were made together expire over a tenth of it
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from gateway.state import Changes, Clock, Entry
-from gateway.state.eviction import ENTRIES, PAGE, worth
+from gateway.state.eviction import ENTRIES, PAGE, SWEPT, worth
 from gateway.state.redis import answer_scripts as scripts
 from gateway.state.redis.server import PREFIX, Server
 
@@ -68,9 +68,9 @@ class RedisAnswers:
 
     async def purge(self, tag: str | None = None) -> int:
         what = "all" if tag is None else f"tag:{tag}"
-        found, total = PAGE, 0
-        while found == PAGE:
-            found, removed = await self._purge(keys=[ROOT], args=[what, PAGE])
+        found, total = SWEPT, 0
+        while found == SWEPT:
+            found, removed = await self._purge(keys=[ROOT], args=[what, SWEPT])
             total += removed
         return total
 

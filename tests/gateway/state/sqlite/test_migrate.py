@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import Key, Limit, State, StateUnavailable, Tenant
+from gateway.state import Entry, Key, Limit, State, StateUnavailable, Tenant
 from gateway.state.counters import Counter
 from gateway.state.limits import parse_limit
 from gateway.state.sqlite import open_sqlite
@@ -63,6 +63,31 @@ def test_all_that_was_there_is_there(old: Path) -> None:
 
     play(old, scenario)
     play(old, scenario)  # opened again it is a file of today
+
+
+def test_what_was_cached_is_bounded_followed_and_purged_like_all(old: Path) -> None:
+    async def scenario(state: State) -> None:
+        answers = state.answers
+        assert await answers.count() == 1
+        assert [key async for page in answers.vectors("p", NOON) for key, _ in page] == ["a"]
+        cursor = (await answers.changes(None)).cursor
+        await answers.used("a", NOON)
+        assert await answers.purge("acme") == 1
+        assert (await answers.changes(cursor)).removed == ("a",)
+        assert await answers.count() == 0
+
+    play(old, scenario)
+
+
+def test_the_newest_of_what_was_cached_stay_where_the_bound_is_lower(old: Path) -> None:
+    async def run() -> None:
+        state = await open_sqlite(str(old), max_entries=1)
+        await state.answers.put(Entry("new", "p", b"{}", NOON, NOON + 1))
+        assert await state.answers.get("a", NOON) is None
+        assert await state.answers.count() == 1
+        await state.close()
+
+    asyncio.run(run())
 
 
 def test_what_was_spent_and_held_stays_counted(old: Path) -> None:
