@@ -58,7 +58,8 @@ def test_what_a_second_signal_cuts_is_told_so(tmp_path: Path) -> None:
     with served(tmp_path) as gateway, ThreadPoolExecutor() as pool:
         gateway.fake.usual = lambda seen: Script((*words("Hel"), HANG))
         key = gateway.key()
-        headers, body = {"authorization": f"Bearer {key}"}, CHAT | {"stream": False}
+        another = [{"role": "user", "content": "Ho"}]  # identical ones are answered once
+        headers, body = {"authorization": f"Bearer {key}"}, CHAT | {"stream": False, "messages": another}
         url = f"{gateway.url}/v1/chat/completions"
         whole = pool.submit(lambda: httpx2.post(url, json=body, headers=headers, timeout=60))
         waited(lambda: len(gateway.fake.chats()) == 1)
