@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # api.routes() has it, for those with a key
         responses=FAILURES,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the ledger tells its own, once per request
     )
     for router in api.routes():
         app.include_router(router)

@@ -17,7 +17,7 @@ from gateway.api.embeddings import EMBEDDING
 from gateway.api.endpoint import Endpoint
 from gateway.api.inference import Inference, generation
 from gateway.api.intake import Intake
-from gateway.api.middleware import Edge, unrouted
+from gateway.api.middleware import Edge, unanswered, unrouted
 from gateway.api.responses import RESPONSES
 from gateway.settings import Settings
 
@@ -39,12 +39,13 @@ def routes() -> list[APIRouter]:
 def wrap(app: FastAPI, settings: Settings) -> FastAPI:
     """Put the edge around `app`, before it starts; returns the same app.
 
-    It goes inside Starlette's own stack, because that answers unknown paths and bugs in plain text before any outer
-    layer sees them. Slashes are not redirected: a redirect would be built from the client's Host header.
+    It goes around Starlette's own stack, which no inference request has to pass; unknown paths and bugs, which that
+    would answer in plain text, leave it as they are. Slashes are not redirected: a redirect would be built from the
+    client's Host header.
     """
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, unrouted)
-    app.add_middleware(Inference, endpoints=ENDPOINTS)
-    app.add_middleware(Intake, limits=settings.server)
-    app.add_middleware(Edge, endpoints=ENDPOINTS)  # added last, so outermost
+    app.add_exception_handler(Exception, unanswered)
+    inference = Inference(app.build_middleware_stack(), ENDPOINTS)
+    app.middleware_stack = Edge(Intake(inference, settings.server), ENDPOINTS)
     return app

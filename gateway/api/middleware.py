@@ -134,6 +134,11 @@ class Visit:
         access.info("%s", orjson.dumps({k: v for k, v in line.items() if v is not None}).decode())
 
 
+async def unanswered(request: Request, error: Exception) -> NoReturn:
+    """The app's handler of what no route handled: it is the edge's to answer."""
+    raise error
+
+
 async def unrouted(request: Request, error: Exception) -> NoReturn:
     """The app's handler of HTTPException, which only the router raises: no such path, or not with this method."""
     if isinstance(error, HTTPException) and error.status_code == 405:
