@@ -30,25 +30,29 @@ _WAY: Final = re.compile(
 )
 
 
-def asks(forms: Sequence[str]) -> frozenset[str]:
-    """The kinds of answer that a text asks for; empty for a statement. `forms`: tokens in lower case, with pauses."""
-    sentences = _ENDS.split(" ".join(forms))
-    return frozenset(kind for sentence in sentences for kind in _of_sentence(sentence.strip()))
+def core(forms: Sequence[str]) -> list[str]:
+    """The sentences of a text without what merely opens them (`can you tell me`). `forms`: tokens in lower case, with
+    pauses."""
+    return [_OPENING.sub("", sentence.strip()) for sentence in _ENDS.split(" ".join(forms)) if sentence.strip()]
 
 
-def _of_sentence(sentence: str) -> Iterator[str]:
-    rest = _OPENING.sub("", sentence)
+def asks(sentences: Sequence[str]) -> frozenset[str]:
+    """The kinds of answer that a text's core asks for; empty for a statement."""
+    return frozenset(kind for sentence in sentences for kind in _of_sentence(sentence))
+
+
+def _of_sentence(rest: str) -> Iterator[str]:
     if _WAY.match(rest):
         yield "how"
         return
     words = rest.split()
     if not words:
         return
-    if words[0] in AUXILIARIES or (rest != sentence and words[0] in ("if", "whether")):
+    if words[0] in AUXILIARIES or words[0] == "whether":
         yield "exists" if words[1:2] == ["there"] else "whether"
     elif words[0] in IMPERATIVE:
         yield "what"
-    questions = sentence.endswith("?") or words[0] in _WH or rest != sentence
+    questions = rest.endswith("?") or words[0] in _WH
     for at, word in enumerate(words):
         leads = at == 0 or words[at - 1] in ("and", "or", ",", "but", "so", "then") or at == 1
         if word in _WH and (at == 0 or questions) and (leads or words[0] not in AUXILIARIES):

@@ -5,10 +5,10 @@ from typing import Final, Literal
 
 from gateway.similarity.reading import Reading
 
-# What a pair is. `same`: questions of the same content words. `restated`: long questions with few words in common,
-# which are near only when they ask the same. `statement`: the same content words without a question. `report`: long
-# statements. `changed`: anything else, words were exchanged or added.
-Relation = Literal["same", "restated", "statement", "report", "changed"]
+# What a pair is. `identical`: but for case, punctuation and contractions. `same`: questions of the same content words.
+# `restated`: long questions with few words in common, which are near only when they ask the same. `statement`: the same
+# content words without a question. `report`: long statements. `changed`: anything else, words were exchanged or added.
+Relation = Literal["identical", "same", "restated", "statement", "report", "changed"]
 
 # Content words. Below them two near questions with few common words are about related things as often as the same.
 LONG_QUESTION: Final = 7
@@ -48,6 +48,8 @@ class Comparison:
 
 def relate(a: Reading, b: Reading, words: Comparison) -> Relation:
     """Which kind of pair they are."""
+    if a.forms == b.forms:
+        return "identical"
     equal = sorted(a.content) == sorted(b.content) and words.shared > 0
     if not a.question and not b.question:
         return "statement" if equal else "report" if words.size >= LONG_STATEMENT else "changed"
@@ -62,5 +64,8 @@ def relate(a: Reading, b: Reading, words: Comparison) -> Relation:
 
 
 def _same_frame(a: Reading, b: Reading) -> bool:
-    """They ask for the same, of the same persons, and both or neither for a duty."""
-    return a.asks == b.asks and set(a.persons) == set(b.persons) and a.duty == b.duty
+    """They ask for the same, of the same persons, and both or neither for a duty. How I do it is how it is done."""
+    if a.asks != b.asks or a.duty != b.duty:
+        return False
+    persons = set(a.persons) ^ set(b.persons)
+    return not persons or (persons == {"1"} and a.asks == {"how"})

@@ -13,6 +13,7 @@ from gateway.similarity.verdict import Decision, Kind
 Names = Literal["strict", "tolerant"]
 
 _VETOES: dict[Relation, tuple[tuple[str, vetoes.Veto], ...]] = {
+    "identical": (("what they point at", vetoes.pointing), ("who asks", vetoes.own_case)),
     "same": vetoes.STRICT,
     "changed": vetoes.STRICT,
     "statement": vetoes.STRICT,
@@ -20,6 +21,7 @@ _VETOES: dict[Relation, tuple[tuple[str, vetoes.Veto], ...]] = {
     "restated": vetoes.OF_RESTATED,
 }
 _SAYS: dict[Relation, str] = {
+    "identical": "the same words",
     "same": "the same content words",
     "restated": "restated at length",
     "statement": "statements of the same content words",

@@ -39,8 +39,8 @@ FUNCTION: Final = _words("""
     am is are was were be been being do does did done doing have has had having
     can could may might will would shall should must ought able possible possibly
     i me my mine myself you your yours yourself we us our ours one ones
-    to of in on for at by with from into onto as about and or but so if than then also too
-    what which whats who whom whose when where why how
+    to of in on for at by with from into onto as about per and or but so if than then also too
+    what which whats who whom whose when where why how whether
     please kindly thanks thank hi hello hey dear sir just really actually exactly basically very quite simply ever
     tell know wonder wondering explain describe give want like need get got let help
     ok okay well etc eg ie s t
@@ -50,12 +50,12 @@ ROLES: Final = _words("of in on for at by with from into onto to than as about")
 COORDINATING: Final = _words("and or between vs versus both either & plus")
 
 SPELLING: Final = _to_first("""
-    color colour colors colours, favorite favourite, email e-mail mail, center centre, organize organise, license
+    color colour, favorite favourite, email mail, center centre, organize organise, license
     licence, program programme, check cheque, jewelry jewellery, aluminum aluminium, tire tyre, gray grey, pajamas
     pyjamas, traveler traveller, canceled cancelled, theater theatre, fiber fibre, liter litre, meter metre, yes
     yeah yep yup, no nope nah, ok okay, doctor dr, mister mr, versus vs, photo photograph pic picture image, info
     information, app application, phone telephone cellphone, tv television telly, fridge refrigerator, ad advert
-    advertisement, wifi wi-fi, us usa america, uk britain, dad father, mom mum mother, grandma grandmother, grandpa
+    advertisement, us usa america, uk britain, dad father, mom mum mother, grandma grandmother, grandpa
     grandfather, bike bicycle, math maths mathematics, exam examination, lab laboratory, repo repository, config
     configuration, docs documentation, db database, admin administrator, auth authentication, vet veterinarian, flu
     influenza

@@ -6,14 +6,14 @@ Invariant: pure and cached, since the kept question of a nearest pair is read ag
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 from gateway.similarity import lexicon as lex
-from gateway.similarity.asking import asks
+from gateway.similarity.asking import asks, core
 from gateway.similarity.words import Word, spelled
 
 REMEMBERED: Final = 8192  # readings of some 2 kB each
@@ -22,6 +22,7 @@ REMEMBERED: Final = 8192  # readings of some 2 kB each
 _TOKEN: Final = re.compile(
     r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥₹%°=<>*^~|+&/]+|[.?!,;:]"
 )
+_EMAIL: Final = re.compile(r"\be-mail", re.I)
 _ENDS: Final = frozenset(".?!")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _PAUSES: Final = frozenset(".?!,;:")
@@ -30,21 +31,26 @@ _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One question. `content` in order, with `roles` beside it: the preposition that governs each word, or "".
+    """One question, in lower case and without pauses.
 
-    `numbers` and `units` are sorted with repetitions; `negated` the words that negations stand
-    before; `names` the content words written with a capital; `past` the
-    verbs in a past form; `persons` the first and second persons in order, such as "12"; `points`: it speaks of what is
-    not in it (this picture, the link below); `own`: it asks what holds for the asker (am I, should I).
+    - forms, words: as written and in common form; content: those of content, with the preposition that governs each
+      (roles, or "")
+    - numbers, units: sorted, with repetitions; counted: each number with what it counts
+    - negated: the content words before and after each negation
+    - names: content words with a capital; past: verbs in a past form
+    - persons: first and second persons in order, such as "12"; duty: should or must
+    - points: it speaks of what is not in it (this picture); own: of what holds for the asker (am I, should I)
     """
 
+    forms: tuple[str, ...]
     words: tuple[str, ...]
     content: tuple[str, ...]
     roles: tuple[str, ...]
     numbers: tuple[str, ...]
+    counted: frozenset[tuple[str, str]]
     units: tuple[str, ...]
     calendar: frozenset[str]
-    negated: tuple[str, ...]
+    negated: tuple[tuple[str, str], ...]
     names: frozenset[str]
     past: frozenset[str]
     tense: str
@@ -66,32 +72,36 @@ def read(text: str) -> Reading:
     plain = [word.form for word in words if word.form not in _PAUSES]
     content, roles = _content(words)
     forms = set(plain)
-    asked = asks([word.form for word in words])
+    sentences = core([word.form for word in words])
+    asked = asks(sentences)
+    heart = " ".join(sentences).split()
     return Reading(
+        forms=tuple(plain),
         words=tuple(word.lemma for word in words if word.form not in _PAUSES),
         content=tuple(word.lemma for word in content),
         roles=roles,
         numbers=tuple(sorted(_numbers(plain))),
+        counted=frozenset(_counted(words)),
         units=tuple(sorted(_units(plain))),
         calendar=frozenset(lex.CALENDAR[form] for form in plain if form in lex.CALENDAR),
-        negated=tuple(sorted(_negated(words))),
+        negated=tuple(_negated(words)),
         names=frozenset(word.lemma for word in content if word.capital),
         past=frozenset(word.lemma for word in content if word.past),
         tense=_tense(plain),
         duty=not forms.isdisjoint(lex.OBLIGATION),
         passive=not forms.isdisjoint(lex.BEING),
-        persons="".join("1" if form in lex.FIRST_PERSON else "2" for form in plain if form in _PERSONS),
+        persons="".join("1" if form in lex.FIRST_PERSON else "2" for form in heart if form in _PERSONS),
         thirds=frozenset(lex.THIRD_PERSONS[form] for form in plain if form in lex.THIRD_PERSONS),
         coordinated=not forms.isdisjoint(lex.COORDINATING),
         asks=asked,
         question=bool(asked) or "?" in text,
         points=any(map(_points, plain, [*plain[1:], ""])),
-        own=any(form in lex.OF_ASKER and after == "i" for form, after in pairwise(plain)),
+        own="whether" in asked and any(form in lex.OF_ASKER and after == "i" for form, after in pairwise(heart)),
     )
 
 
 _TIMES: Final = lex.UNITS.keys() | lex.CALENDAR.keys()
-_NO_CONTENT: Final = lex.FUNCTION | lex.NEGATIONS | lex.COORDINATING | _PAUSES
+_NO_CONTENT: Final = lex.FUNCTION | lex.NEGATIONS | lex.COORDINATING | lex.NUMBERS.keys() | _PAUSES
 _PERSONS: Final = lex.FIRST_PERSON | lex.SECOND_PERSON
 
 
@@ -99,7 +109,7 @@ def _words(text: str) -> Iterator[Word]:
     """Tokens with contractions written out. A capital counts within a sentence only; IT, US and WHO are names, where
     not all is shouted."""
     starts, shouted = True, text.isupper()
-    clean = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).translate(_QUOTES))
+    clean = _THOUSANDS.sub("", _EMAIL.sub("email", unicodedata.normalize("NFKC", text).translate(_QUOTES)))
     for token in _TOKEN.findall(clean):
         low = token.lower()
         acronym = len(token) > 1 and token.isupper() and not shouted
@@ -128,7 +138,7 @@ def _content(words: list[Word]) -> tuple[list[Word], tuple[str, ...]]:
 
 
 def _is_content(form: str) -> bool:
-    return form not in _NO_CONTENT
+    return form not in _NO_CONTENT and not form[0].isdigit()
 
 
 def _numbers(forms: list[str]) -> Iterator[str]:
@@ -174,11 +184,20 @@ def _units(forms: list[str]) -> Iterator[str]:
             yield lex.UNITS[form]
 
 
-def _negated(words: list[Word]) -> Iterator[str]:
-    """The content word that follows each negation, or "" at the end."""
+def _counted(words: list[Word]) -> Iterator[tuple[str, str]]:
+    for at, word in enumerate(words):
+        if word.form[0].isdigit() or (word.form in lex.NUMBERS and word.form != "one"):
+            yield lex.NUMBERS.get(word.form, word.form), _first_content(words[at + 1 :])
+
+
+def _negated(words: list[Word]) -> Iterator[tuple[str, str]]:
     for at, word in enumerate(words):
         if word.form in lex.NEGATIONS:
-            yield next((after.lemma for after in words[at + 1 :] if _is_content(after.form)), "")
+            yield _first_content(words[at - 1 :: -1] if at else ()), _first_content(words[at + 1 :])
+
+
+def _first_content(words: Sequence[Word]) -> str:
+    return next((word.lemma for word in words if _is_content(word.form)), "")
 
 
 def _points(form: str, following: str) -> bool:

@@ -17,8 +17,9 @@ NEARLY: Final = 0.6  # share of common content words from which their order mean
 
 
 def numbers(a: Reading, b: Reading) -> bool:
-    """Other numbers, or one more: 500 and 50 years, IPv4 and IPv6. Words count: two and 2."""
-    return a.numbers != b.numbers
+    """Other numbers, or one more: 500 and 50 years, IPv4 and IPv6. Words count: two and 2. Nor may they count others:
+    two adults and one child."""
+    return a.numbers != b.numbers or (a.counted != b.counted and set(a.content) == set(b.content))
 
 
 def units(a: Reading, b: Reading) -> bool:
@@ -35,8 +36,8 @@ def negation(a: Reading, b: Reading) -> bool:
     """One is negated and the other is not, or in another place: with a word of its own, or a prefix (safe, unsafe)."""
     if len(a.negated) != len(b.negated):
         return True
-    if a.negated != b.negated and set(a.content) == set(b.content):
-        return True
+    if a.negated != b.negated and (a.coordinated or len(set(a.content)) < len(a.content)):
+        return True  # of two clauses the other one is negated
     return any(_negates(one, other) or _negates(other, one) for one, other in _exchanged(a, b))
 
 

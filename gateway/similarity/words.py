@@ -26,6 +26,8 @@ def spelled(token: str) -> tuple[Word, ...]:
 
 def lemma(form: str) -> str:
     """The common form of a word in lower case; words that may stand for each other share it."""
+    if len(form) > 2 and form in lex.UNITS:
+        return lex.UNITS[form]
     stemmed = stem(form)
     stemmed = _SPELLINGS.get(stemmed, stemmed)
     return _SYNONYMS.get(stemmed, stemmed)
@@ -36,16 +38,20 @@ def stem(form: str) -> str:
     form = lex.PLURALS.get(form) or lex.IRREGULAR.get(form) or form
     if len(form) < 4 or not form.isalpha():
         return form
-    return _cut(form).removesuffix("e") or form
+    return _inflection(_plural(form)).removesuffix("e") or form
 
 
-def _cut(form: str) -> str:
-    if form.endswith(("ies", "ied")) and len(form) > 4:
+def _plural(form: str) -> str:
+    if form.endswith("ies") and len(form) > 4:
         return form[:-3] + "y"
     if form.endswith(("sses", "xes", "ches", "shes", "zes")):
         return form[:-2]
-    if form.endswith("s") and not form.endswith(("ss", "us", "is")):
-        return form[:-1]
+    return form[:-1] if form.endswith("s") and not form.endswith(("ss", "us", "is")) else form
+
+
+def _inflection(form: str) -> str:
+    if form.endswith("ied") and len(form) > 4:
+        return form[:-3] + "y"
     for ending in ("ing", "ed"):
         left = form.removesuffix(ending)
         if left != form and len(left) > 2 and not _VOWELS.isdisjoint(left):
