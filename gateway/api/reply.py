@@ -1,6 +1,7 @@
 """One answer on its way to one client, streamed or whole; both read the same events. Knows no API and no store.
 
-Until the first event an exception leaves as it is, so that a refusal keeps its HTTP status; after it the status is
+Until the first event an exception leaves as it is, so that a refusal keeps its HTTP status: nothing is sent before it,
+no keep-alive either, and a stream whose first token is long in coming is silent until then. After it the status is
 sent, and an exception becomes one last event. What the bytes are is the `writer`'s matter.
 
 Invariant: the task that reads the answer also closes it, on every way out, and it ends when the client leaves.

