@@ -35,10 +35,10 @@ class SqliteAnswers:
         await self._database.write(partial(_put, entry=entry, most=self._most), patient=True)
 
     async def vectors(self, partition: str, at: float) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
-        last = (-1.0, "")
+        last = 0
         while page := await self._database.read(partial(_vectors, partition=partition, at=at, after=last)):
             yield [(row["key"], row["vector"]) for row in page]
-            last = (page[-1]["created"], page[-1]["key"])
+            last = page[-1]["rowid"]
 
     async def changes(self, cursor: str | None) -> Changes:
         return await self._database.read(partial(_changes, cursor=cursor))
@@ -103,11 +103,12 @@ def _make_room(db: sqlite3.Connection, most: int) -> None:
         _remove(db, key)
 
 
-def _vectors(db: sqlite3.Connection, partition: str, at: float, after: tuple[float, str]) -> list[sqlite3.Row]:
+def _vectors(db: sqlite3.Connection, partition: str, at: float, after: int) -> list[sqlite3.Row]:
+    """In the order of the index, so that a page is found without looking at those before."""
     return db.execute(
-        "SELECT key, vector, created FROM answers WHERE partition = ? AND (created, key) > (?, ?) AND expires > ? "
-        "AND vector IS NOT NULL ORDER BY created, key LIMIT ?",
-        (partition, *after, at, PAGE),
+        "SELECT rowid, key, vector FROM answers WHERE partition = ? AND rowid > ? AND expires > ? "
+        "AND vector IS NOT NULL ORDER BY rowid LIMIT ?",
+        (partition, after, at, PAGE),
     ).fetchall()
 
 

@@ -26,6 +26,8 @@ _OPEN = (
 
 
 _OF_ANSWERS = (
+    "DROP INDEX answers_of_partition",
+    "CREATE INDEX answers_of_partition ON answers (partition)",
     "ALTER TABLE answers ADD COLUMN saves INTEGER NOT NULL DEFAULT 0",
     *(statement for name in ("worth", "changed", "cache", "purges", "observations") for statement in TABLES[name]),
     "INSERT INTO worth (key, priority) SELECT key, 0.0 FROM answers ORDER BY created",

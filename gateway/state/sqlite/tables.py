@@ -46,7 +46,7 @@ TABLES = {
             key TEXT PRIMARY KEY, partition TEXT NOT NULL, body BLOB NOT NULL, created REAL NOT NULL,
             expires REAL NOT NULL, vector BLOB, question TEXT NOT NULL, saves INTEGER NOT NULL DEFAULT 0
         ) STRICT""",
-        "CREATE INDEX answers_of_partition ON answers (partition, created)",
+        "CREATE INDEX answers_of_partition ON answers (partition)",
         "CREATE INDEX answers_by_expires ON answers (expires)",
     ),
     "tags": (
