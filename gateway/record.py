@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ import orjson
 from gateway.exchange import Operation
 from gateway.prices import usd
 from serving.events import Usage
+from serving.frozen import dataclass
 
 # How the id of an answer begins, as OpenAI's and vLLM's do.
 IDS: Mapping[Operation, str] = {"chat": "chatcmpl", "text_completion": "cmpl", "embeddings": "embd"}

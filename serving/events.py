@@ -11,8 +11,10 @@ a `serving.errors.BackendError` instead of sending `End`. Counts are tokens.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Self
+
+from serving.frozen import dataclass
 
 JSON = Mapping[str, Any]
 

@@ -8,7 +8,6 @@ Invariant: an `exact` count equals the server's `usage.prompt_tokens` of the sam
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,6 +17,7 @@ from serving import vocabulary
 from serving.backend import Backend
 from serving.conversation import PromptRefused
 from serving.errors import BackendError, BackendRejected
+from serving.frozen import dataclass
 from serving.probes import PROBES
 from serving.template import Templates
 from serving.vocabulary import Vocabulary

@@ -1,12 +1,12 @@
 """What comes back: what the check and the cache say of an answer, and what of it the edge is handed."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from gateway.exchange.call import Call
 from gateway.state import Balance
 from serving.events import Completion, Deltas, Event, Start, Usage
+from serving.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What is asked, and by whom. Knows nothing of what becomes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from gateway.state import Limit, Scopes
 from gateway.tracing import Trace
+from serving.frozen import dataclass
 
 CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
 OnLength = Literal["error", "return", "retry", "continue"]

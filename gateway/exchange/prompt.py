@@ -1,13 +1,13 @@
 """What will be sent, how long it may be, and what it becomes once passages are in place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.exchange.call import Message, OnLength, Retrieval
 from prompts.template import Template
 from retrieval.index import Found
 from serving.events import Usage
+from serving.frozen import dataclass
 from serving.tokens import Count
 
 CacheTier = Literal["off", "exact", "semantic"]

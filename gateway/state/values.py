@@ -4,9 +4,11 @@ Frozen, and checked where a wrong one could cost money. Import them from `gatewa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+from serving.frozen import dataclass
 
 Unit = Literal["requests", "tokens", "usd"]
 Window = Literal["request", "minute", "day", "month"]
