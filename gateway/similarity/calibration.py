@@ -96,6 +96,8 @@ class Calibration:
 
     def _count(self, probability: float, right: bool, by: int) -> None:
         reached = int(np.searchsorted(LIMITS, probability, side="right"))
+        if not reached:
+            return  # no would-be hit under any setting
         self._all[:reached] += by
         self._wrong[:reached] += by * (not right)
         # A pair at p is wrong about twice as often as the pairs from p on: measured, and exact where shares halve.
