@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from gateway import api
 from gateway.api.openapi import FAILURES
-from gateway.caching.comparison import Comparison
+from gateway.caching.agreement import Agreement
 from gateway.caching.corrections import Corrections
 from gateway.caching.evidence import Evidence
 from gateway.caching.making import Making
@@ -168,7 +168,7 @@ def cache(
         Slots(section, models, embedder.identity, version),
         Similar(state.answers, neighbours, embedder, evidence, section.max_error_rate),
         neighbours,
-        Samples(section, Comparison(embedder), evidence),
+        Samples(section, Agreement(embedder), evidence),
         Making(state.claims, owner(), state.alive, state.clock),
         Corrections(state.answers, state.feedback, neighbours, evidence),
     )

@@ -63,16 +63,16 @@ class Retrieve(BaseModel):
 class Cache(BaseModel):
     """What of its answers may be kept, and for which questions one may stand. `cache: exact` is short for its tier.
 
-    `kind`: `closed` where questions have few answers (a FAQ, a classifier), `open` otherwise. `names`: whether
-    questions that name different people, places or products may share an answer (`tolerant`). Answers of a `personal`
-    template are never kept, whatever a request says. `ttl_s`: seconds; None is the configuration's.
+    `kind`: `closed` where questions have few answers (a FAQ, a classifier), `open` otherwise. `names`: `strict` where
+    a name that only one of two questions has speaks against it. Answers of a `personal` template are never kept,
+    whatever a request says. `ttl_s`: seconds; None is the configuration's.
     """
 
     model_config = _STRICT
 
     tier: Literal["off", "exact", "semantic"] = "off"
     kind: Literal["open", "closed"] = "open"
-    names: Literal["strict", "tolerant"] = "strict"
+    names: Literal["strict", "tolerant"] = "tolerant"
     personal: bool = False
     ttl_s: float | None = Field(default=None, gt=0)
 

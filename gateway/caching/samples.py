@@ -6,7 +6,7 @@ teaches nothing.
 
 import random
 
-from gateway.caching.comparison import Comparison
+from gateway.caching.agreement import Agreement
 from gateway.caching.evidence import Evidence
 from gateway.caching.kept import Kept
 from gateway.exchange import Call, Hit
@@ -18,8 +18,8 @@ from serving.events import Completion
 class Samples:
     """Chooses among semantic hits, and learns from those that it chose."""
 
-    def __init__(self, section: Section, comparison: Comparison, evidence: Evidence) -> None:
-        self._section, self._comparison, self._evidence = section, comparison, evidence
+    def __init__(self, section: Section, agreement: Agreement, evidence: Evidence) -> None:
+        self._section, self._agreement, self._evidence = section, agreement, evidence
 
     def anew(self, call: Call, hit: Hit) -> str | None:
         """Why this hit is answered anew, in words; None when it is served."""
@@ -32,6 +32,6 @@ class Samples:
     async def learn(self, hit: Hit, fresh: Completion, at: float) -> None:
         """Compare the kept answer with a fresh one."""
         assert isinstance(hit.given, Kept)
-        right = await self._comparison.same(hit.given.completion, fresh)
+        right = await self._agreement.same(hit.given.completion, fresh)
         if right is not None and hit.probability is not None:
             await self._evidence.learn(Observation(hit.pool, hit.entry, hit.score, hit.probability, right, at))

@@ -37,6 +37,16 @@ class Slots:
         )
 
 
+KINDS = ("tenant", "model", "request", "prompt", "collection", "tag")
+
+
+def known_tag(tag: str | None) -> str | None:
+    """The tag, if answers can have such a one. Raises ValueError."""
+    if tag is None or (tag.partition(":")[0] in KINDS and tag.partition(":")[2]):
+        return tag
+    raise ValueError(f"a tag begins with one of {', '.join(f'{kind}:' for kind in KINDS)} and names one")
+
+
 def tags(call: Call, prompt: Prompt) -> tuple[str, ...]:
     """What an answer can be purged by: `tenant:acme`, `model:small`, `prompt:answer`, `prompt:answer@v3`,
     `collection:docs`, `request:...`, and the request's own tags as `tag:feature=search`."""

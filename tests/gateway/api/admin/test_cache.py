@@ -21,3 +21,9 @@ def test_a_misspelt_field_purges_nothing(gateway: Gateway) -> None:
     refused = gateway.admin("POST", "/cache/purge", json={"tags": "x"})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tags")
     assert gateway.chat(BODY, key).headers["x-cache"] == "exact"
+
+
+def test_a_tag_that_no_answer_can_have_purges_nothing(gateway: Gateway) -> None:
+    refused = gateway.admin("POST", "/cache/purge", json={"tag": "tenants:acme"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tag")
+    assert "tenant:" in refused.json()["error"]["message"]

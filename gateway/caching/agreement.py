@@ -22,7 +22,7 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 
 
-class Comparison:
+class Agreement:
     """Compares answers of one choice and plain text; of others nothing is told."""
 
     def __init__(self, embedder: Embedder) -> None:
