@@ -16,7 +16,7 @@ longer than a fifth of a millisecond.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -34,7 +34,7 @@ T = TypeVar("T")
 POLL_S = 0.5  # between two polls: what others add and remove is known within a second
 FRESH_S = 1.0  # a view older than that is not asked
 LOAD_S = 0.25  # so long lookups wait for a partition: some ten thousand questions; not for the rest of a larger one
-AT_ONCE = 50  # changes taken in before the event loop turns to other things: some tenths of a millisecond
+AT_ONCE = 20  # questions taken in before the event loop turns to other things: some tenths of a millisecond
 
 
 @dataclass(slots=True)
@@ -107,14 +107,11 @@ class Neighbours:
     async def _take_in(self, changes: Changes) -> None:
         if changes.whole:
             self._views.clear()
-        for number, key in enumerate(changes.removed, 1):
-            self.remove(key)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        for number, added in enumerate(changes.added, 1):
-            self._add(*added)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async for partition, key in _in_turns(changes.removed):
+            if view := self._views.get(partition):
+                view.part.remove(key)
+        async for partition, key, vector in _in_turns(changes.added):
+            self._add(partition, key, vector)
 
     def _add(self, partition: str, key: str, vector: bytes) -> None:
         view = self._views.get(partition)
@@ -140,7 +137,7 @@ class Neighbours:
         try:
             with view.part.watched() as removed:
                 async for page in self._answers.vectors(name, at):
-                    for key, vector in page:
+                    async for key, vector in _in_turns(page):
                         if key not in removed:
                             view.part.add(key, vector)
                     if self._views.get(name) is not view or view.part.size >= self._entries:
@@ -187,3 +184,11 @@ class Neighbours:
             with part.watched() as removed:
                 await self._builds.do(merging.make)
             part.replace(merging, removed)
+
+
+async def _in_turns(things: Iterable[T]) -> AsyncIterator[T]:
+    """One by one; now and then others have their turn."""
+    for number, thing in enumerate(things, 1):
+        yield thing
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)

@@ -63,4 +63,4 @@ class Block:
         """Of what is live; rows that are removed meanwhile may be damaged."""
         items = list(self._row.items())
         keys, rows = [key.encode() for key, _ in items], [row for _, row in items]
-        return np.array(keys), self._rows[rows].astype(np.float16)
+        return np.array(keys, np.bytes_), self._rows[rows].astype(np.float16)

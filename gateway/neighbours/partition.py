@@ -33,9 +33,9 @@ class Merging:
 
     def make(self) -> None:
         """For another thread. Takes some 30 us a question."""
-        contents = [source.contents() for source in self.sources if source.live]
-        if contents:
-            self.made = Cells(*map(np.concatenate, zip(*contents, strict=True)))
+        contents = [source.contents() for source in self.sources]
+        keys, rows = map(np.concatenate, zip(*contents, strict=True))
+        self.made = Cells(keys, rows) if len(keys) else None
 
 
 class Partition:

@@ -200,14 +200,14 @@ class Entry:
 class Changes:
     """What happened to the cached answers since a cursor: a view that takes it in is as good as new.
 
-    `added` are (partition, key, vector) of those that have a vector, `removed` keys; a key is in one of them, by what
-    it came to. `whole`: the log does not reach back to the cursor (or the store was emptied), so that a view must be
-    made anew; both are empty then.
+    `added` are (partition, key, vector) of those that have a vector, `removed` (partition, key) of those that had; a
+    key is in one of them, by what it came to. `whole`: the log does not reach back to the cursor (or the store was
+    emptied), so that a view must be made anew; both are empty then.
     """
 
     cursor: str
     added: tuple[tuple[str, str, bytes], ...] = ()
-    removed: tuple[str, ...] = ()
+    removed: tuple[tuple[str, str], ...] = ()
     whole: bool = False
 
 

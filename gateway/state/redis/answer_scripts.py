@@ -7,7 +7,7 @@ entry:<key>         hash: the answer; Redis drops it when it expires
 members             hash: key -> [partition, has a vector, tags], all that is needed to remove an answer everywhere
 expires, worth      sorted sets of the keys: by expiry, and by priority (`gateway.state.eviction`); `age` is its clock
 partition:<digest>  set of the keys with a vector;  tag:<tag>  set of the keys
-log, number         stream of the keys that changed, numbered without gaps; of those with a vector only
+log, number         stream of what changed, partition -> key, numbered without gaps; of answers with a vector only
 epoch               random: another one, or another run of the server, and a view of the log must begin anew
 purges              sorted set: what was purged (`all`, `tag:<tag>`) by when; no answer begun before may come after it
 """
@@ -27,8 +27,8 @@ local function now()
   return time[1] + time[2] / 1e6
 end
 
-local function changed(key)
-  call('XADD', root .. 'log', 'MAXLEN', '~', LOG, call('INCR', root .. 'number') .. '-0', 'key', key)
+local function changed(partition, key)
+  call('XADD', root .. 'log', 'MAXLEN', '~', LOG, call('INCR', root .. 'number') .. '-0', partition, key)
 end
 
 -- Returns 1 when the answer was still there.
@@ -42,7 +42,7 @@ local function forget(key)
   for _, tag in ipairs(tags) do call('SREM', root .. 'tag:' .. tag, key) end
   if vector then
     call('SREM', root .. 'partition:' .. partition, key)
-    changed(key)
+    changed(partition, key)
   end
   return call('DEL', root .. 'entry:' .. key)
 end
@@ -81,7 +81,7 @@ call('ZADD', root .. 'worth', age() + ARGV[7], key)
 for _, tag in ipairs(tags) do call('SADD', root .. 'tag:' .. tag, key) end
 if vector then
   call('SADD', root .. 'partition:' .. partition, key)
-  changed(key)
+  changed(partition, key)
 end
 """
 )
@@ -116,7 +116,7 @@ return {#keys, removed}
 )
 
 # ARGV: an epoch for a store that has none, then the cursor (epoch and number), how many at most. Returns the cursor
-# now, or after what follows: key, partition and vector in turn, false of what is gone. Where the log does not reach
+# now, or after what follows: partition, key and vector in turn, no vector of what is gone. Where the log does not reach
 # back to the cursor the number is negative: that of now is one less, without its sign.
 CHANGES = (
     COMMON
@@ -130,8 +130,9 @@ local rows = call('XRANGE', root .. 'log', string.format('%d-0', number + 1), '+
 if last > number and (#rows == 0 or rows[1][1] ~= string.format('%d-0', number + 1)) then return {epoch, -1 - last} end
 local reply = {epoch, number + #rows}
 for _, row in ipairs(rows) do
-  local found = call('HMGET', root .. 'entry:' .. row[2][2], 'partition', 'vector')
-  reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = row[2][2], found[1], found[2]
+  local partition, key = unpack(row[2])
+  reply[#reply + 1], reply[#reply + 2] = partition, key
+  reply[#reply + 1] = call('HGET', root .. 'entry:' .. key, 'vector')
 end
 return reply
 """

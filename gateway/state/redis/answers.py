@@ -49,15 +49,12 @@ class RedisAnswers:
         now, reached = found[0].decode(), found[1]
         if reached < 0:
             return Changes(f"{now}:{-1 - reached}", whole=cursor is not None)
-        final = {
-            key.decode(): (partition, vector) for key, partition, vector in zip(*[iter(found[2:])] * 3, strict=True)
-        }
+        rows = zip(*[iter(found[2:])] * 3, strict=True)
+        final = {key.decode(): (partition.decode(), vector) for partition, key, vector in rows}
         return Changes(
             f"{now}:{reached}",
-            tuple(
-                (partition.decode(), key, vector) for key, (partition, vector) in final.items() if vector is not None
-            ),
-            tuple(key for key, (_, vector) in final.items() if vector is None),
+            tuple((partition, key, vector) for key, (partition, vector) in final.items() if vector is not None),
+            tuple((partition, key) for key, (partition, vector) in final.items() if vector is None),
         )
 
     async def used(self, key: str, at: float) -> None:

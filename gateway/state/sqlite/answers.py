@@ -119,7 +119,7 @@ def _changes(db: sqlite3.Connection, cursor: str | None) -> Changes:
     if known != epoch or not first - 1 <= int(number) <= last:
         return Changes(f"{epoch}:{last}", whole=True)
     rows = db.execute(
-        "SELECT number, key, partition, vector FROM changed LEFT JOIN answers USING (key) WHERE number > ? "
+        "SELECT number, key, changed.partition, vector FROM changed LEFT JOIN answers USING (key) WHERE number > ? "
         "ORDER BY number LIMIT ?",
         (int(number), PAGE),
     ).fetchall()
@@ -127,7 +127,7 @@ def _changes(db: sqlite3.Connection, cursor: str | None) -> Changes:
     return Changes(
         f"{epoch}:{rows[-1]['number'] if rows else number}",
         tuple((row["partition"], row["key"], row["vector"]) for row in final if row["vector"] is not None),
-        tuple(row["key"] for row in final if row["vector"] is None),
+        tuple((row["partition"], row["key"]) for row in final if row["vector"] is None),
     )
 
 

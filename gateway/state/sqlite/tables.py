@@ -63,19 +63,21 @@ TABLES = {
         ) STRICT""",
         "CREATE INDEX worth_by_priority ON worth (priority)",
     ),
-    # Keys of answers with a vector, as they came and went; the numbers have no gaps but at the beginning.
-    "changed": ("CREATE TABLE changed (number INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT",),
+    # Answers with a vector, as they came and went; the numbers have no gaps but at the beginning.
+    "changed": (
+        "CREATE TABLE changed (number INTEGER PRIMARY KEY, partition TEXT NOT NULL, key TEXT NOT NULL) STRICT",
+    ),
     # One row, of all answers together. The triggers keep it and `changed` right, however an answer comes or goes.
     "cache": (
         "CREATE TABLE cache (epoch TEXT NOT NULL, age REAL NOT NULL, entries INTEGER NOT NULL) STRICT",
         "INSERT INTO cache SELECT lower(hex(randomblob(8))), 0.0, count(*) FROM answers",
         """CREATE TRIGGER answer_added AFTER INSERT ON answers BEGIN
             UPDATE cache SET entries = entries + 1;
-            INSERT INTO changed (key) SELECT new.key WHERE new.vector IS NOT NULL;
+            INSERT INTO changed (partition, key) SELECT new.partition, new.key WHERE new.vector IS NOT NULL;
         END""",
         """CREATE TRIGGER answer_removed AFTER DELETE ON answers BEGIN
             UPDATE cache SET entries = entries - 1;
-            INSERT INTO changed (key) SELECT old.key WHERE old.vector IS NOT NULL;
+            INSERT INTO changed (partition, key) SELECT old.partition, old.key WHERE old.vector IS NOT NULL;
         END""",
     ),
     "purges": ("CREATE TABLE purges (mark TEXT PRIMARY KEY, at REAL NOT NULL) STRICT, WITHOUT ROWID",),

@@ -102,6 +102,15 @@ def test_cells_of_which_much_was_removed_are_made_anew_and_vanish_at_last() -> N
 
 
 @pytest.mark.usefixtures("small")
+def test_blocks_of_which_all_was_removed_vanish() -> None:
+    part = filled(vectors(2 * ROWS, D))
+    for number in range(2 * ROWS):
+        part.remove(f"k{number}")
+    assert list(merged(part)) == [2]
+    assert part.flat == 0
+
+
+@pytest.mark.usefixtures("small")
 def test_what_is_removed_while_cells_are_made_is_not_in_them() -> None:
     rows = clustered(2 * ROWS, D)
     part = filled(rows)
