@@ -146,7 +146,8 @@ class Entry:
     def opened(self, start: Start) -> Opened:
         """What the edge needs for its headers; `model` is the alias, not the backend's own name for it."""
         model, hit = self._findings.model, self._findings.hit
-        return Opened(replace(start, model=model or start.model), hit.kind if hit else "miss", self._balances)
+        start = replace(start, model=model or start.model)
+        return Opened(start, hit.kind, self._balances, hit.age) if hit else Opened(start, "miss", self._balances)
 
     async def finish(self, completion: Completion) -> Closed:
         """Settle and journal a whole, checked answer; returns what the edge sends last."""

@@ -17,13 +17,20 @@ RATED: tuple[Unit, ...] = ("requests", "tokens")  # what OpenAI has headers for
 
 
 def of_answer(
-    call: Call, cache: str | None, balances: Sequence[Balance], cost_usd: float | None, now: float
+    call: Call,
+    cache: str | None,
+    balances: Sequence[Balance],
+    cost_usd: float | None,
+    now: float,
+    age: float | None = None,
 ) -> Headers:
     """All headers of an answer; `balances` as they stand when the headers leave, `now` in seconds since the epoch.
 
-    `cache` is None where nothing could be cached.
+    `cache` is None where nothing could be cached; `age` is a cached answer's, in seconds (RFC 9111, section 5.1).
     """
     headers = ({"x-cache": cache} if cache else {}) | of_trace(call.trace) | of_limits(balances, now)
+    if age is not None:
+        headers["age"] = str(max(0, int(age)))
     if cost_usd is not None:
         headers["x-cost-usd"] = f"{cost_usd:.9f}"  # nano-dollars are what is booked
     return headers

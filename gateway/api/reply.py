@@ -72,7 +72,7 @@ class Reply(Answering):
                 closed = answer
         assert isinstance(closed, Closed)
         body = orjson.dumps(self._writer.whole(opened, closed), default=dict)
-        headers = of_answer(self.call, opened.cache, closed.balances, closed.cost_usd, self._now())
+        headers = of_answer(self.call, opened.cache, closed.balances, closed.cost_usd, self._now(), opened.age)
         await _begin(send, {"content-type": "application/json", "content-length": str(len(body))} | headers)
         return body
 
@@ -80,7 +80,8 @@ class Reply(Answering):
         """Send each event as it comes; returns what comes last."""
         async with aclosing(self._answers) as answers:
             opened = await self._opened(answers)
-            await _begin(send, STREAM_HEADERS | of_answer(self.call, opened.cache, opened.balances, None, self._now()))
+            headers = of_answer(self.call, opened.cache, opened.balances, None, self._now(), opened.age)
+            await _begin(send, STREAM_HEADERS | headers)
             try:
                 return await self._pieces(answers, opened, send)
             except asyncio.CancelledError as cut:

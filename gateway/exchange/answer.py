@@ -115,11 +115,15 @@ def _likeness(hit: Hit) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The first thing the edge gets: the answer has begun, these are the facts its headers need."""
+    """The first thing the edge gets: the answer has begun, these are the facts its headers need.
+
+    `age` in seconds, of a hit.
+    """
 
     start: Start
     cache: Literal["miss", "exact", "semantic"]
     balances: tuple[Balance, ...]
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ def counted(written: list[dict[str, Any]], newest: int = 100) -> Savings:
             await state.journal.write(row)
         return await savings(state.journal, PRICES, newest)
 
-    return asyncio.run(opened(run))
+    found: Savings = asyncio.run(opened(run))
+    return found
 
 
 async def opened(work: Any) -> Any:

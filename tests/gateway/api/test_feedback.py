@@ -26,6 +26,14 @@ def test_a_wrong_answer_is_forgotten(gateway: Gateway) -> None:
     assert asked(gateway, key)[1] == "miss"
 
 
+def test_a_hit_tells_its_age(gateway: Gateway) -> None:
+    key = gateway.key()
+    for stream in (False, True):
+        answers = [gateway.chat(ASKED | {"stream": stream, "max_tokens": 9 + stream}, key) for _ in range(2)]
+        assert [answer.headers.get("age") for answer in answers] == [None, "0"]
+        assert [answer.headers["x-cache"] for answer in answers] == ["miss", "exact"]
+
+
 def test_a_right_answer_stays(gateway: Gateway) -> None:
     key = gateway.key()
     made = asked(gateway, key)

@@ -79,3 +79,10 @@ def test_a_cost_has_nine_decimals() -> None:
 )
 def test_durations_read_as_openais(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_cached_answer_tells_its_age_in_whole_seconds() -> None:
+    call = Call("req_1", Caller("k", "t"), "small", (), None, {}, Options(), False, Trace(), 0.0)
+    assert of_answer(call, "exact", (), None, 640.0, 12.7)["age"] == "12"
+    assert of_answer(call, "exact", (), None, 640.0, -0.2)["age"] == "0"  # of another gateway's clock
+    assert "age" not in headers()

@@ -189,7 +189,7 @@ def test_a_tool_call_that_was_cut_is_asked_again(core: Assembled) -> None:
 
 def test_a_client_that_leaves_during_the_replay_pays_the_whole_generation(core: Assembled) -> None:
     core.fake.plan(Script(said("a", "b", "c", "d")))
-    asked = call(on_length="retry")
+    asked = call(on_length="retry", cache="skip")
     core.do(core.leaving(asked, 2))
     row = core.row(asked)
     assert (row["status"], row["output_tokens"]) == (499, 4)
