@@ -5,6 +5,7 @@ answered before it (`inference.py`). Both find the `Runtime` at `request.app.sta
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
@@ -41,8 +42,9 @@ def wrap(app: FastAPI, settings: Settings) -> FastAPI:
 
     It goes around Starlette's own stack, which no inference request has to pass; unknown paths and bugs, which that
     would answer in plain text, leave it as they are. Slashes are not redirected: a redirect would be built from the
-    client's Host header.
+    client's Host header. `app.openapi()` describes all of it.
     """
+    app.openapi = partial(openapi.description, app)  # type: ignore[method-assign] # as FastAPI has it be extended
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, unanswered)

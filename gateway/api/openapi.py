@@ -56,7 +56,7 @@ async def openapi(request: Request) -> Json:
 
 
 def description(app: FastAPI) -> Json:
-    """The whole API. It is made once; from then on `app.openapi()` gives it too."""
+    """The whole API, made once. `gateway.api.wrap` puts it in the place of `app.openapi`: nobody else may make it."""
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, routes=app.routes)
         _completed(spec["paths"])

@@ -13,9 +13,11 @@ from gateway.api.anthropic.reading import read_count, read_messages
 from gateway.api.chat import read_chat
 from gateway.api.completions import MOST_PROMPTS, read_completion
 from gateway.api.embeddings import MOST_INPUTS, read_embeddings
+from gateway.api.openapi import description
 from gateway.api.responses.reading import OTHERS, read_response
+from gateway.app import create_app
 from gateway.errors import InvalidValue
-from gateway.settings import Server
+from gateway.settings import Server, Settings
 from serving.fields import CHAT, COMPLETIONS, EMBEDDINGS, MAX_TOKENS, Table
 from tests.fuzz.bodies import SAMPLES, body
 from tests.gateway.api.conftest import ADMIN_KEY, Gateway
@@ -66,6 +68,13 @@ def fault(path: str, what: bytes) -> str | None:
     except InvalidValue as refusal:
         return refusal.message
     return None
+
+
+def test_whoever_asks_the_app_for_it_has_all_of_it() -> None:
+    """FastAPI's own is of its own routes alone, and it keeps the first that is made."""
+    app = create_app(Settings())
+    assert ENDPOINTS.keys() <= app.openapi()["paths"].keys()
+    assert app.openapi() is description(app)
 
 
 def test_every_path_is_there_and_so_is_all_that_it_refers_to(spec: Json) -> None:
