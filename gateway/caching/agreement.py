@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.similarity.veto import veto
+from gateway.similarity.vetoes import contradiction
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.pack import MARK
 from serving.events import Completion
@@ -44,7 +44,7 @@ class Agreement:
         return await self._alike(one, other)
 
     async def _alike(self, one: str, other: str) -> bool | None:
-        if veto(one, other):
+        if contradiction(one, other):
             return False
         if not (self._embedder.fits(one) and self._embedder.fits(other)):
             return None

@@ -6,6 +6,6 @@ HTTP, no store and no embedder. Invariant: `max_error_rate` bounds the wrong sha
 
 from gateway.similarity.calibration import Calibration, Observed
 from gateway.similarity.judge import Judge, Names
-from gateway.similarity.verdict import Decision, Kind
+from gateway.similarity.verdict import Decision, Kind, Other
 
-__all__ = ["Calibration", "Decision", "Judge", "Kind", "Names", "Observed"]
+__all__ = ["Calibration", "Decision", "Judge", "Kind", "Names", "Observed", "Other"]

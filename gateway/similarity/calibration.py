@@ -24,6 +24,7 @@ KEPT: Final = 5000  # observations, so that what changed long ago is forgotten; 
 CONFIDENCE: Final = 0.95
 LOOKED: Final = 10  # observations at the lower edge of a region, without which nothing is known of the edge
 EDGE: Final = 4  # steps of LIMITS that are its edge
+EXACT: Final = 1e-9  # rounding
 DOUBT: Final = 2.0  # wrong hits by which more must be seen than expected before the prior itself is doubted
 NEVER: Final = 1.1  # above every probability
 # The limits that are tried, between 1 in 2 and 1 in 500 wrong; finer where a rate is likely to be set.
@@ -79,7 +80,7 @@ class Calibration:
         proven = (float(limit) for at, limit in enumerate(LIMITS) if limit < cold and self._proven(at, rate))
         if (lowest := next(proven, None)) is not None:
             return lowest
-        held = (limit for limit in (cold, *LIMITS[cold < LIMITS]) if self._expected(float(limit)) <= rate)
+        held = (limit for limit in (cold, *LIMITS[cold < LIMITS]) if self._expected(float(limit)) <= rate + EXACT)
         return float(next(held, NEVER))
 
     def _expected(self, limit: float) -> float:

@@ -1,13 +1,13 @@
 """The decision: what speaks against it, else how probable the prior finds it, against what this pool may serve."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from gateway.similarity import prior, vetoes
 from gateway.similarity.calibration import Calibration
 from gateway.similarity.comparison import Comparison, Relation, relate
 from gateway.similarity.reading import Reading, read
-from gateway.similarity.verdict import Decision, Kind
+from gateway.similarity.verdict import Decision, Kind, Other
 
 # `tolerant`: another name in the place of a name speaks against it. `strict`: so does one that is left out.
 Names = Literal["strict", "tolerant"]
@@ -47,19 +47,26 @@ class Judge:
             raise ValueError(f"max_error_rate {max_error_rate}, ignore {sorted(unknown)}: 0 to 1, and of {known}")
         self.max_error_rate, self.kind, self.names, self._ignore = max_error_rate, kind, names, frozenset(ignore)
 
-    def decide(self, cached: str, asked: str, similarity: float, evidence: Calibration) -> Decision:
-        """Whether the answer kept for `cached` may be served for `asked`; `similarity` is their cosine (-1 .. 1)."""
+    def decide(
+        self, cached: str, asked: str, similarity: float, evidence: Calibration, others: Sequence[Other] = ()
+    ) -> Decision:
+        """Whether the answer kept for `cached` may be served for `asked`; `similarity` is their cosine (-1 .. 1).
+
+        `others` are further kept questions near `asked`, the nearest first; for a closed set only, where the same
+        answer is given to many questions: then they more than double the hits.
+        """
         a, b = read(cached), read(asked)
         words = Comparison.of(a, b)
         relation = relate(a, b, words)
         if against := self._against(a, b, relation):
             return Decision(False, 0.0, (f"they differ in {against}",))
-        closed = self.kind == "closed"
-        probability = prior.closed(similarity) if closed else prior.opened(relation, words, similarity)
+        if self.kind == "closed":
+            probability, said = prior.closed(similarity, others), _around(others)
+        else:
+            probability, said = prior.opened(relation, words, similarity), _SAYS[relation].format(words=words)
         least = evidence.least(self.max_error_rate)
-        said = () if closed else (_SAYS[relation].format(words=words),)
         needs = f"probability {probability:.4f}, served from {least:.4f}"
-        return Decision(probability >= least, probability, (*said, f"similarity {similarity:.3f}", needs))
+        return Decision(probability >= least, probability, (said, f"similarity {similarity:.3f}", needs))
 
     def _against(self, a: Reading, b: Reading, relation: Relation) -> str | None:
         """The first difference that forbids it, by name."""
@@ -67,3 +74,8 @@ class Judge:
         if self.names == "strict" and vetoes.any_name(a, b):
             return "names"
         return next((name for name, veto in table if name not in self._ignore and veto(a, b)), None)
+
+
+def _around(others: Sequence[Other]) -> str:
+    around = others[: prior.AROUND]
+    return f"{sum(other.same for other in around)} of {len(around)} other questions nearby have the same answer"

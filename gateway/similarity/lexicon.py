@@ -95,7 +95,7 @@ UNITS: Final = _to_first("""
     centimetres, m meter meters metre metres, km kilometer kilometers kilometre kilometres kms, mile miles mi, inch
     inches, foot feet ft, yard yards, second seconds sec secs, minute minutes mins, hour hours hr hrs, day days
     daily, night nights nightly, week weeks weekly, fortnight fortnights, month months monthly, quarter quarters
-    quarterly, year years yearly annual annually yr yrs, decade decades, celsius centigrade °c, fahrenheit °f,
+    quarterly, year years yearly annual annually yr yrs, decade decades, celsius centigrade °c c, fahrenheit °f f,
     kelvin, dollar dollars usd $, euro euros eur €, pound pounds gbp £ quid, rupee rupees inr rs ₹, yen jpy ¥,
     percent % percentage, bit bits, byte bytes, kb kilobyte kilobytes, mb megabyte megabytes, gb gigabyte gigabytes,
     tb terabyte terabytes, mbps megabit megabits, mph, kph kmh, calorie calories kcal, watt watts, kw kilowatt
@@ -111,8 +111,8 @@ CALENDAR: Final = _to_first("""
 """)
 
 NEGATIONS: Final = _words("""
-    no not never none nor neither nothing nobody nowhere without hardly barely rarely unable except exclude excluding
-    stop stopped avoid prevent refuse refused fail fails failed failing lack lacking
+    no not non never none nor neither nothing nobody nowhere without hardly barely rarely unable except exclude
+    excluding stop stopped avoid prevent refuse refused fail fails failed failing lack lacking
     """)
 # A word is the opposite of what is left of it without one of these.
 NEGATING: Final = ("un", "in", "im", "ir", "il", "dis", "non", "de", "mis", "anti", "a")

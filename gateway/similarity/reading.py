@@ -178,9 +178,10 @@ def _value(digits: str | None) -> float | None:
 
 
 def _units(forms: list[str]) -> Iterator[str]:
-    """Units of measure; those of one or two letters count after a number only."""
+    """Units of measure; those of one letter, and `am`, count after a number only."""
     for before, form in zip(["", *forms], forms, strict=False):
-        if form in lex.UNITS and (len(form) > 2 or before[:1].isdigit() or not form.isalpha()):
+        alone = form != "am" and (len(form) > 1 or not form.isalpha())
+        if form in lex.UNITS and (alone or before[:1].isdigit()):
             yield lex.UNITS[form]
 
 

@@ -14,3 +14,11 @@ class Decision:
     hit: bool
     probability: float
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another kept question near the new one: its cosine with it, and whether its answer is the candidate's too."""
+
+    similarity: float
+    same: bool

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway.similarity.lexicon import NEGATING, OPPOSITES
-from gateway.similarity.reading import Reading
+from gateway.similarity.reading import Reading, read
 from gateway.similarity.words import lemma
 
 Veto = Callable[[Reading, Reading], bool]
@@ -36,8 +36,8 @@ def negation(a: Reading, b: Reading) -> bool:
     """One is negated and the other is not, or in another place: with a word of its own, or a prefix (safe, unsafe)."""
     if len(a.negated) != len(b.negated):
         return True
-    if a.negated != b.negated and (a.coordinated or len(set(a.content)) < len(a.content)):
-        return True  # of two clauses the other one is negated
+    if a.negated != b.negated and (_of_clauses(a) or _of_clauses(b)):
+        return True  # the other clause is negated
     return any(_negates(one, other) or _negates(other, one) for one, other in _exchanged(a, b))
 
 
@@ -52,9 +52,9 @@ def asking(a: Reading, b: Reading) -> bool:
 
 
 def tense(a: Reading, b: Reading) -> bool:
-    """Did, does or will it; won and wins."""
-    known = {a.tense, b.tense} <= {"past", "present", "future"}
-    if known and a.tense != b.tense:
+    """Did, does or will it; can or will it; won and wins."""
+    tenses = {a.tense, b.tense}
+    if len(tenses) == 2 and (tenses <= _TENSES or (tenses <= _WITH_MODAL and "whether" in a.asks & b.asks)):
         return True
     if a.passive or b.passive or a.tense or b.tense:
         return False
@@ -79,6 +79,8 @@ def order(a: Reading, b: Reading) -> bool:
         return False
     if a.coordinated and b.coordinated and not a.negated:
         return False
+    if any({mine[word][1], theirs[word][1]} == {"", "by"} for word in common):
+        return True  # who did it has become to whom it was done
     ordered = sorted(common, key=lambda word: mine[word][0])
     return any(
         theirs[one][0] > theirs[other][0] and not _moved(mine, theirs, one, other)
@@ -122,6 +124,8 @@ def other_dates(a: Reading, b: Reading) -> bool:
     return _conflict(a.calendar, b.calendar)
 
 
+_TENSES: Final = frozenset({"past", "present", "future"})
+_WITH_MODAL: Final = frozenset({"past", "future", "modal"})
 _EXISTING: Final = frozenset({"exists", "whether", "what"})
 _OPPOSITES: Final = frozenset(frozenset(map(lemma, pair)) for pair in OPPOSITES)
 
@@ -135,6 +139,11 @@ def _exchanged(a: Reading, b: Reading, all_words: bool = False) -> list[tuple[st
     """Every word that only the first has, with every word that only the second has."""
     mine, theirs = (set(a.words), set(b.words)) if all_words else (set(a.content), set(b.content))
     return [(one, other) for one in mine - theirs for other in theirs - mine]
+
+
+def _of_clauses(reading: Reading) -> bool:
+    """It joins clauses, or says something twice."""
+    return reading.coordinated or "but" in reading.forms or len(set(reading.content)) < len(reading.content)
 
 
 def _negates(word: str, base: str) -> bool:
@@ -152,6 +161,12 @@ def _places(reading: Reading) -> dict[str, tuple[int, str]]:
 def _moved(mine: dict[str, tuple[int, str]], theirs: dict[str, tuple[int, str]], one: str, other: str) -> bool:
     """Two words that changed places with their prepositions: `for 3 days, keep 50 logs`."""
     return mine[one][1] == theirs[one][1] != theirs[other][1] == mine[other][1]
+
+
+def contradiction(one: str, other: str) -> str | None:
+    """In what two texts that are no questions, two answers say, contradict each other; None where they do not."""
+    a, b = read(one), read(other)
+    return next((name for name in ("numbers", "negation") if VETOES[name](a, b)), None)
 
 
 # By what a reader is told. `Judge(ignore=...)` takes these names.
