@@ -1,6 +1,6 @@
 """Changing any one part changes the partition; the question alone changes only the key."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -32,7 +32,13 @@ def prompt(**changes: Any) -> Prompt:
 
 
 def digests(of: Prompt, asked: Call | None = None, **changes: Any) -> tuple[str, str]:
-    rest: dict[str, Any] = {"shared": False, "served": "tiny", "collection": "v1", "embedder": "minilm", "output": 64} | changes
+    rest: dict[str, Any] = {
+        "shared": False,
+        "served": "tiny",
+        "collection": "v1",
+        "embedder": "minilm",
+        "output": 64,
+    } | changes
     return fingerprint(asked or call(who=WHO, messages=of.messages), of, **rest)
 
 
@@ -46,6 +52,59 @@ def test_the_same_request_has_the_same_digests() -> None:
     assert digests(prompt()) == digests(prompt())
     assert digests(prompt(fields={"seed": 1, "temperature": 0.5})) == digests(prompt())
     assert templated() == templated()
+
+
+# What of a prompt and a call must not part two requests, and why. Whatever else they have must: so a new field that
+# nobody has thought of here fails the test.
+BESIDE_PROMPT = {"cache"}  # where answers are kept
+BESIDE_CALL = {
+    "request_id", "stream", "trace", "at",  # of this request alone
+    "inputs",  # nothing is generated
+    "model", "fields", "options", "text",  # what they come to is in the prompt
+}  # fmt: skip
+
+
+def test_every_part_parts() -> None:
+    """One change for each field of a prompt, and of a call that has a template."""
+    made = parse("t", "t.md.j2", SOURCE.encode())
+    ref = PromptRef("t", None, {"question": "Why?", "audience": "experts"})
+    one, asked = prompt(template=made), call(who=WHO, prompt=ref, messages=())
+    prompts: dict[str, Prompt] = {
+        "model": replace(one, model="large"),
+        "messages": prompt(messages=TURNS[1:]),
+        "fields": replace(one, fields={"tools": [{"type": "function"}]}),
+        "template": replace(
+            one, template=parse("t", "t.md.j2", SOURCE.replace("description: d", "description: e").encode())
+        ),
+        "question": replace(one, question="How?"),
+        "schema": replace(one, schema={"type": "array"}),
+        "retrieve": replace(one, retrieve=None),
+        "on_length": replace(one, on_length="error"),
+        "text": replace(one, text="Why?"),
+    }
+    calls = {
+        "caller": replace(asked, caller=caller("globex")),
+        "messages": replace(asked, messages=({"role": "user", "content": "And?"},)),
+        "prompt": replace(asked, prompt=replace(ref, variables={**ref.variables, "audience": "children"})),
+    }
+    assert prompts.keys() | BESIDE_PROMPT == {field.name for field in fields(Prompt)}
+    assert calls.keys() | BESIDE_CALL == {field.name for field in fields(Call)}
+    keys = [digests(one, asked)[1], digests(prompt())[1]]
+    keys += [digests(changed, asked if changed.template else None)[1] for changed in prompts.values()]
+    keys += [digests(one, changed)[1] for changed in calls.values()]
+    assert len(set(keys)) == len(keys) == 2 + len(prompts) + len(calls)
+
+
+def test_what_all_tenants_share_leaves_out_the_tenant() -> None:
+    mine, other = call(who=WHO, messages=TURNS), call(who=caller("globex"), messages=TURNS)
+    assert digests(prompt(), mine, shared=True) == digests(prompt(), other, shared=True)
+    assert digests(prompt(), mine, shared=True)[0] != digests(prompt(), mine)[0]
+
+
+@pytest.mark.parametrize("same", ["  Why?\n", "Why?\u00a0"])
+def test_the_question_is_taken_without_the_space_around_it(same: str) -> None:
+    assert digests(prompt(question=same))[1] == digests(prompt())[1]
+    assert digests(prompt(question="Why  ?"))[1] != digests(prompt())[1]
 
 
 @pytest.mark.parametrize(
