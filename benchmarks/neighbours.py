@@ -162,7 +162,8 @@ async def change(state: State, questions: Questions, changes: int, rate: int) ->
     for number in range(changes):
         await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
         new = entry(questions.count + number, rows[number], state.clock.now())
-        await asyncio.gather(state.answers.put(new), state.answers.remove(f"{questions.count + number - rate:064x}"))
+        await state.answers.put(new)
+        await state.answers.remove(f"{questions.count + max(0, number - rate):064x}")
     took = time.perf_counter() - began
     print(f"{changes} puts and as many removals in {took:.1f} s", flush=True)
 

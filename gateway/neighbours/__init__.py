@@ -7,6 +7,8 @@ Knows no decision: it returns keys and cosine similarities. Every gateway has a 
               cache is used; a lookup waits for it if the view is older than FRESH_S
     tend      merges what has grown (`partition.py`) in a thread of its own
 
+A store that keeps an index itself is asked, and there is no view of it.
+
 Bounded: the least recently used partitions are forgotten, and made again from the store when asked for; of a partition
 that is larger than the bound alone, a part is compared. Invariants: an index holds vectors of one partition only; a
 key's vector never changes (the key is a digest of the question); on the event loop nothing is searched that takes
@@ -65,6 +67,9 @@ class Neighbours:
 
         Raises StateUnavailable when the store cannot be read and there is no fresh view of it.
         """
+        found = await self._answers.nearest(partition, vector.tobytes(), k)
+        if found is not None:
+            return found
         await self._fresh()
         part = await self._partition(partition, len(vector), at)
         if part.brief:

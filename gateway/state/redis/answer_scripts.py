@@ -10,6 +10,7 @@ partition:<digest>  set of the keys with a vector;  tag:<tag>  set of the keys
 log, number         stream of what changed, partition -> key, numbered without gaps; of answers with a vector only
 epoch               random: another one, or another run of the server, and a view of the log must begin anew
 purges              sorted set: what was purged (`all`, `tag:<tag>`) by when; no answer begun before may come after it
+nearest:<digest>    vector set (Redis 8): the vectors of a partition, where the store is to compare them itself
 """
 
 from gateway.state import RUNS_S
@@ -31,6 +32,12 @@ local function changed(partition, key)
   call('XADD', root .. 'log', 'MAXLEN', '~', LOG, call('INCR', root .. 'number') .. '-0', partition, key)
 end
 
+-- The index is Redis's own, and no part of what is atomic: what it refuses (memory, a vector of another length) is not
+-- found by similarity.
+local function index(command, partition, ...)
+  if INDEXED then redis.pcall(command, root .. 'nearest:' .. partition, ...) end
+end
+
 -- Returns 1 when the answer was still there.
 local function forget(key)
   local member = call('HGET', root .. 'members', key)
@@ -42,6 +49,7 @@ local function forget(key)
   for _, tag in ipairs(tags) do call('SREM', root .. 'tag:' .. tag, key) end
   if vector then
     call('SREM', root .. 'partition:' .. partition, key)
+    index('VREM', partition, key)
     changed(partition, key)
   end
   return call('DEL', root .. 'entry:' .. key)
@@ -50,8 +58,14 @@ end
 local function age() return tonumber(call('GET', root .. 'age') or 0) end
 """
 
+
+def text(script: str, indexed: bool) -> str:
+    """The script as it is sent; `indexed`: the store keeps an index of the vectors."""
+    return f"local INDEXED = {str(indexed).lower()}\n{script}"
+
+
 # ARGV: the key, its member, when it was created and how long ago that is, when it expires and the milliseconds till
-# then, what it is worth, how many answers there may be; then field and value in turn.
+# then, what it is worth, how many answers there may be; then field and value in turn, the vector last.
 PUT = (
     COMMON
     + """
@@ -81,6 +95,7 @@ call('ZADD', root .. 'worth', age() + ARGV[7], key)
 for _, tag in ipairs(tags) do call('SADD', root .. 'tag:' .. tag, key) end
 if vector then
   call('SADD', root .. 'partition:' .. partition, key)
+  index('VADD', partition, 'FP32', ARGV[#ARGV], key)
   changed(partition, key)
 end
 """

@@ -1,7 +1,8 @@
 """Cached answers in Redis, by the scripts of `answer_scripts.py`: what they say is here put into values.
 
 Many gateways share them. They may be lost at any time, with the server's memory: a miss. Long lists are read and
-removed in pieces, so that none keeps the server from others.
+removed in pieces, so that none keeps the server from others. Where the store is to compare questions itself (`indexed`,
+for more of them than a gateway's memory holds) each partition has a vector set: every gateway of the store must say so.
 """
 
 import json
@@ -9,7 +10,9 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from gateway.state import Changes, Clock, Entry
+from redis.exceptions import ResponseError
+
+from gateway.state import Changes, Clock, Entry, StateUnavailable
 from gateway.state.eviction import ENTRIES, PAGE, SWEPT, worth
 from gateway.state.redis import answer_scripts as scripts
 from gateway.state.redis.server import PREFIX, Server
@@ -20,11 +23,11 @@ ROOT = PREFIX + "{answers}"
 class RedisAnswers:
     """`gateway.state.Answers` over one server, at most `most` of them."""
 
-    def __init__(self, server: Server, clock: Clock, most: int = ENTRIES) -> None:
-        self._server, self._clock, self._most = server, clock, most
-        self._put, self._used, self._remove, self._purge, self._changes = map(
-            server.register_script,
-            (scripts.PUT, scripts.USED, scripts.REMOVE, scripts.PURGE, scripts.CHANGES),
+    def __init__(self, server: Server, clock: Clock, most: int = ENTRIES, indexed: bool = False) -> None:
+        self._server, self._clock, self._most, self._indexed = server, clock, most, indexed
+        self._put, self._used, self._remove, self._purge, self._changes = (
+            server.register_script(scripts.text(script, indexed))
+            for script in (scripts.PUT, scripts.USED, scripts.REMOVE, scripts.PURGE, scripts.CHANGES)
         )
 
     async def get(self, key: str, at: float) -> Entry | None:
@@ -42,6 +45,14 @@ class RedisAnswers:
         while cursor:
             cursor, keys = await self._server.sscan(index, max(0, cursor), count=PAGE)
             yield await self._live([key.decode() for key in keys], at)
+
+    async def nearest(self, partition: str, vector: bytes, k: int) -> list[tuple[str, float]] | None:
+        """Its cosines are off by 0.002 at most: the set keeps 8 bits of a float."""
+        if not self._indexed:
+            return None
+        asked = ["FP32", vector, "WITHSCORES", "COUNT", k]
+        found = await self._server.execute_command("VSIM", f"{ROOT}:nearest:{partition}", *asked)
+        return [(key.decode(), 2 * float(score) - 1) for key, score in zip(found[::2], found[1::2], strict=True)]
 
     async def changes(self, cursor: str | None) -> Changes:
         epoch, _, number = (cursor or ":0").partition(":")
@@ -81,6 +92,19 @@ class RedisAnswers:
             pipeline.hmget(_entry(key), "expires", "vector")
         found = zip(keys, await pipeline.execute(), strict=True)
         return [(key, vector) for key, (expires, vector) in found if vector is not None and float(expires) > at]
+
+
+async def check_index(server: Server) -> None:
+    """Raise StateUnavailable when the server cannot compare vectors."""
+    try:
+        await server.execute_command("VCARD", f"{ROOT}:nearest:")
+    except StateUnavailable as error:
+        if not isinstance(error.__cause__, ResponseError):  # it did not answer at all
+            raise
+        raise StateUnavailable(
+            "this Redis has no vector sets, which came with Redis 8: use such a one, or leave `vectors=yes` out of its "
+            "URL, and each gateway compares questions in its own memory"
+        ) from error
 
 
 def _entry(key: str) -> str:

@@ -40,6 +40,9 @@ class SqliteAnswers:
             yield [(row["key"], row["vector"]) for row in page]
             last = page[-1]["rowid"]
 
+    async def nearest(self, partition: str, vector: bytes, k: int) -> None:
+        return None
+
     async def changes(self, cursor: str | None) -> Changes:
         return await self._database.read(partial(_changes, cursor=cursor))
 

@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.state import Clock, Entry
+import pytest
+
+from gateway.state import Clock, Entry, StateUnavailable
 from gateway.state.eviction import PAGE
+from gateway.state.open import open_state
 from gateway.state.redis.answers import RedisAnswers
 from gateway.state.redis.server import Server
 from tests.fakes.redis import RedisServer
@@ -69,6 +72,13 @@ def test_who_follows_a_server_that_lost_its_memory_must_begin_anew(tmp_path: Pat
             assert not (await answers.changes(anew.cursor)).whole
 
     play(tmp_path, scenario)
+
+
+def test_a_redis_that_cannot_compare_vectors_is_refused(redis_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StateUnavailable, match="no vector sets, which came with Redis 8"):
+        asyncio.run(open_state(f"{redis_url}?vectors=yes&timeout_ms=5000", f"sqlite:///{tmp_path}/ledger.db"))
+    with pytest.raises(ValueError, match="vectors=1 is neither yes nor no"):
+        asyncio.run(open_state(f"{redis_url}?vectors=1"))
 
 
 async def keys(answers: RedisAnswers) -> list[str]:
