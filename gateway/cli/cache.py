@@ -88,7 +88,7 @@ def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, l
 
     found = {name: seen for name, seen in with_state(settings_of(config, state), read).items() if seen}
     if not found:
-        raise Failure("nothing was observed yet: `[cache] semantic` in shadow mode observes, or name a file of pairs")
+        raise Failure('nothing was observed yet: [cache] semantic = "shadow" observes, serving nothing; or name a file')
     return found
 
 

@@ -115,7 +115,7 @@ def _words(text: str) -> Iterator[Word]:
         acronym = len(token) > 1 and token.isupper() and not shouted
         if acronym and low in lex.FUNCTION:
             yield Word(token, token, past=False, capital=True)
-        elif (acronym or (not starts and token[0].isupper())) and low not in _PERSONS:
+        elif token[0].isupper() and not shouted and (acronym or not starts) and low not in _PERSONS:
             yield from (word._replace(capital=True) for word in spelled(low))
         else:
             yield from spelled(low)

@@ -36,7 +36,7 @@ def lemma(form: str) -> str:
 def stem(form: str) -> str:
     """Without the endings of plural, -ing and -ed, and without a final e: `uses`, `used`, `using`, `use` are one."""
     form = lex.PLURALS.get(form) or lex.IRREGULAR.get(form) or form
-    if len(form) < 4 or not form.isalpha():
+    if len(form) < 3 or not form.isalpha():
         return form
     return _inflection(_plural(form)).removesuffix("e") or form
 
@@ -54,7 +54,7 @@ def _inflection(form: str) -> str:
         return form[:-3] + "y"
     for ending in ("ing", "ed"):
         left = form.removesuffix(ending)
-        if left != form and len(left) > 2 and not _VOWELS.isdisjoint(left):
+        if left != form and len(left) > 1 and not _VOWELS.isdisjoint(left) and not form.endswith("eed"):
             return left[:-1] if left[-2:] in _DOUBLED else left
     return form
 

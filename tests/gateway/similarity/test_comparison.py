@@ -1,0 +1,52 @@
+"""Which kind of pair two questions are."""
+
+import pytest
+
+from gateway.similarity.comparison import Comparison, Relation, relate
+from gateway.similarity.reading import read
+
+LONG = "My laptop makes a loud noise after the last update and shuts down when I open a large video. What can I do?"
+RESTATED = (
+    "Since I installed new software, my computer is very noisy and turns off if big movies start. How is that fixed?"
+)
+REPORT = "The minister said on Monday that the bridge near the old harbour would reopen before the end of the summer."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "relation"),
+    [
+        ("How do I fix it?", "how do i fix it", "identical"),
+        ("What's a loan?", "What is a loan?", "identical"),
+        ("How do I fix a tap?", "How can I repair the tap?", "same"),
+        ("How do I fix a tap?", "How to fix taps?", "same"),
+        ("How do I fix a tap?", "Why do I fix a tap?", "changed"),
+        ("How do I fix a tap?", "How do I fix a lamp?", "changed"),
+        ("What do you think of taps?", "What do I think of taps?", "changed"),
+        ("Should one fix a tap?", "Can one fix a tap?", "changed"),
+        ("I lost the card", "I have lost my card", "statement"),
+        ("I lost the card", "I lost the phone", "changed"),
+        (REPORT, REPORT.replace("old", "new"), "report"),
+        (LONG, RESTATED, "restated"),
+        (LONG, LONG.replace("laptop", "phone"), "changed"),
+        (LONG.removesuffix(" What can I do?"), RESTATED, "changed"),
+    ],
+)
+def test_relations(one: str, other: str, relation: Relation) -> None:
+    a, b = read(one), read(other)
+    assert relate(a, b, Comparison.of(a, b)) == relate(b, a, Comparison.of(b, a)) == relation
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "counts", "overlap"),
+    [
+        ("red cat", "red cat", (2, 0, 0, 2), 1.0),
+        ("red cat", "red dog", (1, 1, 0, 2), 1 / 3),
+        ("red cat", "red cat home", (2, 0, 1, 2), 2 / 3),
+        ("", "red", (0, 0, 1, 0), 0.0),
+        ("", "", (0, 0, 0, 0), 1.0),
+    ],
+)
+def test_counts(one: str, other: str, counts: tuple[int, int, int, int], overlap: float) -> None:
+    words = Comparison.of(read(one), read(other))
+    assert (words.shared, words.exchanged, words.added, words.fewest) == counts
+    assert words.overlap == pytest.approx(overlap)
