@@ -137,7 +137,8 @@ class Entry:
             case Deltas():
                 if event.usage is not None:
                     self._usage = _most(self._usage, event.usage)
-                    self._checkpoints.used(self._usage)
+                    if self._ceiling:  # whoever reads another's answer along pays none of its tokens
+                        self._checkpoints.used(self._usage)
                 if self._first_ms is None and event.pieces:
                     self._first_ms = self._call.trace.elapsed_ms()
             case End():

@@ -106,11 +106,12 @@ def test_a_client_that_leaves_right_after_the_last_event_has_succeeded(core: Ass
     core.assert_settled(asked)
 
 
-def noted(gateway: Assembled, asked: Call) -> int:
-    """The tokens of a call's last checkpoint, as the file has it."""
+def noted(gateway: Assembled, asked: Call) -> dict[str, int]:
+    """What a call has used by its last checkpoint, as the file has it."""
     with closing(sqlite3.connect(gateway.runtime.settings.state.url.removeprefix("sqlite:///"))) as file:
         (spent,) = file.execute("SELECT spent FROM holds WHERE request_id = ?", (asked.request_id,)).fetchone()
-    return int(json.loads(spent)["tokens"])
+    told: dict[str, int] = json.loads(spent)
+    return told
 
 
 def test_a_prompt_is_on_file_before_it_leaves(core: Assembled) -> None:
@@ -121,7 +122,7 @@ def test_a_prompt_is_on_file_before_it_leaves(core: Assembled) -> None:
     async def leave() -> None:
         task = asyncio.ensure_future(core.reading(asked))
         await until(lambda: len(core.chats()) > sent)
-        assert noted(core, asked) == PROMPT
+        assert noted(core, asked)["tokens"] == PROMPT
         task.cancel()
         await asyncio.wait([task])
 
@@ -146,7 +147,7 @@ def test_a_prompt_with_passages_is_noted_when_it_leaves(core: Assembled, monkeyp
         task = asyncio.ensure_future(core.reading(asked))
         await until(lambda: len(core.chats()) > sent)
         await drained()
-        assert noted(core, asked) == PROMPT
+        assert noted(core, asked)["tokens"] == PROMPT
         assert held[0].spent == {}
         task.cancel()
         await asyncio.wait([task])
@@ -176,10 +177,33 @@ def test_each_so_many_tokens_are_checkpointed_however_fast_they_come(
         async with aclosing(gateway.runtime.pipeline.run(asked)) as answers:
             await given(answers, 1 + len(totals))
             await drained()
-            assert noted(gateway, asked) in checkpoints
+            assert noted(gateway, asked)["tokens"] in checkpoints
 
     gateway.do(leave())
     gateway.assert_settled(asked)
+
+
+def test_who_reads_an_answer_along_has_none_of_its_tokens_on_file(
+    core: Assembled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should the process die now, they are charged once: to the request that the answer is made for."""
+    monkeypatch.setattr("gateway.checkpoints.CHECKPOINT_S", 0)
+    core.fake.plan(Script((*words("a", "b"), HANG)))
+    leader, follower = [call("Who pays?", who=who) for who in [caller()] * 2]
+    running = [core.runtime.pipeline.run(one) for one in (leader, follower)]
+
+    async def leave() -> None:
+        for answers in running:
+            await given(answers, 3)  # Opened and two deltas
+        await drained()
+        assert noted(core, leader)["tokens"] == PROMPT + 2
+        assert noted(core, follower) == {}
+        for answers in reversed(running):  # the leader's call ends when nobody reads any more
+            await answers.aclose()
+
+    core.do(leave())
+    core.assert_settled(leader, follower)
+    assert core.row(follower)["output_tokens"] == 0
 
 
 def test_a_stop_waits_for_the_last_entry_and_no_longer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
