@@ -7,7 +7,6 @@ query or body, for these hold secrets and prompts; the request id is ours, becau
 """
 
 import asyncio
-import logging
 import re
 import secrets
 import time
@@ -22,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.access import AccessLog
 from gateway.api.auth import refuse_method
 from gateway.api.connection import stopping
 from gateway.api.endpoint import Endpoint, Shape, openai
@@ -36,8 +36,6 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")  # what routes have
 
-access = logging.getLogger("tollgate.access")
-
 
 class Edge:
     """Gives each request its id, renders whatever it raises, and logs it; `endpoints` (by path) say in what shape, at
@@ -47,10 +45,11 @@ class Edge:
     def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint] = MappingProxyType({})) -> None:
         self._app = app
         self._shapes = [(f"{path}/", endpoint.refusal) for path, endpoint in endpoints.items()]
+        self._log = AccessLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._lives(scope, receive, send)
             return
         visit = Visit(scope, send, self._shape(f"{scope['path']}/"))
         try:
@@ -64,7 +63,14 @@ class Edge:
         except BaseException as error:  # a panic of a Rust library is no Exception
             await visit.fail(error)
         finally:
-            visit.log()
+            visit.log(self._log)
+
+    async def _lives(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application from its start to its stop; there are no websockets."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._log.close()
 
     def _shape(self, path: str) -> Shape:
         return next((shape for start, shape in self._shapes if path.startswith(start)), openai)
@@ -116,22 +122,20 @@ class Visit:
         runtime = getattr(self._scope["app"].state, "runtime", None)
         return runtime.state.clock.now() if runtime else time.time()
 
-    def log(self) -> None:
-        """One JSON line; JSON keeps control characters of a hostile path from forging another."""
+    def log(self, log: AccessLog) -> None:
         state = self._state
-        line = {
-            "request_id": self.request_id,
-            "client_request_id": state["client_request_id"],
-            "method": self._scope["method"][:SHOWN],
-            "path": self._scope["path"][:SHOWN],
-            "status": self.status,
-            "error": state.get("error"),
-            "tenant": state.get("tenant"),
-            "key": state.get("key"),
-            "replay_of": state.get("replay_of"),
-            "ms": round((time.perf_counter() - self._began) * 1000, 1),
-        }
-        access.info("%s", orjson.dumps({k: v for k, v in line.items() if v is not None}).decode())
+        log.note(
+            request_id=self.request_id,
+            client_request_id=state["client_request_id"],
+            method=self._scope["method"][:SHOWN],
+            path=self._scope["path"][:SHOWN],
+            status=self.status,
+            error=state.get("error"),
+            tenant=state.get("tenant"),
+            key=state.get("key"),
+            replay_of=state.get("replay_of"),
+            ms=round((time.perf_counter() - self._began) * 1000, 1),
+        )
 
 
 async def unanswered(request: Request, error: Exception) -> NoReturn:

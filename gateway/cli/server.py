@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.api.access import log as access
 from gateway.api.connection import stopping
 from gateway.cli.common import Failure
 from gateway.cli.connection import Connection
@@ -85,10 +86,18 @@ class Server(uvicorn.Server):
             raise Failure("the gateway did not start; the log says why") from error
 
 
+class Form(logging.Formatter):
+    """How a record looks; the access log's are lines that say all themselves."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage() if record.name == access.name else super().format(record)
+
+
 def log_to(file: Path | None) -> None:
     """Send the logs to a file, or to standard error; libraries only speak up when something is wrong."""
-    form = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(filename=file, level=logging.WARNING, format=form)
+    handler = logging.FileHandler(file) if file else logging.StreamHandler()
+    handler.setFormatter(Form("%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     # What the lines do not show is not found out for each of them (docs.python.org/3/howto/logging.html#optimization).
     logging._srcfile = None
     logging.logThreads = logging.logMultiprocessing = False

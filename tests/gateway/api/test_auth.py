@@ -1,8 +1,6 @@
 """Keys: found by id, compared by digest, all failures alike in words and in work. On a real store."""
 
 import asyncio
-import json
-import logging
 import random
 import sys
 import threading
@@ -21,6 +19,7 @@ from gateway.state import Key, Limit, Scopes, StateUnavailable, Tenant
 from gateway.state.open import open_state
 from gateway.state.recent import RecentKeys
 from tests.gateway.api.conftest import Gateway
+from tests.gateway.api.logged import lines, listened
 from tests.gateway.waiting import waited
 
 LIMIT = Limit("tokens", "day", 100)
@@ -173,14 +172,13 @@ def test_a_refused_key_costs_the_same_work_whether_its_id_is_known_or_not() -> N
 def test_the_access_log_names_the_key_by_its_id_and_its_tenant(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "tollgate.access")
+    listened(caplog)
     tenant = gateway.tenant()
     made = gateway.admin("POST", "/keys", json={"tenant": tenant}).json()
     answer = gateway.http.get("/v1/models", headers=bearer(made["key"]))
 
     def logged() -> list[dict[str, Any]]:
-        lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "tollgate.access"]
-        return [line for line in lines if line["request_id"] == answer.headers["x-request-id"]]
+        return [line for line in lines(caplog) if line["request_id"] == answer.headers["x-request-id"]]
 
     waited(lambda: bool(logged()))
     assert (logged()[0]["key"], logged()[0]["tenant"]) == (made["id"], tenant)

@@ -1,10 +1,9 @@
 """What OpenAI's own client makes of a failure, over real sockets: its class, and how often it is tried again."""
 
 import asyncio
-import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import openai
@@ -16,6 +15,7 @@ from gateway.state.open import open_state
 from gateway.state.owners import owner
 from tests.fakes.backend import JSON, RST, Script, said, words
 from tests.gateway.api.conftest import Gateway
+from tests.gateway.api.logged import lines, listened
 from tests.gateway.waiting import waited
 
 HI: list[User] = [{"role": "user", "content": "Hi"}]
@@ -109,14 +109,13 @@ def test_openais_client_waits_until_a_minute_has_room(gateway: Gateway, caplog: 
 @contextmanager
 def attempts(caplog: pytest.LogCaptureFixture, least: int) -> Iterator[list[int]]:
     """The statuses of the chat requests that came within the block, once there are so many."""
-    caplog.set_level(logging.INFO, "tollgate.access")
-    caplog.clear()
-    statuses: list[int] = []
+    listened(caplog)
+    began, statuses = datetime.now(UTC), list[int]()
     yield statuses
 
-    def lines() -> list[dict[str, Any]]:
-        said = [json.loads(record.getMessage()) for record in caplog.records if record.name == "tollgate.access"]
-        return [line for line in said if line["path"] == "/v1/chat/completions"]
+    def asked() -> list[dict[str, Any]]:
+        since = [line for line in lines(caplog) if datetime.fromisoformat(line["at"]) > began]
+        return [line for line in since if line["path"] == "/v1/chat/completions"]
 
-    waited(lambda: len(lines()) >= least)
-    statuses += [line["status"] for line in lines()]
+    waited(lambda: len(asked()) >= least)
+    statuses += [line["status"] for line in asked()]

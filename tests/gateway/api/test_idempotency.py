@@ -4,7 +4,6 @@ While the first request runs: `test_idempotency_waiting.py`; when it fails: `tes
 """
 
 import json
-import logging
 from typing import Any
 
 import httpx2
@@ -14,6 +13,7 @@ from gateway.api.idempotency import KEPT_BYTES
 from tests.fakes.backend import Script, said
 from tests.gateway.api.conftest import Gateway
 from tests.gateway.api.keyed import BODY, STREAMED, answered, ask
+from tests.gateway.api.logged import lines, listened
 from tests.gateway.waiting import locked, waited
 
 
@@ -79,13 +79,12 @@ def test_a_key_may_be_long_and_quoted(gateway: Gateway) -> None:
 def test_a_replay_is_a_line_in_the_access_log_that_names_its_original(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "tollgate.access")
+    listened(caplog)
     key = gateway.key()
     first, second = ask(gateway, key, "a"), ask(gateway, key, "a")
 
     def logged(answer: httpx2.Response) -> list[dict[str, Any]]:
-        lines = [json.loads(r.getMessage()) for r in caplog.records if r.name == "tollgate.access"]
-        return [line for line in lines if line["request_id"] == answer.headers["x-request-id"]]
+        return [line for line in lines(caplog) if line["request_id"] == answer.headers["x-request-id"]]
 
     waited(lambda: bool(logged(second)))
     assert logged(second)[0]["replay_of"] == first.headers["x-request-id"]

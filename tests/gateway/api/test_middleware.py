@@ -1,7 +1,5 @@
 """What holds for every request: its id, one shape of error, one honest line of log."""
 
-import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +12,7 @@ from gateway.errors import BodyTooSlow, BudgetExceeded
 from gateway.settings import Settings
 from gateway.state import StateUnavailable
 from tests.fakes.background import running
+from tests.gateway.api.logged import lines, listened, records
 from tests.gateway.api.server import served
 
 CANARY = "canary-51c0"
@@ -116,14 +115,13 @@ def test_what_is_not_there_answers_in_the_one_shape(method: str, path: str, stat
 
 
 def test_each_request_is_one_line_of_json_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "tollgate.access")
+    listened(caplog)
     path = "/ids%0d%0a%1b[31mforged" + "x" * 1000
     with app() as url:
         httpx2.get(f"{url}/ids?key={CANARY}", headers={"authorization": CANARY, "x-request-id": "theirs"})
         httpx2.get(url + path)
-    lines = [r.getMessage() for r in caplog.records if r.name == "tollgate.access"]
-    assert not [line for line in lines if "\n" in line or "\r" in line or "\x1b" in line]
-    fine, missing = map(json.loads, lines)
+    assert not [record for record in records(caplog) if "\r" in "".join(record) or "\x1b" in "".join(record)]
+    fine, missing = lines(caplog)
     assert (fine["method"], fine["path"], fine["status"], fine["client_request_id"]) == ("GET", "/ids", 200, "theirs")
     assert fine["request_id"].startswith("req_")
     assert fine["ms"] >= 0

@@ -51,6 +51,7 @@ def test_a_running_answer_is_finished_before_it_stops(tmp_path: Path) -> None:
             read += b"".join(pieces)
         assert read.endswith(DONE)
         assert gateway.running.ended() == 0
+        assert [status for _, status in gateway.answered("/v1/chat/completions")] == [200]
 
 
 def test_what_a_second_signal_cuts_is_told_so(tmp_path: Path) -> None:
@@ -73,6 +74,7 @@ def test_what_a_second_signal_cuts_is_told_so(tmp_path: Path) -> None:
                 for piece in pieces:
                     heard += piece
         assert gateway.running.ended() == 0
+        assert sorted(status for _, status in gateway.answered("/v1/chat/completions")) == [200, 503]
         assert heard.count(b'"code":"overloaded"') == 1
         assert DONE not in heard
         refused = whole.result()
