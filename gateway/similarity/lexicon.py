@@ -170,6 +170,11 @@ BEING: Final = _words("am is are was were be been being have has had get got")
 POINTING: Final = _words("following below above attached")
 # Before `I`: the answer depends on who asks.
 OF_ASKER: Final = _words("am was will would should shall")
+SUBJECT: Final = _words("i we")
+OBJECT: Final = _words("me us")
+HAVE_TO: Final = frozenset({("have", "to"), ("has", "to"), ("had", "to"), ("need", "to"), ("needs", "to")})
+# One of these for another says something else: pay with it, pay for it. (Of, in, on and at are often exchanged.)
+TELLING: Final = _words("for with from about by to")
 FIRST_PERSON: Final = _words("i me my mine myself we us our ours")
 SECOND_PERSON: Final = _words("you your yours yourself")
 THIRD_PERSONS: Final = _to_first("""

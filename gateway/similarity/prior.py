@@ -30,8 +30,8 @@ IDENTICAL: Final = 0.998
 SHORT: Final = 4.0  # content words; in a shorter question one function word moves the vector further
 RESTATED: Final[Curve] = ((0.6, 0.3), (0.85, 0.95), (0.87, 0.97), (0.89, 0.99), (0.91, 0.995), (1.0, 0.998))
 CLOSED: Final[Curve] = ((0.5, 0.5), (0.78, 0.95), (0.82, 0.97), (0.9, 0.99), (0.95, 0.995), (1.0, 0.998))
-STATEMENT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.9, 0.95), (1.1, 0.97), (1.5, 0.99), (2.5, 0.995), (8.0, 0.999))
-REPORT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.65, 0.95), (0.95, 0.97), (1.35, 0.99), (1.75, 0.995), (8.0, 0.999))
+STATEMENT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.9, 0.95), (1.1, 0.97), (1.3, 0.99), (2.2, 0.995), (8.0, 0.999))
+REPORT: Final[Curve] = ((-4.0, 0.1), (0.0, 0.9), (0.65, 0.95), (0.95, 0.97), (1.2, 0.99), (1.65, 0.995), (8.0, 0.999))
 CHANGED: Final[Curve] = ((-4.0, 0.02), (2.0, 0.6), (8.0, 0.9))
 _BY_EVIDENCE: Final = {"statement": STATEMENT, "report": REPORT, "changed": CHANGED}
 

@@ -20,7 +20,7 @@ REMEMBERED: Final = 8192  # readings of some 2 kB each
 
 # Numbers with their separators; C++, C#, F#; words with their contraction; signs that carry meaning.
 _TOKEN: Final = re.compile(
-    r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥₹%°=<>*^~|+&/]+|[.?!,;:]"
+    r"(?<![\w.)])-\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥₹%°=<>*^~|+&/]+|[.?!,;:]"
 )
 _EMAIL: Final = re.compile(r"\be-mail", re.I)
 _ENDS: Final = frozenset(".?!")
@@ -35,10 +35,11 @@ class Reading:
 
     - forms, words: as written and in common form; content: those of content, with the preposition that governs each
       (roles, or "")
-    - numbers, units: sorted, with repetitions; counted: each number with what it counts
+    - numbers, units: sorted, with repetitions; counted: each number between its preposition and what it counts
     - negated: the content words before and after each negation
     - names: content words with a capital; past: verbs in a past form
-    - persons: first and second persons in order, such as "12"; duty: should or must
+    - persons: first and second persons in order, such as "12"; roles_of_asker: as subject, as object
+    - letters: words of one letter, in order; duty: should, must or have to
     - points: it speaks of what is not in it (this picture); own: of what holds for the asker (am I, should I)
     """
 
@@ -47,7 +48,7 @@ class Reading:
     content: tuple[str, ...]
     roles: tuple[str, ...]
     numbers: tuple[str, ...]
-    counted: frozenset[tuple[str, str]]
+    counted: frozenset[tuple[str, str, str]]
     units: tuple[str, ...]
     calendar: frozenset[str]
     negated: tuple[tuple[str, str], ...]
@@ -57,6 +58,8 @@ class Reading:
     duty: bool
     passive: bool
     persons: str
+    roles_of_asker: tuple[bool, bool]
+    letters: str
     thirds: frozenset[str]
     coordinated: bool
     asks: frozenset[str]
@@ -88,9 +91,11 @@ def read(text: str) -> Reading:
         names=frozenset(word.lemma for word in content if word.capital),
         past=frozenset(word.lemma for word in content if word.past),
         tense=_tense(plain),
-        duty=not forms.isdisjoint(lex.OBLIGATION),
+        duty=not forms.isdisjoint(lex.OBLIGATION) or any(pair in lex.HAVE_TO for pair in pairwise(heart)),
         passive=not forms.isdisjoint(lex.BEING),
         persons="".join("1" if form in lex.FIRST_PERSON else "2" for form in heart if form in _PERSONS),
+        roles_of_asker=(not lex.SUBJECT.isdisjoint(heart), not lex.OBJECT.isdisjoint(heart)),
+        letters=_letters(plain),
         thirds=frozenset(lex.THIRD_PERSONS[form] for form in plain if form in lex.THIRD_PERSONS),
         coordinated=not forms.isdisjoint(lex.COORDINATING),
         asks=asked,
@@ -185,10 +190,17 @@ def _units(forms: list[str]) -> Iterator[str]:
             yield lex.UNITS[form]
 
 
-def _counted(words: list[Word]) -> Iterator[tuple[str, str]]:
+def _letters(forms: list[str]) -> str:
+    """Nothing where the only one is the article."""
+    letters = "".join(form for form in forms if len(form) == 1 and form.isalpha() and form != "i")
+    return letters if letters.strip("a") else ""
+
+
+def _counted(words: list[Word]) -> Iterator[tuple[str, str, str]]:
     for at, word in enumerate(words):
         if word.form[0].isdigit() or (word.form in lex.NUMBERS and word.form != "one"):
-            yield lex.NUMBERS.get(word.form, word.form), _first_content(words[at + 1 :])
+            before = words[at - 1].form if at and words[at - 1].form in lex.ROLES else ""
+            yield before, lex.NUMBERS.get(word.form, word.form), _first_content(words[at + 1 :])
 
 
 def _negated(words: list[Word]) -> Iterator[tuple[str, str]]:

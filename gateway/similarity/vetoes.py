@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from gateway.similarity.lexicon import NEGATING, OPPOSITES
+from gateway.similarity.lexicon import NEGATING, OPPOSITES, TELLING
 from gateway.similarity.reading import Reading, read
 from gateway.similarity.words import lemma
 
@@ -54,8 +54,8 @@ def asking(a: Reading, b: Reading) -> bool:
 def tense(a: Reading, b: Reading) -> bool:
     """Did, does or will it; can or will it; won and wins."""
     tenses = {a.tense, b.tense}
-    if len(tenses) == 2 and (tenses <= _TENSES or (tenses <= _WITH_MODAL and "whether" in a.asks & b.asks)):
-        return True
+    if len(tenses) == 2 and (tenses <= _TENSES or ("whether" in a.asks & b.asks and "" not in tenses)):
+        return not _POSSIBLE.intersection((*a.forms, *b.forms))  # is it possible: can I
     if a.passive or b.passive or a.tense or b.tense:
         return False
     changed = a.past ^ b.past
@@ -66,6 +66,8 @@ def persons(a: Reading, b: Reading) -> bool:
     """Who does it to whom: can I call you, can you call me; his and hers."""
     both = {"1", "2"} <= set(a.persons) and {"1", "2"} <= set(b.persons)
     if both and a.persons[0] != b.persons[0]:
+        return True
+    if all(mine != theirs for mine, theirs in zip(a.roles_of_asker, b.roles_of_asker, strict=True)):
         return True
     return bool(a.thirds and b.thirds) and a.thirds.isdisjoint(b.thirds)
 
@@ -79,8 +81,8 @@ def order(a: Reading, b: Reading) -> bool:
         return False
     if a.coordinated and b.coordinated and not a.negated:
         return False
-    if any({mine[word][1], theirs[word][1]} == {"", "by"} for word in common):
-        return True  # who did it has become to whom it was done
+    if any(_other_role(mine[word][1], theirs[word][1]) for word in common) or a.letters != b.letters:
+        return True
     ordered = sorted(common, key=lambda word: mine[word][0])
     return any(
         theirs[one][0] > theirs[other][0] and not _moved(mine, theirs, one, other)
@@ -125,7 +127,7 @@ def other_dates(a: Reading, b: Reading) -> bool:
 
 
 _TENSES: Final = frozenset({"past", "present", "future"})
-_WITH_MODAL: Final = frozenset({"past", "future", "modal"})
+_POSSIBLE: Final = frozenset({"possible", "able", "allowed"})
 _EXISTING: Final = frozenset({"exists", "whether", "what"})
 _OPPOSITES: Final = frozenset(frozenset(map(lemma, pair)) for pair in OPPOSITES)
 
@@ -139,6 +141,11 @@ def _exchanged(a: Reading, b: Reading, all_words: bool = False) -> list[tuple[st
     """Every word that only the first has, with every word that only the second has."""
     mine, theirs = (set(a.words), set(b.words)) if all_words else (set(a.content), set(b.content))
     return [(one, other) for one in mine - theirs for other in theirs - mine]
+
+
+def _other_role(one: str, other: str) -> bool:
+    """Who did it has become to whom it was done, or what it was done with what it was done for."""
+    return {one, other} == {"", "by"} or (one != other and {one, other} <= TELLING)
 
 
 def _of_clauses(reading: Reading) -> bool:

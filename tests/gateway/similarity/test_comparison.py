@@ -22,6 +22,7 @@ REPORT = "The minister said on Monday that the bridge near the old harbour would
         ("How do I fix a tap?", "Why do I fix a tap?", "changed"),
         ("How do I fix a tap?", "How do I fix a lamp?", "changed"),
         ("What do you think of taps?", "What do I think of taps?", "changed"),
+        ("Do I have to fix taps?", "Do I fix taps?", "changed"),
         ("Should one fix a tap?", "Can one fix a tap?", "changed"),
         ("I lost the card", "I have lost my card", "statement"),
         ("I lost the card", "I lost the phone", "changed"),

@@ -14,6 +14,8 @@ DIFFERENT = {
         ("Meet at 10:30?", "Meet at 10:45?"),
         ("Compare 2 and 2", "Compare 2"),
         ("What is IPv4?", "What is IPv6?"),
+        ("A table for two at 7", "A table for seven at 2"),
+        ("Is -5 more?", "Is 5 more?"),
         ("A table for two hundred?", "A table for two?"),
         ("A room for one week", "A room for two weeks"),
         ("Fare for one adult and two children", "Fare for two adults and one child"),
@@ -58,12 +60,19 @@ DIFFERENT = {
         ("Who is the king?", "Who was the king?"),
         ("Who won?", "Who wins?"),
         ("Can it fail?", "Will it fail?"),
+        ("Can dogs eat it?", "Do dogs eat it?"),
         ("What does it cost?", "What did it cost?"),
     ],
-    "persons": [("Can I call you?", "Can you call me?"), ("What did he say?", "What did she say?")],
+    "persons": [
+        ("How can I help my boss?", "How can my boss help me?"),
+        ("Can I call you?", "Can you call me?"),
+        ("What did he say?", "What did she say?"),
+    ],
     "order of words": [
         ("Are cats afraid of tigers?", "Are tigers afraid of cats?"),
         ("How do I get from Paris to Rome?", "How do I get from Rome to Paris?"),
+        ("What do I pay with the card?", "What do I pay for the card?"),
+        ("how do i get from a to b", "how do i get from b to a"),
         ("Is gold heavier than lead?", "Is lead heavier than gold?"),
         ("Does stress cause insomnia?", "Is stress caused by insomnia?"),
     ],
@@ -89,6 +98,8 @@ ALIKE = [
     ("Compare C and Go", "Compare Go and C"),
     ("Can you tell me who won?", "Who won?"),
     ("What happened this year?", "What happened in this year?"),
+    ("Is it possible to win?", "Can I win?"),
+    ("Between 5-10 days", "between 5 - 10 days"),
     ("How can one win?", "How can I win?"),
 ]
 
