@@ -40,6 +40,8 @@ def stamped(options: Options, stamp: Mapping[str, str]) -> Options:
 
     Raises NotAllowed where the request gives such a tag another value, InvalidValue for too many tags.
     """
+    if not stamp:
+        return options
     for name, value in options.tags.items():
         if stamp.get(name, value) != value:
             raise NotAllowed(

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
@@ -35,11 +36,11 @@ class Stage:
 
     @property
     def ms(self) -> float:
-        return (self.end - self.start) / 1e6
+        return _ms(self.end - self.start)
 
     def told(self, began: int) -> dict[str, Any]:
         """As plain values; its offset is to `began`."""
-        told = {"stage": self.name, "at_ms": round((self.start - began) / 1e6, 3), "ms": round(self.ms, 3)}
+        told = {"stage": self.name, "at_ms": _ms(self.start - began), "ms": self.ms}
         if self.facts:
             told["facts"] = self.facts
         if self.error:
@@ -103,14 +104,14 @@ class Trace:
 
     def timings_ms(self) -> dict[str, float]:
         """Milliseconds per stage; stages of the same name are summed."""
-        sums: dict[str, float] = {}
+        sums: dict[str, int] = {}
         for stage in self.stages:
-            sums[stage.name] = round(sums.get(stage.name, 0.0) + stage.ms, 3)
-        return sums
+            sums[stage.name] = sums.get(stage.name, 0) + stage.end - stage.start
+        return {name: _ms(ns) for name, ns in sums.items()}
 
     def tree(self) -> list[dict[str, Any]]:
         """The stages as plain values, for the journal: name, offset and length in ms, facts, error."""
-        return [stage.told(self.began) for stage in sorted(self.stages, key=lambda stage: stage.start)]
+        return [stage.told(self.began) for stage in sorted(self.stages, key=attrgetter("start"))]
 
 
 class Timed:
@@ -160,6 +161,11 @@ def traced(
         return timed  # type: ignore[return-value] # functools.wraps hides that it is still a method
 
     return wrap
+
+
+def _ms(ns: int) -> float:
+    """Whole microseconds, as milliseconds; `round` takes three times as long."""
+    return ns // 1000 / 1000
 
 
 def flat(facts: Mapping[str, Any], prefix: str) -> dict[str, str | int | float | bool]:
