@@ -192,7 +192,8 @@ VETOES: Final[Mapping[str, Veto]] = {
     "who asks": own_case,
 }
 STRICT: Final = tuple(VETOES.items())
-# In a long text a detail that one leaves out says little, and phrases move.
+# In a long text a detail that one leaves out says little, and phrases move; where all words are exchanged, opposites
+# are found by chance.
 OF_STATEMENTS: Final[tuple[tuple[str, Veto], ...]] = (
     ("numbers", numbers),
     ("units", other_units),
@@ -206,7 +207,6 @@ OF_RESTATED: Final[tuple[tuple[str, Veto], ...]] = (
     ("numbers", other_numbers),
     ("units", other_units),
     ("dates", other_dates),
-    ("opposites", opposites),
     ("names", names),
 )
 OF_CLOSED: Final[tuple[tuple[str, Veto], ...]] = (("opposites", opposites),)
