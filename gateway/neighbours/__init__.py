@@ -28,7 +28,7 @@ from gateway.exchange import Slot
 from gateway.neighbours.flat import Vector
 from gateway.neighbours.partition import FLAT, Merging, Partition
 from gateway.neighbours.worker import Worker
-from gateway.state import Answers, Changes, StateUnavailable
+from gateway.state import Answers, Changes, Entry, StateUnavailable
 from gateway.state.eviction import ENTRIES
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Neighbours:
             return part.search(vector, k)
         return await self._searches.do(partial(part.search, vector, k))
 
-    def add(self, slot: Slot) -> None:
+    def add(self, slot: Slot | Entry) -> None:
         """Remember a new question of a partition that is in memory; the others will find it in the store."""
         if slot.vector is not None:
             self._add(slot.partition, slot.key, slot.vector)

@@ -9,6 +9,7 @@ Made once, never added to. What is removed stays in its place and is passed over
 searches.
 """
 
+from itertools import pairwise
 from math import isqrt
 from typing import Any
 
@@ -58,22 +59,19 @@ class Cells:
 
     def contents(self) -> tuple[Keys, Rows]:
         """Of what is live."""
-        ids, rows = zip(*(self._cell(number) for number in range(self._index.nlist)), strict=True)
-        order = np.concatenate(ids)
-        alive = np.unpackbits(self._alive, count=self.size, bitorder="little").astype(bool)[order]
-        return self._keys[order[alive]], np.concatenate(rows)[alive]
+        filled = [number for number in range(self._index.nlist) if self._index.invlists.list_size(number)]
+        keys, rows = zip(*map(self._cell, filled), strict=True)
+        return np.concatenate(keys), np.concatenate(rows)
 
-    def _cell(self, number: int) -> tuple[NDArray[np.int64], Rows]:
-        """The numbers of its vectors and the vectors, copied."""
+    def _cell(self, number: int) -> tuple[Keys, Rows]:
         import faiss
 
         lists, width = self._index.invlists, self._index.code_size
         size = lists.list_size(number)
-        if not size:
-            return np.empty(0, np.int64), np.empty((0, self._index.d), np.float16)
-        ids = faiss.rev_swig_ptr(lists.get_ids(number), size).copy()
-        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * width).copy()
-        return ids, codes.view(np.float16).reshape(size, self._index.d)
+        ids = faiss.rev_swig_ptr(lists.get_ids(number), size)
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * width)
+        alive = (self._alive[ids >> 3] >> (ids & 7) & 1).astype(bool)
+        return self._keys[ids[alive]], codes.view(np.float16).reshape(size, self._index.d)[alive]
 
     def _row(self, key: str) -> int | None:
         wanted = np.array(key.encode())
@@ -98,6 +96,25 @@ def _built(rows: Rows) -> Any:
     index.cp.niter, index.cp.min_points_per_centroid, index.cp.spherical = ROUNDS, 1, True
     sample = np.random.default_rng(0).permutation(count)[: cells * POINTS]
     index.train(rows[sample].astype(np.float32))
-    for start in range(0, count, SLICE):
-        index.add(rows[start : start + SLICE].astype(np.float32))
-    return faiss.clone_index(index)  # the cells grew with room to spare, up to twice their size
+    cell = np.concatenate([_nearest(centres, rows[start : start + SLICE]) for start in range(0, count, SLICE)])
+    order = np.argsort(cell, kind="stable")
+    bounds = np.searchsorted(cell[order], np.arange(cells + 1))
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        if start < end:
+            _fill(index, number, order[start:end], rows)
+    index.ntotal = count
+    return index
+
+
+def _nearest(centres: Any, rows: Rows) -> NDArray[np.int64]:
+    """The number of each row's cell."""
+    found: NDArray[np.int64] = centres.search(rows.astype(np.float32), 1)[1][:, 0]
+    return found
+
+
+def _fill(index: Any, number: int, ids: NDArray[np.int64], rows: Rows) -> None:
+    """Rows are kept as they are. All at once: a cell that grows has room to spare, up to twice its size."""
+    import faiss
+
+    codes = rows[ids].view(np.uint8)
+    index.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(codes))

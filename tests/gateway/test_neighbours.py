@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from gateway import neighbours
-from gateway.exchange import Slot
 from gateway.neighbours import Neighbours
 from gateway.neighbours import partition as parts
 from gateway.neighbours.flat import ROWS, Vector
@@ -112,8 +111,8 @@ def test_its_own_are_known_at_once(place: Place) -> None:
         view = Neighbours(one.answers, 10)
         assert await keys(view, SOME[0]) == []
         await put(one, [0])
-        view.add(Slot("k0", "p", "pool", SOME[0].tobytes(), (), "", 60.0))
-        view.add(Slot("k1", "p", "pool", None, (), "", 60.0))
+        view.add(entry(0))
+        view.add(entry(1, vector=None))
         assert await keys(view, SOME[0]) == ["k0"]
         view.remove("k0")
         assert await keys(view, SOME[0]) == []
@@ -184,8 +183,8 @@ def test_entries_in_memory_are_bounded(place: Place) -> None:
         await put(one, range(30))
         await put(one, range(100, 110), partition="q")
         assert 20 <= len(await keys(view, SOME[0], k=1000)) < 30 + 1
-        view.add(Slot("more", "p", "pool", SOME[200].tobytes(), (), "", 60.0))
-        assert "more" not in await keys(view, SOME[200])
+        view.add(entry(200))
+        assert "k200" not in await keys(view, SOME[200])
         assert len(await keys(view, SOME[0], "q", k=1000)) == 10
         assert list(view._views) == ["q"]
 
