@@ -227,6 +227,8 @@ def _resolve(turn: "asyncio.Future[Turn]", outcome: Turn | BaseException) -> boo
 
 async def _ended(making: "asyncio.Task[BaseException | None]") -> None:
     """Wait for its end, though the leader's client has left; a second cancellation (a stop) ends it."""
+    if making.done():  # as always when its leader has read it whole
+        return
     try:
         await asyncio.wait({making})
     except asyncio.CancelledError:
