@@ -190,8 +190,9 @@ def _embeds(settings: Settings, library: Library) -> bool:
     """Whether texts will be embedded for sure; where not, the first to ask for it waits for the embedder to load, and
     until then the process has a quarter of the memory."""
     fronts = (library.get(id).front for id in library.ids())
-    compared = any(front.cache.tier == "semantic" and front.retrieve is None for front in fronts)
-    return bool(settings.retrieve) or settings.cache.plain == "semantic" or compared
+    templates = any(front.cache.tier == "semantic" and front.retrieve is None for front in fronts)
+    compared = settings.cache.semantic != "off" and (settings.cache.plain == "semantic" or templates)
+    return bool(settings.retrieve) or compared
 
 
 def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None] | None") -> Callable[[], list[str]]:

@@ -41,7 +41,8 @@ class Pipeline:
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
             found = entry.saw(await self.cache(call, prompt))
-            answers = self.cache.shared(found, self._answers(call, entry, prompt, plan, found))  # identical calls: once
+            answers = self._answers(call, entry, prompt, plan, found)
+            answers = self.cache.shared(call, found, answers)  # identical calls are answered once
             async with aclosing(answers):
                 async for answer in answers:
                     yield answer

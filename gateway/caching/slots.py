@@ -61,6 +61,13 @@ def tags(call: Call, prompt: Prompt) -> tuple[str, ...]:
     )
 
 
+def flight_name(call: Call, slot: Slot) -> str:
+    """Who has the same reads the same answer while it is being made. A fallback may answer, which is kept for nobody:
+    so whoever reads along must be allowed the same models."""
+    models = call.caller.scopes.models
+    return slot.key if models is None else f"{slot.key}/{','.join(sorted(models))}"
+
+
 def _pool(call: Call, prompt: Prompt, shared: bool) -> str:
     """What learns together: one kind of question, of one tenant or of all that share its answers.
 

@@ -72,13 +72,15 @@ def _collections(settings: Settings) -> Iterator[str]:
 
 
 def _unknown_names(settings: Settings) -> Iterator[str]:
-    """Models and collections that templates name and the settings do not have."""
+    """Models and collections that templates name and the settings do not have, and shared prompts that are none."""
     if not settings.models:
         yield "no model is configured: add a [models.NAME] and its [backends.NAME]"
     try:
         library = Library.load(settings.build.prompts)
     except LibraryError:
         return
+    for name in sorted(set(settings.cache.shared) - set(library.ids())):
+        yield f"[cache] shared: there is no prompt {name!r}"
     for template in map(library.get, library.ids()):
         if template.front.model and template.front.model not in settings.models:
             yield f"prompt {template.id!r} names a model that is not configured: [models.{template.front.model}]"

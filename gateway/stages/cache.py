@@ -20,7 +20,7 @@ from gateway.caching.kept import packed, unpacked
 from gateway.caching.making import Making
 from gateway.caching.samples import Samples
 from gateway.caching.similar import Nearest, Similar
-from gateway.caching.slots import Slots
+from gateway.caching.slots import Slots, flight_name
 from gateway.errors import CacheOnly
 from gateway.exchange import Answer, Call, Hit, Miss, Prompt, Slot, Verdict
 from gateway.neighbours import Neighbours
@@ -65,11 +65,13 @@ class Cache:
             raise CacheOnly(f"No cached answer: {found.reason}. Ask with gateway.cache `use` to have one made.")
         return found
 
-    def shared(self, found: Hit | Miss, answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[Answer, None]:
+    def shared(
+        self, call: Call, found: Hit | Miss, answers: AsyncGenerator[Answer, None]
+    ) -> AsyncGenerator[Answer, None]:
         """The answers to a request, to be read at once: made for all who ask the same, or read along with them."""
         if isinstance(found, Hit):
             return found.given.follow(answers) if isinstance(found.given, Flight) else answers
-        flight = self._making.flight(found.slot.key) if found.leads and found.slot else None
+        flight = self._making.flight(flight_name(call, found.slot)) if found.leads and found.slot else None
         return flight.lead(answers) if flight else answers
 
     async def keep(self, call: Call, found: Hit | Miss, completion: Completion, verdict: Verdict) -> None:
@@ -83,7 +85,7 @@ class Cache:
                 keeping = background(self._put(entry, found.slot))  # its client does not wait for this
             if found.instead:
                 background(self._samples.learn(found.instead, completion, call.at))
-        if found.leads and (flight := self._making.flight(found.slot.key)):
+        if found.leads and (flight := self._making.flight(flight_name(call, found.slot))):
             flight.checked(verdict, keeping)
 
     async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
@@ -107,16 +109,17 @@ class Cache:
 
     async def _together(self, slot: Slot, call: Call, prompt: Prompt) -> Hit | Miss:
         """With whoever asks the same just now: one looks further and makes the answer, the others wait for it."""
-        if flight := self._making.flight(slot.key):
+        name = flight_name(call, slot)
+        if flight := self._making.flight(name):
             turn = await flight.turn()
             if isinstance(turn, Hit):
                 return turn
             if turn == "follow":
                 return Hit("exact", flight, 1.0, 0.0, slot.key, slot.pool, shared=True)
         else:
-            flight = self._making.open(slot.key)
+            flight = self._making.open(name)
         try:
-            made = await self._making.claimed(slot.key, lambda: self._exact(slot, call.at))
+            made = await self._making.claimed(name, lambda: self._exact(slot, call.at))
             found = made or await self._similarly(slot, call, prompt)
         except BaseException:
             flight.give_up()

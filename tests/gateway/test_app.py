@@ -68,10 +68,18 @@ BODY = '---\n{% message role="user" %}{{ q }}{% endmessage %}\n'
         ({}, None, False),
         ({"retrieve": {"docs": {"path": "docs"}}}, None, True),
         ({"cache": {"plain": "semantic"}}, None, True),
+        ({"cache": {"plain": "semantic", "semantic": "off"}}, None, False),
         ({}, SEMANTIC, True),
         ({}, FOUND, False),  # its collection is not there, so nothing can ask for it
     ],
-    ids=["nothing", "a collection", "similar questions", "a template", "a template without its collection"],
+    ids=[
+        "nothing",
+        "a collection",
+        "similar questions",
+        "no similarity",
+        "a template",
+        "a template without its collection",
+    ],
 )
 def test_the_embedder_is_loaded_where_it_will_be_used(
     tmp_path: Path, sections: dict[str, Any], template: str | None, embeds: bool

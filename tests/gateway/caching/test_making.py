@@ -8,6 +8,7 @@ import pytest
 from gateway.caching.kept import Kept
 from gateway.caching.making import Making
 from gateway.exchange import Hit, Verdict
+from gateway.shielded import drained
 from gateway.state import State
 from gateway.state.open import open_state
 from serving.events import Completion, Start
@@ -111,6 +112,26 @@ def test_one_that_waits_and_leaves_leaves_nothing_behind() -> None:
         await asyncio.wait({waiting})
         flight.give_up()
         assert await third.claimed("key", world.look) is None
+
+    run(story)
+
+
+def test_a_claim_is_renewed_while_the_answer_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only then, and not by whom it is not: another one gets it once it has been silent for long enough."""
+    monkeypatch.setattr("gateway.caching.making.RENEW_S", 0.01)
+
+    async def story(world: World) -> None:
+        first, second = world.process("a"), world.process("b")
+        flight = first.open("key")
+        await first.claimed("key", world.look)
+        await world.state.claims.release("key", "a")  # as good as silent for long
+        waiting = asyncio.create_task(second.claimed("other", world.look))
+        assert await waiting is None
+        await asyncio.sleep(0.1)
+        assert not await world.state.claims.claim("key", "b", lambda _: True, world.state.clock.now())
+        flight.give_up()
+        await drained()
+        assert await world.state.claims.claim("key", "b", lambda _: True, world.state.clock.now())
 
     run(story)
 

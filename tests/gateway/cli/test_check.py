@@ -72,3 +72,9 @@ def test_faults_of_the_settings_have_their_lines(tollgate: Tollgate, config: Pat
     assert ran.code == 1
     assert "check.round: unknown key" in ran.err
     assert "cache.sample" in ran.err
+
+
+def test_a_shared_prompt_that_is_none_is_a_fault(tollgate: Tollgate, config: Path) -> None:
+    config.write_text(config.read_text() + '\n[cache]\nshared = ["anser"]\n')
+    ran = tollgate("check", "--config", config)
+    assert (ran.code, "[cache] shared: there is no prompt 'anser'" in ran.out) == (1, True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.caching.slots import flight_name
 from gateway.exchange import Caller, Hit, Miss, Verdict
 from gateway.shielded import drained
 from serving.events import Choice, Completion, Start, Usage
@@ -86,9 +87,9 @@ async def looked(core: Assembled, who: Caller, text: str, semantic: bool) -> Hit
     pipeline = core.runtime.pipeline
     found = await pipeline.cache(asked, await pipeline.build(asked))
     if isinstance(found, Miss) and found.leads and found.slot:
-        flight = pipeline.cache._making.flight(found.slot.key)
-        assert flight
-        flight.give_up()
+        opened = pipeline.cache._making.flight(flight_name(asked, found.slot))
+        assert opened
+        opened.give_up()
     return found
 
 

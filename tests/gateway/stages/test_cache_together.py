@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import BudgetExceeded, RequestTooLarge
 from gateway.exchange import Call, Caller
+from gateway.state import Scopes
 from gateway.state.limits import parse_limit
 from serving.errors import BackendBroken, BackendError
 from tests.fakes.backend import HANG, RST, Script, said, words
@@ -65,6 +66,17 @@ def test_other_tenants_requests_are_not_identical(core: Assembled) -> None:
     outcomes = asked(core, [call(question, who=caller()) for _ in range(2)])
     assert generations(core, question) == 2
     assert verdicts(outcomes) == {"miss": 2}
+
+
+def test_who_may_use_other_models_reads_nobody_elses(core: Assembled) -> None:
+    """A fallback may answer, which not every key of a tenant may use."""
+    question, who = "Which model says this?", caller()
+    bound = replace(who, key="bound", scopes=Scopes(models=("small",)))
+    core.fake.plan(*[Script(said("This."), delay=SLOW_S)] * 2)
+    outcomes = asked(core, [*calls(question, who, 2), *calls(question, bound, 2)])
+    assert generations(core, question) == 2
+    assert verdicts(outcomes) == {"exact": 2, "miss": 2}
+    assert core.ask(question, who=bound).cache["verdict"] == "exact"
 
 
 @pytest.mark.parametrize("read", [0, 2])
