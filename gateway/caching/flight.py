@@ -60,17 +60,13 @@ class Flight:
         found elsewhere. Raises what the answer failed with before it began."""
         self._aboard += 1
         try:
-            turn: Turn = "follow" if self.answers else await self._wait()
+            return "follow" if self.answers else await self._wait()
         except BaseException:
             self.leave()
             raise
-        if isinstance(turn, Hit):
-            self.leave()
-        return turn
 
     def found(self, hit: Hit) -> None:
         """It need not be made: everyone who waits gets this."""
-        self._aboard -= 1
         while self._turns:
             _resolve(self._turns.popleft(), hit)
         self._over()
@@ -89,8 +85,6 @@ class Flight:
         finally:
             self.leave()
             await _ended(making)
-            if making.cancelled():  # before its first step
-                self._hand_on()
 
     async def follow(self, answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[Answer, None]:
         """Those of a request that reads along: it is aboard until they end."""

@@ -27,7 +27,8 @@ class Source:
 
     def __init__(self, answers: Sequence[Answer] = WHOLE, error: Exception | None = None) -> None:
         self._answers, self._error = answers, error
-        self.steps = asyncio.Semaphore(0)
+        self.steps, self.closing = asyncio.Semaphore(0), asyncio.Event()
+        self.closing.set()
         self.made = self.begun = 0
         self.closed = False
 
@@ -45,6 +46,7 @@ class Source:
             if self._error:
                 raise self._error
         finally:
+            await self.closing.wait()
             self.closed = True
 
 
@@ -182,6 +184,26 @@ def test_a_leader_alone_that_leaves_stops_the_making_at_once() -> None:
             await asyncio.wait({flown.leader})
             assert source.made == 0
             assert flown.overs == 1
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def test_what_nobody_wants_is_joined_by_nobody() -> None:
+    """From the moment on that the last one leaves, though the backend takes its time to close."""
+
+    async def run() -> None:
+        source = Source()
+        source.closing.clear()
+        flown = Flown(source)
+        await settled()
+        source.free(2)
+        await settled()
+        flown.leader.cancel()
+        await settled()
+        assert (flown.leader.done(), flown.overs) == (False, 1)
+        source.closing.set()
+        await asyncio.wait({flown.leader})
+        assert flown.overs == 1
 
     asyncio.run(asyncio.wait_for(run(), WAIT_S))
 
