@@ -8,6 +8,7 @@ from gateway.similarity.reading import Reading
 # What a pair is. `identical`: but for case, punctuation and contractions. `same`: questions of the same content words.
 # `restated`: long questions with few words in common, which are near only when they ask the same. `statement`: the same
 # content words without a question. `report`: long statements. `changed`: anything else, words were exchanged or added.
+# Long texts of other languages are `changed`, for their words say too little here.
 Relation = Literal["identical", "same", "restated", "statement", "report", "changed"]
 
 # Content words. Below them two near questions with few common words are about related things as often as the same.
@@ -48,14 +49,15 @@ class Comparison:
 
 def relate(a: Reading, b: Reading, words: Comparison) -> Relation:
     """Which kind of pair they are."""
-    if a.forms == b.forms:
+    if a.forms and a.forms == b.forms:
         return "identical"
+    english = a.english and b.english
     equal = sorted(a.content) == sorted(b.content) and words.shared > 0
     if not a.question and not b.question:
-        return "statement" if equal else "report" if words.size >= LONG_STATEMENT else "changed"
+        return "statement" if equal else "report" if words.size >= LONG_STATEMENT and english else "changed"
     if equal and _same_frame(a, b):
         return "same"
-    if not (a.question and b.question):
+    if not (a.question and b.question and english):
         return "changed"
     limit = SOME_COMMON if words.fewest >= LONGER_QUESTION else FEW_COMMON
     if words.fewest >= LONG_QUESTION and words.overlap < limit:

@@ -45,6 +45,8 @@ FUNCTION: Final = _words("""
     tell know wonder wondering explain describe give want like need get got let help
     ok okay well etc eg ie s t
     """)
+# Frequent words that tell English from its neighbours.
+ENGLISH: Final = _words("the and to that for with you my have this from when are it not what how which who their his")
 # Words of FUNCTION whose place in the sentence says who does what to whom.
 ROLES: Final = _words("of in on for at by with from into onto to than as about")
 COORDINATING: Final = _words("and or between vs versus both either & plus")

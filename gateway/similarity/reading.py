@@ -14,14 +14,22 @@ from typing import Final
 
 from gateway.similarity import lexicon as lex
 from gateway.similarity.asking import asks, core
+from gateway.similarity.measures import numbers, units
 from gateway.similarity.words import Word, spelled
 
 REMEMBERED: Final = 8192  # readings of some 2 kB each
+MARKS: Final = 2  # of the words that hardly any other language has
 
-# Numbers with their separators; C++, C#, F#; words with their contraction; signs that carry meaning.
+# Numbers with their separators; C++, C#, F#; words with their contraction; pauses. Any other sign means something: a
+# currency, an operator, an emoji, the vowel sign of another script.
 _TOKEN: Final = re.compile(
-    r"(?<![\w.)])-\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥₹%°=<>*^~|+&/]+|[.?!,;:]"
+    r"(?<![\w.)])-\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*"
+    r"|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?"
+    r"|[.?!,;:]|[^\w\s.?!,;:'\"()\-–—“”„«»]+"
 )
+# A pause that stands where a word does is spoken of: what is ! in a shell. It becomes a sign of its own.
+_SPOKEN_OF: Final = re.compile(r"(?<=\s)[.?!,;:]+(?=\s+[a-z])")
+_AS_SIGNS: Final = str.maketrans({pause: chr(0xE000 + at) for at, pause in enumerate(".?!,;:")})  # private use
 _EMAIL: Final = re.compile(r"\be-mail", re.I)
 _ENDS: Final = frozenset(".?!")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
@@ -40,7 +48,9 @@ class Reading:
     - names: content words with a capital; past: verbs in a past form
     - persons: first and second persons in order, such as "12"; roles_of_asker: as subject, as object
     - letters: words of one letter, in order; duty: should, must or have to
+    - asks: the kinds of answer; question: it asks anything
     - points: it speaks of what is not in it (this picture); own: of what holds for the asker (am I, should I)
+    - english: so that the tables say enough of it
     """
 
     forms: tuple[str, ...]
@@ -66,6 +76,7 @@ class Reading:
     question: bool
     points: bool
     own: bool
+    english: bool
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -83,9 +94,9 @@ def read(text: str) -> Reading:
         words=tuple(word.lemma for word in words if word.form not in _PAUSES),
         content=tuple(word.lemma for word in content),
         roles=roles,
-        numbers=tuple(sorted(_numbers(plain))),
+        numbers=tuple(sorted(numbers(plain))),
         counted=frozenset(_counted(words)),
-        units=tuple(sorted(_units(plain))),
+        units=tuple(sorted(units(plain))),
         calendar=frozenset(lex.CALENDAR[form] for form in plain if form in lex.CALENDAR),
         negated=tuple(_negated(words)),
         names=frozenset(word.lemma for word in content if word.capital),
@@ -101,6 +112,7 @@ def read(text: str) -> Reading:
         asks=asked,
         question=bool(asked) or "?" in text,
         points=any(map(_points, plain, [*plain[1:], ""])),
+        english=len(forms & lex.ENGLISH) >= MARKS,
         own="whether" in asked and any(form in lex.OF_ASKER and after == "i" for form, after in pairwise(heart)),
     )
 
@@ -114,8 +126,7 @@ def _words(text: str) -> Iterator[Word]:
     """Tokens with contractions written out. A capital counts within a sentence only; IT, US and WHO are names, where
     not all is shouted."""
     starts, shouted = True, text.isupper()
-    clean = _THOUSANDS.sub("", _EMAIL.sub("email", unicodedata.normalize("NFKC", text).translate(_QUOTES)))
-    for token in _TOKEN.findall(clean):
+    for token in _TOKEN.findall(_clean(text)):
         low = token.lower()
         acronym = len(token) > 1 and token.isupper() and not shouted
         if acronym and low in lex.FUNCTION:
@@ -125,6 +136,11 @@ def _words(text: str) -> Iterator[Word]:
         else:
             yield from spelled(low)
         starts = low in _ENDS
+
+
+def _clean(text: str) -> str:
+    plain = _EMAIL.sub("email", unicodedata.normalize("NFKC", text).translate(_QUOTES))
+    return _SPOKEN_OF.sub(lambda found: found.group().translate(_AS_SIGNS), _THOUSANDS.sub("", plain))
 
 
 def _content(words: list[Word]) -> tuple[list[Word], tuple[str, ...]]:
@@ -144,50 +160,6 @@ def _content(words: list[Word]) -> tuple[list[Word], tuple[str, ...]]:
 
 def _is_content(form: str) -> bool:
     return form not in _NO_CONTENT and not form[0].isdigit()
-
-
-def _numbers(forms: list[str]) -> Iterator[str]:
-    """Digits and number words, multiplied out (`two hundred`, `2k`); a lone `one` is a pronoun as a rule."""
-    value: float | None = None
-    for at, form in enumerate([*forms, ""]):
-        digits = lex.NUMBERS.get(form, form if form[:1].isdigit() else None)
-        if form == "second" and value is not None:
-            digits = None  # a unit
-        if value is not None and form in lex.MAGNITUDES:
-            value *= lex.MAGNITUDES[form]
-            continue
-        number = _value(digits)
-        if value is not None and number is not None and value % 10 == 0 and number < 10 and 20 <= value <= 90:
-            value += number
-            continue
-        if value is not None:
-            yield f"{value:g}"
-            value = None
-        if digits is None or (form == "one" and not _counts(forms, at)):
-            continue
-        if number is None:
-            yield digits  # a date, a version, a time
-        value = number
-
-
-def _counts(forms: list[str], at: int) -> bool:
-    following = forms[at + 1] if at + 1 < len(forms) else ""
-    return following in lex.UNITS or following in lex.MAGNITUDES
-
-
-def _value(digits: str | None) -> float | None:
-    try:
-        return None if digits is None else float(digits)
-    except ValueError:
-        return None
-
-
-def _units(forms: list[str]) -> Iterator[str]:
-    """Units of measure; those of one letter, and `am`, count after a number only."""
-    for before, form in zip(["", *forms], forms, strict=False):
-        alone = form != "am" and (len(form) > 1 or not form.isalpha())
-        if form in lex.UNITS and (alone or before[:1].isdigit()):
-            yield lex.UNITS[form]
 
 
 def _letters(forms: list[str]) -> str:

@@ -102,6 +102,29 @@ def test_any_text_gets_a_decision(text: str, kind: Kind) -> None:
     assert not Judge(kind=kind).decide(text, "How do I reset my password?", 0.1, Calibration.of(kind)).hit
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("What does [] mean?", "What does {} mean?"),
+        ("What does ! mean in bash?", "What does ? mean in bash?"),
+        ("😀", "😡"),
+        ("...", "???"),
+        ("यह कि", "यह की"),
+        ("What is 5 - 3?", "What is 5 + 3?"),
+        ("user@host", "user host"),
+    ],
+)
+def test_signs_are_not_overlooked(a: str, b: str) -> None:
+    assert not Judge(0.05).decide(a, b, 0.99, COLD).hit
+
+
+def test_long_texts_of_other_languages_are_not_taken_for_english() -> None:
+    a = "Meine Tochter hat seit gestern hohes Fieber und möchte nichts trinken, wann muss ich mit ihr zum Kinderarzt?"
+    b = "Seit zwei Wochen hustet unser kleiner Sohn in der Nacht sehr stark, welches Mittel dürfen wir ihm da geben?"
+    assert not Judge(0.05).decide(a, b, 0.95, COLD).hit
+    assert not Judge(0.05).decide(a[:-1], b[:-1], 0.95, COLD).hit
+
+
 @pytest.mark.parametrize("wrong", [{"max_error_rate": 0.0}, {"max_error_rate": 1.0}, {"ignore": ["numbres"]}])
 def test_a_wrong_setting_is_refused_with_what_is_known(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="numbers, units, dates"):
