@@ -22,7 +22,7 @@ _TIMELY = re.compile(
 # The first words of refusals, as attacks on language models look for them (Zou et al., arXiv 2307.15043, appendix).
 _REFUSAL = re.compile(
     r"\s*(?:I(?:'|’)?m (?:very |really |so )?sorry|I am (?:very |really |so )?sorry|I apologi[sz]e|My apologies|"
-    r"Sorry,|As an AI|I(?:'|’)m just an|I(?:'|’)m an AI|I cannot (?:help|assist|provide|fulfil)|"
+    r"Sorry(?=,)|As an AI|I(?:'|’)m just an|I(?:'|’)m an AI|I cannot (?:help|assist|provide|fulfil)|"
     r"I can(?:'|’)t (?:help|assist|provide|fulfil)|I(?:'|’)m (?:unable|not able) to|I am (?:unable|not able) to)\b",
     re.IGNORECASE,
 )
