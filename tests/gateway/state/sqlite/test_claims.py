@@ -1,7 +1,9 @@
 """Claims of the processes on one machine: who is silent loses them, and what an earlier boot left is removed."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,17 @@ def test_claims_of_an_earlier_boot_are_removed_and_nothing_else(tmp_path: Path) 
 
 async def not_free(claims: SqliteClaims) -> None:
     assert not await claims.claim("a", "two", living, NOW)
+
+
+def test_nobody_waits_long_for_a_process_that_stands_still_in_the_midst_of_a_claim(tmp_path: Path) -> None:
+    async def scenario(claims: SqliteClaims) -> None:
+        with closing(sqlite3.connect(tmp_path / f"state.db.claims-{boot()[:8]}", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StateUnavailable, match="SQLITE_BUSY"):
+                await claims.claim("a", "one", living, NOW)
+        assert await claims.claim("a", "one", living, NOW)
+
+    play(tmp_path / "state.db", scenario)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
