@@ -2,7 +2,8 @@
 
 Knows no decision: it returns keys and cosine similarities. Every gateway has a view of its own of the shared store:
 
-    load      reads a partition from the store; a large one appears bit by bit, and is searched meanwhile
+    load      reads a partition from the store, for which lookups wait; one of more than FLAT questions appears bit by
+              bit, and is searched meanwhile
     follow    one poll of the store's `changes` for all partitions in memory, twice a second at most, and only when the
               cache is used; a lookup waits for it if the view is older than FRESH_S
     tend      merges what has grown (`partition.py`) in a thread of its own
@@ -19,7 +20,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from ctypes import CDLL
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
@@ -35,17 +38,15 @@ T = TypeVar("T")
 
 POLL_S = 0.5  # between two polls: what others add and remove is known within a second
 FRESH_S = 1.0  # a view older than that is not asked
-LOAD_S = 0.25  # so long lookups wait for a partition: some ten thousand questions; not for the rest of a larger one
 AT_ONCE = 20  # questions taken in before the event loop turns to other things: some tenths of a millisecond
 
 
 @dataclass(slots=True)
 class _View:
-    """`loading` reads it from the store, for which lookups wait `until` then; `broken`: it could not be read."""
+    """`ready`: it is read from the store, or so much of it that nobody waits for the rest; `broken`: it cannot be."""
 
     part: Partition
-    until: float
-    loading: "asyncio.Task[None] | None" = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
     broken: StateUnavailable | None = None
 
 
@@ -124,38 +125,43 @@ class Neighbours:
             view.part.add(key, vector)
 
     async def _partition(self, name: str, dimensions: int, at: float) -> Partition:
-        """As it is after LOAD_S, if it is being read. Raises StateUnavailable."""
+        """Of a large one that is being read, what is there. Raises StateUnavailable."""
         view = self._views.get(name)
         if view is None:
-            view = self._views[name] = _View(Partition(dimensions), time.monotonic() + LOAD_S)
-            view.loading = self._beside(self._load(name, view, at))
+            view = self._views[name] = _View(Partition(dimensions))
+            self._beside(self._load(name, view, at))
             self._bound()
         self._views.move_to_end(name)
-        if view.loading and (left := view.until - time.monotonic()) > 0:
-            await asyncio.wait([view.loading], timeout=left)
+        await view.ready.wait()
         if view.broken:
             raise view.broken
         return view.part
 
     async def _load(self, name: str, view: _View, at: float) -> None:
-        await asyncio.to_thread(import_module, "faiss")  # a tenth of a second, the first time
         try:
-            with view.part.watched() as removed:
-                async for page in self._answers.vectors(name, at):
-                    async for key, vector in _in_turns(page):
-                        if key not in removed:
-                            view.part.add(key, vector)
-                    if self._views.get(name) is not view or view.part.size >= self._entries:
-                        break
-                    if view.part.flat >= 2 * FLAT and (tending := self._tend()):
-                        await asyncio.wait([tending])
+            await asyncio.to_thread(import_module, "faiss")  # a tenth of a second, the first time
+            await self._read(name, view, at)
         except StateUnavailable as error:
             view.broken = error
             if self._views.get(name) is view:
                 del self._views[name]
-        view.loading = None
+        finally:
+            view.ready.set()
         self._bound()
         self._tend()
+
+    async def _read(self, name: str, view: _View, at: float) -> None:
+        with view.part.watched() as removed:
+            async for page in self._answers.vectors(name, at):
+                async for key, vector in _in_turns(page):
+                    if key not in removed:
+                        view.part.add(key, vector)
+                if self._views.get(name) is not view or view.part.size >= self._entries:
+                    break
+                if view.part.flat >= FLAT:
+                    view.ready.set()
+                if view.part.flat >= 2 * FLAT and (tending := self._tend()):
+                    await asyncio.wait([tending])
 
     def _bound(self) -> None:
         """Forget what was used least recently, never what is used now."""
@@ -185,10 +191,20 @@ class Neighbours:
 
     async def _merge(self) -> None:
         while due := self._due():
-            part, merging = due
-            with part.watched() as removed:
-                await self._builds.do(merging.make)
-            part.replace(merging, removed)
+            await self._made(*due)
+            del due  # and with it what was merged
+            await self._builds.do(_give_back)
+
+    async def _made(self, part: Partition, merging: Merging) -> None:
+        with part.watched() as removed:
+            await self._builds.do(merging.make)
+        part.replace(merging, removed)
+
+
+def _give_back() -> None:
+    """What merging freed, to the kernel: of itself glibc keeps it, as much again as all the questions take."""
+    with suppress(AttributeError):  # another C library
+        CDLL(None).malloc_trim(0)
 
 
 async def _in_turns(things: Iterable[T]) -> AsyncIterator[T]:
