@@ -7,7 +7,8 @@ Synthetic questions: clusters of 20 whose cosines to their centre are 0.84 to 0.
 SQLite file (or a Redis) as a gateway would have put them there. A lookup is what the semantic tier does of it: the five
 nearest questions of a new one, and the three nearest of the answers. The new one lies at a cosine of 0.86 to 0.999 from
 a kept one. `cpu` is what the process spends meanwhile, the thread that merges included: alone it says more than the
-time on a machine with other work. Recall: how often the nearest of all, found by comparing with every vector, is the first that is given.
+time on a machine with other work. Recall: how often the nearest of all, found by comparing with every vector, is the
+first that is given.
 
 The changes are another gateway's, a process of its own: `rate` puts and as many removals a second. --core pins this
 process to one core, the thread that merges included. The store takes some 4 KB an entry, and is removed at the end;
