@@ -22,6 +22,12 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 
 
+def equal(one: Completion, other: Completion) -> bool:
+    """Whether two answers are one to whoever reads them: by value where they are JSON, else by their words."""
+    first, second = _text(one), _text(other)
+    return first is not None and second is not None and _content(first) == _content(second)
+
+
 class Agreement:
     """Compares answers of one choice and plain text; of others nothing is told."""
 
@@ -32,12 +38,11 @@ class Agreement:
         one, other = _text(kept), _text(fresh)
         if one is None or other is None:
             return None
-        values = [_value(text) for text in (one, other)]
-        if any(value is not None for value in values):
-            return bool(values[0] == values[1])
-        one, other = _plain(one), _plain(other)
-        if one == other:
+        if equal(kept, fresh):
             return True
+        if _value(one) is not None or _value(other) is not None:
+            return False
+        one, other = _plain(one), _plain(other)
         words = [_WORD.findall(text.casefold()) for text in (one, other)]
         if min(map(len, words)) <= SHORT or words[0] == words[1]:
             return words[0] == words[1]
@@ -61,6 +66,11 @@ def _text(completion: Completion) -> str | None:
         return None
     text = completion.choices[0].message.get("content")
     return text.strip() if isinstance(text, str) else None
+
+
+def _content(text: str) -> Any:
+    value = _value(text)
+    return _plain(text) if value is None else value
 
 
 def _plain(text: str) -> str:

@@ -3,16 +3,19 @@
 Knows no policy: whoever asks has found that similarity may decide. Invariant: candidates are of the slot's partition.
 """
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
+from gateway.caching.agreement import equal
 from gateway.caching.evidence import Evidence
 from gateway.caching.kept import unpacked
 from gateway.exchange import Hit, Slot
 from gateway.neighbours import Neighbours
-from gateway.similarity import Decision, Judge
+from gateway.similarity import Decision, Judge, Other
 from gateway.state import Answers, Entry
 from prompts.front import Cache
 from retrieval.embed import Embedder, EmbedderUnavailable
@@ -57,15 +60,24 @@ class Similar:
         nearest = await self._neighbours.nearest(slot.partition, vector, at, CANDIDATES)
         if not nearest:
             return Nearest("no earlier question of this kind")
+        around = await self._around(nearest, at) if says.kind == "closed" else {}
         against: Nearest | None = None
         for key, score in nearest:
-            found = await self._judged(slot, says, at, key, score)
+            found = await self._judged(slot, says, at, key, score, around)
             if isinstance(found, Hit):
                 return found
             against = against or found
         return against or Nearest("the nearest question's answer has expired", nearest[0][1])
 
-    async def _judged(self, slot: Slot, says: Cache, at: float, key: str, score: float) -> Hit | Nearest | None:
+    async def _around(self, nearest: Sequence[tuple[str, float]], at: float) -> dict[str, tuple[float, Entry]]:
+        """All candidates by key, with their cosines: where few answers are given to many questions, those nearby tell
+        whether a candidate's answer is the one that is given here."""
+        entries = await asyncio.gather(*(self._answers.get(key, at) for key, _ in nearest))
+        return {key: (score, entry) for (key, score), entry in zip(nearest, entries, strict=True) if entry}
+
+    async def _judged(
+        self, slot: Slot, says: Cache, at: float, key: str, score: float, around: Mapping[str, tuple[float, Entry]]
+    ) -> Hit | Nearest | None:
         if score < LEAST:
             return Nearest(f"the nearest question is not similar: {score:.3f} is below {LEAST:g}", score)
         entry = await self._answers.get(key, at)
@@ -73,10 +85,23 @@ class Similar:
             self._neighbours.remove(key)
             return None
         evidence = await self._evidence.of(slot.pool, says.kind)
-        decision = _judge(self._most, says).decide(entry.question, slot.question, score, evidence)
+        judge, others = _judge(self._most, says), _others(entry, around)
+        decision = judge.decide(entry.question, slot.question, score, evidence, others)
         if not decision.hit:
             return Nearest("the nearest question does not stand for this one: " + "; ".join(decision.reasons), score)
         return _hit(entry, score, at, slot.pool, decision)
+
+
+def _others(entry: Entry, around: Mapping[str, tuple[float, Entry]]) -> list[Other]:
+    """The other candidates, and whether their answers are the same as `entry`'s."""
+    if not around:
+        return []
+    answer = unpacked(entry.body).completion
+    return [
+        Other(score, equal(answer, unpacked(other.body).completion))
+        for key, (score, other) in around.items()
+        if key != entry.key
+    ]
 
 
 @lru_cache(64)

@@ -5,8 +5,8 @@ Therefore the pairs with a probability of at least 1 - e are wrong in a share e 
 
 Sources. The weights are fitted (`python -m benchmarks.similarity_fit`): for closed sets on BANKING77 (CC BY 4.0) and
 CLINC150 (CC BY 3.0), for statements on the STS benchmark (CC BY-SA 4.0; from score 4.5 of 5 on the same). The curves
-are set by hand. Nothing is fitted on pairs whose terms forbid it (Quora, MSR) or that state none (medical questions);
-on those the rates are only measured (`python -m benchmarks.similarity`).
+are set by hand. No weight is fitted on pairs whose terms forbid it (Quora, MSR) or that state none (medical questions);
+but hands were guided by the rates on them (`python -m benchmarks.similarity`), which are thus no independent proof.
 """
 
 from collections.abc import Sequence

@@ -163,6 +163,19 @@ def test_shadow_answers_nothing_and_measures_all(library: Path, tmp_path: Path) 
         assert gateway.ask(who=who, **advised(ASKED)).cache["verdict"] == "exact"
 
 
+@pytest.mark.parametrize(("second", "verdict"), [("Order one in the app.", "semantic"), ("Block it first.", "miss")])
+def test_of_a_closed_set_the_answers_nearby_decide(library: Path, tmp_path: Path, second: str, verdict: str) -> None:
+    """The same answer to two questions around the new one speaks for it, another one against it."""
+    cache = {"sample": 0, "shared": ["public"]}
+    with running(assembled(tmp_path, build={"prompts": library}, cache=cache)) as gateway:
+        kept = {"How can I order a new card?": "Order one in the app.", "I want to get a new card": second}
+        gateway.fake.plan(*(Script(said(answer)) for answer in kept.values()))
+        for question in kept:
+            gateway.ask(cache="refresh", **template("public", question=question))
+        found = gateway.ask(**template("public", question="How do I get a new card?"))
+        assert found.cache["verdict"] == verdict
+
+
 def test_without_similarity_there_are_exact_hits_only(library: Path, tmp_path: Path) -> None:
     with running(assembled(tmp_path, build={"prompts": library}, cache={"semantic": "off"})) as gateway:
         who = caller()
