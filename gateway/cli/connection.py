@@ -1,5 +1,5 @@
-"""One connection of a client: a bounded head (head.py), and a bound on how long the client may take nothing of what it
-is sent, for whom an engine and a hold would wait for ever. Knows nothing of what is sent.
+"""One connection of a client: a bounded head (head.py), and a bound on how slowly the client may take what it is sent: an
+engine and a hold would wait for one that takes nothing. Knows nothing of what is sent.
 """
 
 import asyncio
@@ -11,7 +11,9 @@ TAKE_S = 30.0
 
 
 class Connection(BoundedHead):
-    """It breaks when its client has taken nothing for `take_s` seconds; whoever answers is then told that it left."""
+    """It breaks when its full buffer is not a quarter full (the transport's low-water mark) within `take_s` seconds;
+    whoever answers is then told that its client has left.
+    """
 
     take_s = TAKE_S
     _patience: asyncio.TimerHandle | None = None
