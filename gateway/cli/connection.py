@@ -1,5 +1,5 @@
-"""One connection of a client: a bounded head (head.py), and a bound on how slowly the client may take what it is sent: an
-engine and a hold would wait for one that takes nothing. Knows nothing of what is sent.
+"""One connection of a client: a bounded head (head.py), and a bound on how slowly the client may take what it is sent:
+an engine and a hold would wait for one that takes nothing. Knows nothing of what is sent.
 """
 
 import asyncio
