@@ -8,23 +8,25 @@ The leader's hang-up changes nothing for the others: its own scope stays open un
 An answer that fails before it began is made once more, by one of those who wait; refused for its own budget, a leader
 hands on as often as it takes. What fails later fails for all.
 
-Knows no store and no ledger. What is read is kept once for all readers, so one that reads slowly holds nobody up; its
-length is that of one answer.
+Knows no store and no ledger. What is read is kept once for all readers, so one that reads slowly holds nobody up; when
+all do, the engine waits for the fastest.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Literal, Self
+from typing import Literal
 
 from gateway.caching.kept import ended, started
+from gateway.caching.reader import Reader
 from gateway.errors import BudgetExceeded, RateLimited, RequestTooLarge
 from gateway.exchange import Answer, Call, Closed, Hit, Opened, Verdict
 from serving.events import Deltas, Event
 
 Turn = Literal["follow", "lead"] | Hit
 
+AHEAD = 64  # answers that are made before the fastest reader has taken them; about a second's worth
 FAILURES = 2  # of one flight: an answer that failed twice before it began fails for all who wait
 _OWN = (BudgetExceeded, RateLimited, RequestTooLarge, asyncio.CancelledError)  # say nothing of anyone else's request
 
@@ -45,6 +47,8 @@ class Flight:
         self._failures = 0
         self._turns: deque[asyncio.Future[Turn]] = deque()
         self._behind: list[asyncio.Future[None]] = []  # readers who have read all there is
+        self.readers: set[Reader] = set()
+        self._room: asyncio.Future[None] | None = None  # what the making waits for, if it is far ahead
 
     @property
     def verdict(self) -> Verdict:
@@ -80,8 +84,9 @@ class Flight:
         """Make it and read it. Leaves only when it is over, or nobody else is aboard."""
         making = self._making = asyncio.create_task(self._make(answers))
         try:
-            async for answer in _Reader(self, making):
-                yield answer
+            with Reader(self, making) as reader:
+                async for answer in reader:
+                    yield answer
         finally:
             self.leave()
             await _ended(making)
@@ -105,14 +110,15 @@ class Flight:
     async def events(self, call: Call) -> AsyncGenerator[Event, None]:
         """The leader's answer as another request's own (`gateway.exchange.Given`). Raises what the leader was told."""
         assert self._making is not None
-        async for answer in _Reader(self, self._making):
-            match answer:
-                case Opened():
-                    yield started(call, answer.start)
-                case Deltas():
-                    yield answer
-                case Closed():
-                    yield ended(answer.completion)
+        with Reader(self, self._making) as reader:
+            async for answer in reader:
+                match answer:
+                    case Opened():
+                        yield started(call, answer.start)
+                    case Deltas():
+                        yield answer
+                    case Closed():
+                        yield ended(answer.completion)
 
     async def _make(self, answers: AsyncGenerator[Answer, None]) -> BaseException | None:
         """Returns what it failed with, for everyone who reads to raise."""
@@ -121,7 +127,8 @@ class Flight:
             async with aclosing(answers):
                 async for answer in answers:
                     self._add(answer)
-        except (Exception, asyncio.CancelledError) as error:
+                    await self._taken()
+        except BaseException as error:  # a panic of a Rust library is no Exception
             failure = error
         if self.answers:
             self._finished()
@@ -141,6 +148,17 @@ class Flight:
         self._wake()
         while self._turns:
             _resolve(self._turns.popleft(), "follow")
+
+    async def _taken(self) -> None:
+        """Wait while the fastest reader is far behind: an engine works for nobody who takes nothing."""
+        while self.readers and len(self.answers) - max(reader.read for reader in self.readers) > AHEAD:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def make_room(self) -> None:
+        """A reader has read on, or left."""
+        if self._room and not self._room.done():
+            self._room.set_result(None)
 
     def _wake(self) -> None:
         behind, self._behind = self._behind, []
@@ -185,27 +203,6 @@ class Flight:
             if turn.done() and not turn.cancelled() and turn.exception() is None and turn.result() == "lead":
                 self._hand_on()
             raise
-
-
-class _Reader:
-    """What there is of an answer, and then what comes; an iterator of its own, for a generator needs closing."""
-
-    def __init__(self, flight: Flight, making: "asyncio.Task[BaseException | None]") -> None:
-        self._flight, self._making, self._read = flight, making, 0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Answer:
-        answers = self._flight.answers
-        while self._read == len(answers):
-            if self._making.done():
-                if (failure := self._making.result()) is not None:
-                    raise failure.with_traceback(None)  # of many readers each would add its own to the one object
-                raise StopAsyncIteration
-            await self._flight.more()
-        self._read += 1
-        return answers[self._read - 1]
 
 
 def _resolve(turn: "asyncio.Future[Turn]", outcome: Turn | BaseException) -> bool:

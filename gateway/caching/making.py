@@ -42,7 +42,7 @@ class Making:
         """None as soon as it is ours to make; a Hit when another process has made it, which `look` finds."""
         try:
             waited = False
-            while not await self._claim(key):
+            while not await self._taken(key):
                 waited = True
                 await asyncio.sleep(POLL_S)
                 if hit := await look():
@@ -50,9 +50,8 @@ class Making:
         except StateUnavailable as error:
             log.warning("the claim on an answer cannot be made: %s", error)
             return None
-        self._claimed.add(key)
-        if self._renewing is None or self._renewing.done():
-            self._renewing = background(self._renew())
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
         return await look() if waited else None  # it may have been kept since the last look
 
     def _over(self, key: str, flight: Flight) -> None:
@@ -61,19 +60,32 @@ class Making:
         if key in self._claimed:
             self._claimed.discard(key)
             background(self._release(key))
+        if not self._claimed and self._renewing:
+            self._renewing.cancel()
+            self._renewing = None
+
+    async def _taken(self, key: str) -> bool:
+        """Noted before it is asked for: whoever leaves meanwhile may have been given it."""
+        self._claimed.add(key)
+        taken = await self._claim(key)
+        if not taken:
+            self._claimed.discard(key)
+        return taken
 
     async def _claim(self, key: str) -> bool:
         return await self._claims.claim(key, self._owner, self._alive, self._clock.now())
 
     async def _release(self, key: str) -> None:
+        if key in self._claimed:  # by the next flight, since
+            return
         try:
             await self._claims.release(key, self._owner)
         except StateUnavailable:
             log.warning("a claim could not be given back; it ends by itself within %s s", CLAIM_S)
 
     async def _renew(self) -> None:
-        """While there are any."""
-        while self._claimed:
+        """Until the last one is over."""
+        while True:
             await asyncio.sleep(RENEW_S)
             for key in tuple(self._claimed):
                 try:

@@ -112,6 +112,8 @@ class Cache:
         name = flight_name(call, slot)
         if flight := self._making.flight(name):
             turn = await flight.turn()
+            if isinstance(turn, Hit) and turn.kind == "semantic" and self._uncompared(call, prompt):
+                return await self._together(slot, call, prompt)  # the others may have a similar question's answer
             if isinstance(turn, Hit):
                 return turn
             if turn == "follow":

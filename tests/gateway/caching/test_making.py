@@ -40,6 +40,12 @@ class World:
             await asyncio.sleep(0.01)
 
 
+async def turns() -> None:
+    """Of the loop: enough for whatever waits for nothing."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def run(story: Callable[[World], Awaitable[None]]) -> None:
     async def told() -> None:
         state = await open_state("sqlite:///:memory:")
@@ -132,6 +138,40 @@ def test_a_claim_is_renewed_while_the_answer_is_made(monkeypatch: pytest.MonkeyP
         flight.give_up()
         await drained()
         assert await world.state.claims.claim("key", "b", lambda _: True, world.state.clock.now())
+
+    run(story)
+
+
+def test_nothing_is_left_running_once_all_is_over() -> None:
+    """A stop waits for what runs in the background."""
+
+    async def story(world: World) -> None:
+        tasks = asyncio.all_tasks()
+        making = world.process("a")
+        for _ in range(2):
+            flight = making.open("key")
+            await making.claimed("key", world.look)
+            await turns()
+            flight.give_up()
+        await turns()
+        assert asyncio.all_tasks() == tasks
+
+    run(story)
+
+
+def test_a_claim_outlives_the_release_of_the_one_before_it() -> None:
+    async def story(world: World) -> None:
+        first, second = world.process("a"), world.process("b")
+        flight = first.open("key")
+        await first.claimed("key", world.look)
+        flight.give_up()  # its claim is given back a turn of the loop later
+        first.open("key")
+        await first.claimed("key", world.look)
+        await turns()
+        waiting = asyncio.create_task(second.claimed("key", world.look))
+        await world.looked()
+        assert not waiting.done()
+        waiting.cancel()
 
     run(story)
 

@@ -9,12 +9,14 @@ import pytest
 
 from gateway.errors import BudgetExceeded, RequestTooLarge
 from gateway.exchange import Call, Caller
+from gateway.shielded import drained
 from gateway.state import Scopes
 from gateway.state.limits import parse_limit
 from serving.errors import BackendBroken, BackendError
 from tests.fakes.backend import HANG, RST, Script, said, words
 from tests.gateway.assembled import Assembled, Outcome
 from tests.gateway.calls import call, caller
+from tests.gateway.conftest import Make
 from tests.gateway.waiting import WAIT_S, until
 
 SLOW_S = 0.3  # before an answer begins: long enough for the others to come; who comes later finds it kept
@@ -179,6 +181,16 @@ def test_a_refresh_and_who_asks_for_variety_read_nobody_elses(core: Assembled) -
     )
     assert generations(core, question) == 3
     assert verdicts(outcomes) == {"miss": 3}
+
+
+def test_who_forbids_similarity_is_given_no_similar_answer(make: Make) -> None:
+    """Though it waits with one who allows it."""
+    core, who = make(cache={"plain": "semantic", "sample": 0}), caller()
+    core.ask("How do I reset my password?", who=who)
+    core.do(drained())
+    asking = "How can I reset my password?"
+    outcomes = asked(core, [call(asking, who=who), call(asking, who=who, semantic=False)])
+    assert [outcome.cache["verdict"] for outcome in outcomes] == ["semantic", "miss"]
 
 
 def test_a_purge_keeps_out_what_is_being_made(core: Assembled) -> None:
