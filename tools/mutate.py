@@ -34,6 +34,7 @@ ALONE = ("--noconftest",)  # these tests need no shared parts, and what is not l
 # The stores' contract, on SQLite in memory.
 CONTRACT = tuple(f"tests/contracts/test_{name}.py" for name in ("budgets", "limits", "time", "recovery"))
 MEMORY = ("-k", "not redis and not file", "--confcutdir=tests/contracts")
+IDEMPOTENCY = tuple(f"{UNIT}/api/test_idempotency{part}.py" for part in ("", "_failing", "_waiting"))
 MODULES: dict[str, tuple[str, ...]] = {
     "gateway/state/windows.py": (f"{STATE}/test_windows.py", *ALONE),
     "gateway/state/limits.py": (f"{STATE}/test_limits.py", *ALONE),
@@ -54,9 +55,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "gateway/checkpoints.py": (f"{UNIT}/test_ledger_leaving.py",),
     "gateway/shielded.py": (f"{UNIT}/test_shielded.py",),
     "gateway/api/auth.py": tuple(f"{UNIT}/api/{name}.py" for name in ("test_auth", "test_models", "admin/test_admin")),
-    "gateway/api/idempotency.py": tuple(
-        f"{UNIT}/api/test_idempotency{part}.py" for part in ("", "_failing", "_waiting")
-    ),
+    "gateway/api/idempotency.py": IDEMPOTENCY,
+    "gateway/api/recorder.py": IDEMPOTENCY,
 }
 LIMIT = 3.0  # a mutant may take so many times as long as the module itself, and SLACK_S: then it hangs, and is noticed
 SLACK_S = 30.0

@@ -29,8 +29,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.endpoint import Shape
 from gateway.api.headers import of_limits, of_trace
+from gateway.api.recorder import Kept, Recorder
 from gateway.api.reply import Answering
-from gateway.errors import InvalidValue, NotKept, Wire
+from gateway.errors import InvalidValue, Wire
 from gateway.replays import PARAM, fingerprint, usable
 from gateway.shielded import insisted, protected
 from gateway.state import Replay, State, StateUnavailable
@@ -38,10 +39,6 @@ from gateway.state.owners import owner
 
 # Stripe's length. The draft's quoted string (RFC 8941) is taken as it stands: both are opaque to us.
 KEY = re.compile(r"[ -~]{1,255}")
-# Of one kept body: a streamed token takes about 300 bytes, so this is 14,000 of them. The 512 requests that a server
-# answers at once by default hold 2 GiB at the very most while they are recorded.
-KEPT_BYTES = 4 * 1024 * 1024
-Kept = tuple[int, str, bytes]  # status, content type, body
 
 
 async def once(request: Request, reply: Answering, shape: Shape, state: State, beside: Sequence[str] = ()) -> ASGIApp:
@@ -123,46 +120,6 @@ class Once:
         if kept.status != 200:
             headers["x-should-retry"] = "false"  # it would be the same again
         await Response(kept.body, kept.status, headers, kept.content_type)(scope, receive, send)
-
-
-class Recorder:
-    """A `send` that remembers what passes, and hands it to `keep` before its end passes; what is too large to keep is
-    a failure, `rendered`.
-    """
-
-    def __init__(
-        self, send: Send, keep: Callable[[int, str, bytes], Awaitable[None]], rendered: Callable[[BaseException], Kept]
-    ) -> None:
-        self._send, self._keep, self._rendered = send, keep, rendered
-        self._status, self._content_type = 0, ""
-        self._body, self._size = bytearray(), 0
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status, self._content_type = message["status"], Headers(raw=message["headers"])["content-type"]
-        else:
-            self._add(message["body"])
-            if not message.get("more_body", False):
-                await self._keep(*self._recorded())
-        await self._send(message)
-
-    def _add(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size <= KEPT_BYTES:
-            self._body += body
-        else:
-            self._body.clear()
-
-    def _recorded(self) -> Kept:
-        if self._size <= KEPT_BYTES:
-            return self._status, self._content_type, bytes(self._body)
-        return self._rendered(
-            NotKept(
-                f"The answer under this Idempotency-Key was sent once and is not kept: it has {self._size} bytes, and "
-                f"at most {KEPT_BYTES} are. Ask again under a new key, and pay again.",
-                param=PARAM,
-            )
-        )
 
 
 def _key(headers: Headers) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.api.idempotency import KEPT_BYTES
+from gateway.api.recorder import KEPT_BYTES
 from tests.fakes.backend import Script, said
 from tests.gateway.api.conftest import Gateway
 from tests.gateway.api.keyed import BODY, STREAMED, answered, ask
