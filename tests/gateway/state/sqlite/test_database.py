@@ -1,7 +1,8 @@
+"""Writes: what shares a commit, what fails alone, a full disk, the end. Reads: `test_database_reading.py`."""
+
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -12,35 +13,13 @@ import pytest
 from gateway.state import StateUnavailable
 from gateway.state.sqlite import database
 from gateway.state.sqlite.database import Database, Work
-
-Scenario = Callable[[Database], Awaitable[None]]
-
-
-def play(path: Path | str, scenario: Scenario) -> None:
-    async def run() -> None:
-        database = await Database.open(str(path))
-        try:
-            await database.write(lambda db: db.execute("CREATE TABLE IF NOT EXISTS notes (note TEXT) STRICT"))
-            await scenario(database)
-        finally:
-            await database.close()
-
-    asyncio.run(run())
-
-
-def note(text: str, db: sqlite3.Connection) -> str:
-    db.execute("INSERT INTO notes VALUES (?)", (text,))
-    return text
+from tests.gateway.state.sqlite.notes import note, notes, play
 
 
 def wait(begun: threading.Event, gate: threading.Event, db: sqlite3.Connection) -> None:
     """Keep the writer busy until the gate opens."""
     begun.set()
     gate.wait(30)
-
-
-def notes(db: sqlite3.Connection) -> list[str]:
-    return [text for (text,) in db.execute("SELECT note FROM notes ORDER BY rowid")]
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -175,60 +154,6 @@ def test_a_cancelled_caller_does_not_stop_its_write(path: str) -> None:
         assert await database.read(notes) == ["a", "b"]
 
     play(path, scenario)
-
-
-def test_reads_do_not_wait_for_a_write(tmp_path: Path) -> None:
-    async def scenario(database: Database) -> None:
-        gate = threading.Event()
-        await database.write(partial(note, "before"))
-        slow = asyncio.create_task(database.write(lambda db: (note("after", db), gate.wait(30))))
-        await asyncio.sleep(0)
-        assert await asyncio.wait_for(database.read(notes), 20) == ["before"]
-        gate.set()
-        await slow
-        assert await database.read(notes) == ["before", "after"]
-
-    play(tmp_path / "state.db", scenario)
-
-
-def test_a_brief_read_is_done_at_once_and_sees_what_was_acknowledged(tmp_path: Path) -> None:
-    here = threading.current_thread()
-
-    async def scenario(database: Database) -> None:
-        for text in ("a", "b"):
-            await database.write(partial(note, text))
-            assert await database.read(lambda db: (threading.current_thread(), notes(db)[-1]), brief=True) == (
-                here,
-                text,
-            )
-
-    play(tmp_path / "state.db", scenario)
-
-
-def test_a_brief_read_that_cannot_be_done_at_once_is_left_to_a_reader(tmp_path: Path) -> None:
-    here = threading.current_thread()
-
-    def locked(db: sqlite3.Connection) -> list[str]:
-        if threading.current_thread() is here:
-            assert db.execute("PRAGMA busy_timeout").fetchone()[0] == 0  # nothing is waited for
-            raise sqlite3.OperationalError("database is locked")
-        return notes(db)
-
-    async def scenario(database: Database) -> None:
-        await database.write(partial(note, "a"))
-        assert await database.read(locked, brief=True) == ["a"]
-
-    play(tmp_path / "state.db", scenario)
-
-
-def test_the_last_one_to_close_leaves_one_file(tmp_path: Path) -> None:
-    """A connection that stayed open would keep the write-ahead log."""
-
-    async def scenario(database: Database) -> None:
-        await database.read(notes, brief=True)
-
-    play(tmp_path / "state.db", scenario)
-    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
 
 
 def test_a_transaction_has_the_file_to_itself_from_its_start(tmp_path: Path) -> None:
