@@ -1,92 +1,16 @@
-"""One makes, the others read along: whoever leaves, and whatever fails."""
+"""One makes, the others read along, and whatever fails. Whoever leaves: `test_flight_leaving.py`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 import pytest
 
 from gateway.caching.flight import Flight
 from gateway.errors import BudgetExceeded, Unavailable
-from gateway.exchange import Answer, Call, Closed, Hit, Opened, Verdict
-from serving.events import Completion, Delta, Deltas, End, Event, Start, Usage
+from gateway.exchange import Hit, Verdict
+from serving.events import Deltas, End, Start
+from tests.gateway.caching.flying import WHOLE, Flown, Source, followed, led, settled
 from tests.gateway.calls import call
 from tests.gateway.waiting import WAIT_S
-
-START = Start("id", 1, "small")
-WHOLE: Sequence[Answer] = (
-    Opened(START, "miss", ()),
-    Deltas((Delta(0, {"content": "Hello"}),)),
-    Deltas((Delta(0, {"content": " world"}),)),
-    Closed(Completion(START, (), Usage(1, 2)), Usage(1, 2), (), None, {}),
-)
-
-
-class Source:
-    """An answer in the making, step by step; `error` is what it fails with after so many."""
-
-    def __init__(self, answers: Sequence[Answer] = WHOLE, error: Exception | None = None) -> None:
-        self._answers, self._error = answers, error
-        self.steps, self.closing = asyncio.Semaphore(0), asyncio.Event()
-        self.closing.set()
-        self.made = self.begun = 0
-        self.closed = False
-
-    def free(self, steps: int = 100) -> None:
-        for _ in range(steps):
-            self.steps.release()
-
-    async def answers(self) -> AsyncGenerator[Answer, None]:
-        self.begun += 1
-        try:
-            for answer in self._answers:
-                await self.steps.acquire()
-                self.made += 1
-                yield answer
-            if self._error:
-                raise self._error
-        finally:
-            await self.closing.wait()
-            self.closed = True
-
-
-class Flown:
-    """A flight with its leader as a task, and how often it was told to be over."""
-
-    def __init__(self, source: Source) -> None:
-        self.overs = 0
-        self.flight = Flight(self._over)
-        self.leader = asyncio.create_task(led(self.flight, source))
-
-    def _over(self) -> None:
-        self.overs += 1
-
-
-async def led(flight: Flight, source: Source) -> list[Answer]:
-    async with aclosing(flight.lead(source.answers())) as answers:
-        return [answer async for answer in answers]
-
-
-async def followed(flight: Flight, asked: Call | None = None) -> list[Event]:
-    """What a follower reads, as its pipeline does."""
-    assert await flight.turn() == "follow"
-    events: list[Event] = []
-
-    async def own() -> AsyncGenerator[Answer, None]:
-        async for event in flight.events(asked or call()):
-            events.append(event)
-            yield Deltas(())
-
-    async with aclosing(flight.follow(own())) as answers:
-        async for _ in answers:
-            pass
-    return events
-
-
-async def settled(rounds: int = 20) -> None:
-    """Let everything that can go on go on."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)
 
 
 def test_all_read_one_answer_whenever_they_come() -> None:
@@ -131,96 +55,6 @@ def test_a_follower_reads_live() -> None:
         source.free()
         assert await third == WHOLE[2]
         await flown.leader
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-@pytest.mark.parametrize("made", [0, 2])
-def test_the_leaders_hang_up_changes_nothing_for_those_who_follow(made: int) -> None:
-    async def run() -> None:
-        source = Source()
-        flown = Flown(source)
-        follower = asyncio.create_task(followed(flown.flight))
-        await settled()
-        source.free(made)
-        await settled()
-        flown.leader.cancel()
-        await settled()
-        assert not flown.leader.done()  # its entry stays open until the answer that it pays for is over
-        source.free()
-        assert len(await follower) == 4
-        with pytest.raises(asyncio.CancelledError):
-            await flown.leader
-        assert (source.begun, source.made) == (1, 4)
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_the_last_one_to_leave_stops_the_making() -> None:
-    async def run() -> None:
-        source = Source()
-        flown = Flown(source)
-        follower = asyncio.create_task(followed(flown.flight))
-        await settled()
-        source.free(2)
-        await settled()
-        flown.leader.cancel()
-        await settled()
-        assert not source.closed
-        follower.cancel()
-        await asyncio.wait({flown.leader, follower})
-        assert (source.closed, source.made, flown.overs) == (True, 2, 1)
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_a_leader_alone_that_leaves_stops_the_making_at_once() -> None:
-    async def run() -> None:
-        for steps in (1, 2, 3):  # before and after the making has begun
-            source = Source()
-            flown = Flown(source)
-            await settled(steps)
-            flown.leader.cancel()
-            await asyncio.wait({flown.leader})
-            assert source.made == 0
-            assert flown.overs == 1
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_what_nobody_wants_is_joined_by_nobody() -> None:
-    """From the moment on that the last one leaves, though the backend takes its time to close."""
-
-    async def run() -> None:
-        source = Source()
-        source.closing.clear()
-        flown = Flown(source)
-        await settled()
-        source.free(2)
-        await settled()
-        flown.leader.cancel()
-        await settled()
-        assert (flown.leader.done(), flown.overs) == (False, 1)
-        source.closing.set()
-        await asyncio.wait({flown.leader})
-        assert flown.overs == 1
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_a_stop_ends_the_wait_of_a_leader_whose_client_has_left() -> None:
-    async def run() -> None:
-        source = Source()
-        flown = Flown(source)
-        follower = asyncio.create_task(followed(flown.flight))
-        await settled()
-        flown.leader.cancel()
-        await settled()
-        flown.leader.cancel()
-        await asyncio.wait({flown.leader})
-        assert source.closed
-        follower.cancel()
-        await asyncio.wait({follower})
 
     asyncio.run(asyncio.wait_for(run(), WAIT_S))
 
@@ -276,21 +110,6 @@ def test_what_fails_after_it_began_fails_for_all() -> None:
         outcomes = await asyncio.gather(flown.leader, *followers, return_exceptions=True)
         assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
         assert flown.overs == 1
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_who_is_to_lead_and_has_left_hands_on() -> None:
-    async def run() -> None:
-        overs: list[int] = []
-        flight = Flight(lambda: overs.append(1))
-        first, second = [asyncio.create_task(flight.turn()) for _ in range(2)]
-        await settled()
-        flight.give_up()  # its leader: so it is the first one's turn
-        first.cancel()  # which is told, and not yet awake
-        assert await second == "lead"
-        flight.give_up()
-        assert overs == [1]
 
     asyncio.run(asyncio.wait_for(run(), WAIT_S))
 
