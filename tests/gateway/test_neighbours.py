@@ -1,8 +1,11 @@
-"""The nearest cached questions as each gateway sees them, over a real file and a real Redis that others write to."""
+"""The nearest cached questions as each gateway sees them, over a real file and a real Redis that others write to.
+
+A Redis that is away: `test_neighbours_away.py`.
+"""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,15 +14,11 @@ import pytest
 from gateway import neighbours
 from gateway.neighbours import Neighbours
 from gateway.neighbours import partition as parts
-from gateway.neighbours.flat import ROWS, Vector
-from gateway.state import Answers, Changes, Entry, State, StateUnavailable
-from gateway.state.open import open_state
+from gateway.neighbours.flat import ROWS
+from gateway.state import Answers, Changes, Entry, State
 from tests.contracts.places import Place
-from tests.fakes.redis import RedisServer
-from tests.gateway.vectors import vectors
+from tests.gateway.viewed import SOME, entry, keys, knows, put, until
 
-D = 16
-SOME = vectors(4 * ROWS, D)
 Scenario = Callable[[State, State], Awaitable[None]]
 
 
@@ -28,12 +27,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "redis":
         return Place.redis(request.getfixturevalue("redis_url"), tmp_path).emptied()
     return Place(f"sqlite:///{tmp_path}/state.db", tmp_path)
-
-
-def entry(number: int, partition: str = "p", **facts: object) -> Entry:
-    now = time.time()
-    said = {"vector": SOME[number].tobytes(), "tags": (f"tag {number % 2}",)} | facts
-    return Entry(f"k{number}", partition, b"{}", now, now + 1_000, **said)
 
 
 def play(place: Place, scenario: Scenario) -> None:
@@ -53,21 +46,6 @@ async def opened(place: Place) -> AsyncIterator[State]:
         yield state
     finally:
         await state.close()
-
-
-async def put(state: State, numbers: Sequence[int], partition: str = "p") -> None:
-    await asyncio.gather(*(state.answers.put(entry(number, partition)) for number in numbers))
-
-
-async def keys(view: Neighbours, vector: Vector, partition: str = "p", k: int = 5) -> list[str]:
-    return [key for key, _ in await view.nearest(partition, vector, time.time(), k)]
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + 30
-    while not await true():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 def test_the_nearest_of_the_partition_are_found_with_their_cosines(place: Place) -> None:
@@ -100,10 +78,6 @@ def test_what_others_add_and_remove_is_known_soon(place: Place) -> None:
         await until(lambda: knows(view, {"k4"}))
 
     play(place, scenario)
-
-
-async def knows(view: Neighbours, wanted: set[str]) -> bool:
-    return set(await keys(view, SOME[0], k=100)) == wanted
 
 
 def test_its_own_are_known_at_once(place: Place) -> None:
@@ -225,63 +199,3 @@ async def still(view: Neighbours) -> None:
     for _ in range(200):
         assert (await keys(view, SOME[1]))[0] == "k1"
         await asyncio.sleep(0)
-
-
-def test_redis_loses_its_memory_or_is_away(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        state = await open_state(redis.url, f"sqlite:///{tmp_path}/ledger.db")
-        view = Neighbours(state.answers, 10)
-        try:
-            await sooner_or_later(lambda: put(state, [0, 1]))
-            await until(lambda: knows(view, {"k0", "k1"}))
-            redis.admin.flushall()
-            await until(lambda: knows(view, set()))
-            await sooner_or_later(lambda: put(state, [2]))
-            await until(lambda: knows(view, {"k2"}))
-            redis.kill()
-            await until(lambda: away(view))
-            redis.start()
-            await until(lambda: back(view))
-        finally:
-            await state.close()
-
-    with RedisServer(tmp_path / "redis") as redis:
-        asyncio.run(scenario())
-
-
-async def sooner_or_later(work: Callable[[], Awaitable[None]]) -> None:
-    for _ in range(100):
-        try:
-            return await work()
-        except StateUnavailable:
-            await asyncio.sleep(0.1)
-    return await work()
-
-
-async def away(view: Neighbours) -> bool:
-    try:
-        await keys(view, SOME[2])
-    except StateUnavailable:
-        return True
-    return False
-
-
-async def back(view: Neighbours) -> bool:
-    return not await away(view) and await knows(view, {"k2"})
-
-
-def test_a_store_that_is_away_at_first_is_read_when_it_is_back(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        state = await open_state(redis.url, f"sqlite:///{tmp_path}/ledger.db")
-        view = Neighbours(state.answers, 10)
-        try:
-            await sooner_or_later(lambda: put(state, [2]))
-            redis.pause()
-            assert await away(view)
-            redis.resume()
-            await until(lambda: back(view))
-        finally:
-            await state.close()
-
-    with RedisServer(tmp_path / "redis") as redis:
-        asyncio.run(scenario())
