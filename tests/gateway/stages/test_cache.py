@@ -1,21 +1,21 @@
-"""Which answers stand for which requests: hits of both tiers, every kind of miss and its reason, what is never kept."""
+"""Which answers stand for which requests: hits of both tiers, every kind of miss and its reason.
+
+What is kept of an answer, and what never: `test_cache_kept.py`.
+"""
 
 import time
 from typing import Any
 
 import pytest
 
-from gateway.errors import CacheOnly, OutputInvalid, OutputTruncated
+from gateway.errors import CacheOnly
 from gateway.exchange import Retrieval
 from gateway.state import StateUnavailable
-from serving.errors import BackendBroken
-from serving.events import Delta, Deltas
-from tests.fakes.backend import HANG, RST, Script, first, last, piece, said, words
+from tests.fakes.backend import Script, said
 from tests.gateway.assembled import Assembled
-from tests.gateway.calls import call, caller, template
+from tests.gateway.calls import caller, template
 from tests.gateway.conftest import Make
 
-DONE = b"data: [DONE]\n\n"
 ASKED = "What is the use of a key-value cache?"
 REWORDED = "What's the use of a key-value cache?"
 
@@ -157,40 +157,6 @@ def test_only_gives_a_cached_answer_or_none(core: Assembled) -> None:
     core.assert_settled(refused.call, made.call, hit.call)
 
 
-def test_what_asks_for_variety_is_kept_only_on_request(core: Assembled) -> None:
-    who, warm = caller(), {"temperature": 0.8}
-    off = core.ask(who=who, fields=warm)
-    assert off.cache["reason"] == "caching is off for this kind of request"
-    assert core.ask(who=who, fields=warm, cache="use").cache["verdict"] == "miss"
-    assert core.ask(who=who, fields=warm, cache="use").cache["verdict"] == "exact"
-
-
-SCHEMA = {"type": "object", "required": ["a"]}
-STRUCTURED = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
-
-
-@pytest.mark.parametrize(
-    ("script", "changes", "error"),
-    [
-        (Script(said("half", finish="length")), {}, None),
-        (Script(said("half", finish="length")), {"on_length": "error"}, OutputTruncated),
-        (Script((*words("half"), RST)), {}, BackendBroken),
-        (Script(said('{"b": 1}')), {"fields": STRUCTURED}, OutputInvalid),
-        (Script(said("The passages do not say so [9].")), {"retrieve": Retrieval("docs")}, None),
-    ],
-)
-def test_only_complete_and_checked_answers_are_kept(
-    core: Assembled, script: Script, changes: dict[str, Any], error: type[Exception] | None
-) -> None:
-    """Cut, refused, broken, invalid, or citing a passage that was not there."""
-    who = caller()
-    core.fake.plan(script)
-    outcome = core.ask(ASKED, who=who, **changes)
-    assert type(outcome.error) is (error or type(None))
-    kept = core.ask(ASKED, who=who, cache="only", **changes)
-    assert isinstance(kept.error, CacheOnly)
-
-
 def test_a_cache_that_is_away_costs_the_hit_and_not_the_answer(
     core: Assembled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,13 +171,6 @@ def test_a_cache_that_is_away_costs_the_hit_and_not_the_answer(
     assert answer.cache == {"verdict": "miss", "reason": "the cache cannot be read just now"}
 
 
-def test_a_client_that_leaves_early_leaves_nothing_in_the_cache(core: Assembled) -> None:
-    who = caller()
-    core.fake.plan(Script((*words("Half"), HANG)))
-    core.do(core.leaving(call(ASKED, who=who), 2))
-    assert isinstance(core.ask(ASKED, who=who, cache="only").error, CacheOnly)
-
-
 def test_an_answer_expires(make: Make, prompts: Any) -> None:
     """While its partition is in memory the nearest question is found, but its answer is gone, and then forgotten."""
     who, tomorrow = caller(), time.time() + 2 * 86400
@@ -220,28 +179,6 @@ def test_an_answer_expires(make: Make, prompts: Any) -> None:
     for question, reason in ((ASKED, "the nearest question's answer has expired"), (REWORDED, "no earlier question")):
         gone = gateway.ask(who=who, at=tomorrow, cache="only", **explained(question))
         assert reason in str(gone.error)
-
-
-def test_a_kept_verdict_is_replayed_with_its_citations(core: Assembled) -> None:
-    who, asked = caller(), template("answer", question="What does the KV cache do?")
-    core.fake.plan(Script(said("It keeps keys and values [1].")))
-    made, hit = core.ask(who=who, **asked), core.ask(who=who, **asked)
-    assert hit.cache["verdict"] == "exact"
-    assert hit.closed.gateway["citations"] == made.closed.gateway["citations"]
-    assert hit.closed.gateway["citations"][0]["number"] == 1
-
-
-def test_tool_calls_are_replayed_as_they_were_streamed(core: Assembled) -> None:
-    who = caller()
-    tool = {"index": 0, "id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
-    chunks = (first(), piece({"tool_calls": [tool]}, 1, "tool_calls"), last(1), DONE)
-    core.fake.plan(Script(chunks))
-    fields = {"tools": [{"type": "function", "function": {"name": "f"}}]}
-    made = core.ask(who=who, fields=fields, cache="use")
-    hit = core.ask(who=who, fields=fields, cache="use")
-    assert hit.cache["verdict"] == "exact"
-    assert hit.closed.completion.choices == made.closed.completion.choices
-    assert hit.answers[1:-1] == [Deltas((Delta(0, {"tool_calls": [tool]}),))]
 
 
 def test_another_process_finds_what_this_one_kept(make: Make, prompts: Any) -> None:
