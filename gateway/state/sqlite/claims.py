@@ -55,7 +55,8 @@ class SqliteClaims:
                 self._db.execute("BEGIN IMMEDIATE")
                 return work(self._db)
         except sqlite3.Error as error:
-            raise StateUnavailable(f"the claims cannot be kept ({error.sqlite_errorname})") from error
+            name = getattr(error, "sqlite_errorname", type(error).__name__)  # a closed connection's error has no name
+            raise StateUnavailable(f"the claims cannot be kept ({name})") from error
 
 
 def _opened(path: str) -> sqlite3.Connection:

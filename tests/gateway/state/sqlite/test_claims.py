@@ -69,3 +69,13 @@ def test_nobody_waits_long_for_a_process_that_stands_still_in_the_midst_of_a_cla
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(StateUnavailable, match="cannot keep claims beside it"):
         SqliteClaims.open(str(tmp_path / "none" / "state.db"))
+
+
+def test_who_comes_after_the_end_is_told(tmp_path: Path) -> None:
+    async def scenario(claims: SqliteClaims) -> None:
+        await claims.close()
+        for late in (claims.claim("a", "one", living, NOW), claims.release("a", "one")):
+            with pytest.raises(StateUnavailable, match="cannot be kept"):
+                await late
+
+    play(tmp_path / "state.db", scenario)
