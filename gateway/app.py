@@ -170,7 +170,7 @@ def cache(
         neighbours,
         Samples(section, Agreement(embedder), evidence),
         Making(state.claims, owner(), state.alive, state.clock),
-        Corrections(state.answers, state.feedback, neighbours, evidence),
+        Corrections(state.answers, neighbours, evidence),
     )
 
 

@@ -1,7 +1,7 @@
 """What users say of answers: a wrong one is forgotten, and what a semantic hit was worth is learned.
 
 Reads of the request's journal row what its cache stage noted. Knows no key of a caller: whose row it is, is for others
-to judge. A request is counted once, however often it is told of.
+to judge. A request is counted once, however often it is told of: the store sees to that.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ import orjson
 
 from gateway.caching.evidence import Evidence
 from gateway.neighbours import Neighbours
-from gateway.state import Answers, Feedback, Observation
+from gateway.state import Answers, Observation
 
 
 class Corrections:
     """Takes what is said of an answer that was given."""
 
-    def __init__(self, answers: Answers, feedback: Feedback, neighbours: Neighbours, evidence: Evidence) -> None:
-        self._answers, self._feedback, self._neighbours, self._evidence = answers, feedback, neighbours, evidence
+    def __init__(self, answers: Answers, neighbours: Neighbours, evidence: Evidence) -> None:
+        self._answers, self._neighbours, self._evidence = answers, neighbours, evidence
 
     async def tell(self, row: Mapping[str, Any], right: bool) -> bool:
         """The answer of this row was right, or not; returns whether one was forgotten. Raises StateUnavailable."""
@@ -26,16 +26,11 @@ class Corrections:
         if noted is None:
             return False
         if "probability" in noted:
-            await self._learn(_observation(row, noted, right))
+            await self._evidence.learn(_observation(row, noted, right))
         if right or "entry" not in noted:
             return False
         self._neighbours.remove(noted["entry"])
         return await self._answers.remove(noted["entry"])
-
-    async def _learn(self, told: Observation) -> None:
-        known = await self._feedback.observations(told.pool)
-        if all((one.source, one.at, one.key) != (told.source, told.at, told.key) for one in known):
-            await self._evidence.learn(told)
 
 
 def _noted(row: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -26,6 +26,32 @@ def test_observations_come_back_oldest_first_of_their_pool_alone(play: Play) -> 
     play(scenario)
 
 
+def test_what_a_user_says_of_a_request_is_counted_once(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        later, other = replace(TOLD, at=102.0), replace(TOLD, key="c")
+        said = (TOLD, replace(TOLD, right=True), later, other)
+        await asyncio.gather(*[state.feedback.observe(one) for one in said * 5])
+        found = await state.feedback.observations(TOLD.pool)
+        assert sorted((one.key, one.at) for one in found) == [("b", 101.0), ("b", 102.0), ("c", 101.0)]
+        for one in (replace(TOLD, pool="another"), replace(TOLD, source="fresh"), replace(TOLD, source="fresh")):
+            await state.feedback.observe(one)
+        assert len(await state.feedback.observations("another")) == 1
+        assert len(await state.feedback.observations(TOLD.pool)) == 5
+
+    play(scenario)
+
+
+def test_of_many_gateways_one_counts_it(shared_place: Place) -> None:
+    async def scenario() -> None:
+        states = [await shared_place.open() for _ in range(3)]
+        await asyncio.gather(*[state.feedback.observe(TOLD) for state in states * 5])
+        assert await states[0].feedback.observations(TOLD.pool) == [TOLD]
+        for state in states:
+            await state.close()
+
+    asyncio.run(scenario())
+
+
 def test_only_the_newest_of_a_pool_are_kept(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     for store in ("sqlite", "redis"):
         monkeypatch.setattr(f"gateway.state.{store}.feedback.POOL", 5)
@@ -36,6 +62,10 @@ def test_only_the_newest_of_a_pool_are_kept(play: Play, monkeypatch: pytest.Monk
             await state.feedback.observe(replace(SEEN, at=float(number)))
         assert [one.at for one in await state.feedback.observations(SEEN.pool)] == [7.0, 8.0, 9.0, 10.0, 11.0]
         assert len(await state.feedback.observations("quiet")) == 1
+        for number in range(12):
+            await state.feedback.observe(replace(TOLD, at=float(number)))
+        await state.feedback.observe(replace(TOLD, at=11.0))
+        assert [one.at for one in await state.feedback.observations(TOLD.pool)] == [7.0, 8.0, 9.0, 10.0, 11.0]
 
     play(scenario)
 

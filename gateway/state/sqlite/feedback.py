@@ -1,4 +1,7 @@
-"""What was learned of would-be hits, in SQLite: numbered within their pool, so that the oldest are found by number."""
+"""What was learned of would-be hits, in SQLite: numbered within their pool, so that the oldest are found by number.
+
+What a user said of a request is kept once, however often it is said, and by however many at once.
+"""
 
 import sqlite3
 from dataclasses import astuple
@@ -9,6 +12,7 @@ from gateway.state import POOL, Observation
 from gateway.state.sqlite.database import Database
 
 _NEXT = "SELECT 1 + coalesce(max(number), 0) FROM observations WHERE pool = ?"
+_SAID = 'SELECT 1 FROM observations WHERE pool = ? AND source = ? AND at = ? AND "key" = ?'
 
 
 class SqliteFeedback:
@@ -29,6 +33,10 @@ class SqliteFeedback:
 
 def _observe(db: sqlite3.Connection, observation: Observation) -> None:
     pool, *rest = astuple(observation)
+    if observation.source == "user":  # looked for among POOL rows at most: users speak seldom
+        said = db.execute(_SAID, (pool, observation.source, observation.at, observation.key)).fetchone()
+        if said:
+            return
     number = db.execute(_NEXT, (pool,)).fetchone()[0]
     db.execute("INSERT INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (pool, number, *rest))
     db.execute("DELETE FROM observations WHERE pool = ? AND number <= ?", (pool, number - POOL))
