@@ -19,8 +19,8 @@ from gateway.neighbours.flat import ROWS, Block, Found, Vector
 
 FLAT = 16 * ROWS  # compared in 1 ms
 FANOUT = 4
-# 262,144: made in 10 s of a core, with 0.5 GB beside it while it is. Four times that is searched a third faster than
-# four of these, but made in 80 s with 2 GB.
+# 262,144: made in 10 s of a core, with 0.5 GB beside it while it is. Four times that might be searched faster than
+# four of these (an estimate), but is made in 80 s with 2 GB.
 MOST = FLAT * FANOUT**2
 DEAD = 0.25  # of what cells hold; until then they are passed over in each search
 BRIEF = 2 * ROWS  # compared in 0.1 ms
