@@ -50,6 +50,14 @@ def test_only_complete_and_checked_answers_are_kept(
     assert isinstance(kept.error, CacheOnly)
 
 
+@pytest.mark.parametrize("refusal", ["I'm sorry, but I can't help with that.", "As an AI, I have no opinion."])
+def test_refusals_are_not_kept(core: Assembled, refusal: str) -> None:
+    who = caller()
+    core.fake.plan(Script(said(refusal)), Script(said("Here you are.")))
+    assert core.ask(ASKED, who=who).text == refusal
+    assert core.ask(ASKED, who=who).text == "Here you are."
+
+
 def test_a_client_that_leaves_early_leaves_nothing_in_the_cache(core: Assembled) -> None:
     who = caller()
     core.fake.plan(Script((*words("Half"), HANG)))

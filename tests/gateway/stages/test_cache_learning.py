@@ -211,14 +211,6 @@ def test_a_request_that_asks_for_variety_gets_it_although_its_template_is_cached
     assert core.ask(who=who, cache="use", **varied).cache["verdict"] == "exact"
 
 
-@pytest.mark.parametrize("refusal", ["I'm sorry, but I can't help with that.", "As an AI, I have no opinion."])
-def test_refusals_are_not_kept(core: Assembled, refusal: str) -> None:
-    who = caller()
-    core.fake.plan(Script(said(refusal)), Script(said("Here you are.")))
-    assert core.ask(ASKED, who=who).text == refusal
-    assert core.ask(ASKED, who=who).text == "Here you are."
-
-
 def test_the_key_ignores_only_what_does_not_change_the_question(core: Assembled) -> None:
     who = caller()
     core.ask("Où est le café ?", who=who)
