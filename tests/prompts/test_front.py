@@ -75,7 +75,13 @@ def test_what_a_header_says() -> None:
     }
     assert got.retrieve is not None
     assert (got.retrieve.collection, got.retrieve.top_k) == ("docs", 6)
-    assert (got.model, got.task, got.question, got.on_length, got.cache.tier) == ("small", None, "question", "retry", "off")
+    assert (got.model, got.task, got.question, got.on_length, got.cache.tier) == (
+        "small",
+        None,
+        "question",
+        "retry",
+        "off",
+    )
     assert got.output_schema == {"type": "object"}
 
 

@@ -91,7 +91,12 @@ def test_golden(id: str, variables: dict[str, str]) -> None:
 def test_headers_of_the_shipped_templates() -> None:
     fronts = {id: shipped(id).front for id in ("answer", "classify-ticket", "review-diff")}
     answer = fronts["answer"]
-    assert (answer.model, answer.question, answer.cache.tier, answer.on_length) == ("small", "question", "semantic", "error")
+    assert (answer.model, answer.question, answer.cache.tier, answer.on_length) == (
+        "small",
+        "question",
+        "semantic",
+        "error",
+    )
     assert answer.sampling == {"temperature": 0, "max_tokens": 128}
     assert answer.retrieve is not None
     assert (answer.retrieve.collection, answer.retrieve.top_k) == ("docs", 4)

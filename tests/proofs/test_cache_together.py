@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.backend import FakeBackend, Script, said
 from tests.fakes.redis import RedisServer
-from tests.gateway.waiting import waited
+from tests.gateway.waiting import until, waited
 from tests.harness.client import Reply, chat
 from tests.harness.counting import ASKED
 from tests.harness.gateway import Gateway, serving
@@ -76,8 +76,7 @@ def test_a_leader_that_is_killed_costs_one_more(fake: FakeBackend, tmp_path: Pat
 
         async def run() -> list[Reply]:
             leading = asyncio.create_task(ask([first], key, 1))
-            while not fake.chats():
-                await asyncio.sleep(0.01)
+            await until(lambda: bool(fake.chats()))
             following = asyncio.create_task(ask([second], key, MANY))
             await asyncio.sleep(SLOW_S / 2)
             first.kill()
