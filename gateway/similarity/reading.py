@@ -5,7 +5,6 @@ Invariant: pure and cached, since the kept question of a nearest pair is read ag
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,26 +14,21 @@ from typing import Final
 from gateway.similarity import lexicon as lex
 from gateway.similarity.asking import asks, core
 from gateway.similarity.measures import numbers, units
+from gateway.similarity.signs import written
 from gateway.similarity.words import Word, spelled
 
 REMEMBERED: Final = 8192  # readings of some 2 kB each
 MARKS: Final = 2  # of the words that hardly any other language has
 
 # Numbers with their separators; C++, C#, F#; words with their contraction; pauses. Any other sign means something: a
-# currency, an operator, an emoji, the vowel sign of another script.
+# currency, an operator, an emoji, the vowel sign of another script. Quotes and dashes that are left do not.
 _TOKEN: Final = re.compile(
     r"(?<![\w.)])-\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*"
     r"|[^\W\d_]+(?:\+\+|#)(?!\w)|[^\W\d_]+(?:'[^\W\d_]+)?"
-    r"|[.?!,;:]|[^\w\s.?!,;:'\"()\-–—“”„«»]+"
+    r"|[.?!,;:]|[()]|_+|[^\w\s.?!,;:'\"()\-–—]+"
 )
-# A pause that stands where a word does is spoken of: what is ! in a shell. It becomes a sign of its own.
-_SPOKEN_OF: Final = re.compile(r"(?<=\s)[.?!,;:]+(?=\s+[a-z])")
-_AS_SIGNS: Final = str.maketrans({pause: chr(0xE000 + at) for at, pause in enumerate(".?!,;:")})  # private use
-_EMAIL: Final = re.compile(r"\be-mail", re.I)
 _ENDS: Final = frozenset(".?!")
-_QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _PAUSES: Final = frozenset(".?!,;:")
-_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +120,7 @@ def _words(text: str) -> Iterator[Word]:
     """Tokens with contractions written out. A capital counts within a sentence only; IT, US and WHO are names, where
     not all is shouted."""
     starts, shouted = True, text.isupper()
-    for token in _TOKEN.findall(_clean(text)):
+    for token in _TOKEN.findall(written(text)):
         low = token.lower()
         acronym = len(token) > 1 and token.isupper() and not shouted
         if acronym and low in lex.FUNCTION:
@@ -136,11 +130,6 @@ def _words(text: str) -> Iterator[Word]:
         else:
             yield from spelled(low)
         starts = low in _ENDS
-
-
-def _clean(text: str) -> str:
-    plain = _EMAIL.sub("email", unicodedata.normalize("NFKC", text).translate(_QUOTES))
-    return _SPOKEN_OF.sub(lambda found: found.group().translate(_AS_SIGNS), _THOUSANDS.sub("", plain))
 
 
 def _content(words: list[Word]) -> tuple[list[Word], tuple[str, ...]]:

@@ -93,7 +93,7 @@ def test_what_was_answered_nearby_decides_of_a_closed_set(others: list[Other], h
 
 
 @pytest.mark.parametrize(
-    "text", ["", "?", "   ", "こんにちは", "¿Cómo estás?", "1", "a" * 5000, "don't 's 'd", "\ud800"]
+    "text", ["", "?", "   ", "こんにちは", "¿Cómo estás?", "1", "a" * 5000, "." * 50_000, "don't 's 'd", "\ud800"]
 )
 @pytest.mark.parametrize("kind", ["open", "closed"])
 def test_any_text_gets_a_decision(text: str, kind: Kind) -> None:
@@ -112,10 +112,47 @@ def test_any_text_gets_a_decision(text: str, kind: Kind) -> None:
         ("यह कि", "यह की"),
         ("What is 5 - 3?", "What is 5 + 3?"),
         ("user@host", "user host"),
+        ("What does a != b mean?", "What does a = b mean?"),
+        ("What is 5!?", "What is 5?"),
+        ("What is n! in maths?", "What is n in maths?"),
+        ('How do I escape " in bash?', "How do I escape ' in bash?"),
+        ("How do I escape `?", "How do I escape '?"),
+        ("What is `;` for in C?", "What is `:` for in C?"),
+        ("What is ';' for in C?", "What is ';;' for in C?"),
+        ("What does a := 1 do?", "What does a = 1 do?"),
+        ("What is (2+3)*4?", "What is 2+(3*4)?"),
+        ("What is (a + b) * c?", "What is a + (b * c)?"),
+        ("What does f(x) mean?", "What does f x mean?"),
+        ("What is __init__ for?", "What is init for?"),
+        ("What does --force do?", "What does force do?"),
+        ("What does i-- do in C?", "What does i do in C?"),
+        ("What is .env for?", "What is env for?"),
+        ("What is std::move?", "What is std move?"),
+        ("How long is 6'?", 'How long is 6"?'),
+        ("What is 2³?", "What is 23?"),
+        ("Is .5 more?", "Is 5 more?"),
     ],
 )
 def test_signs_are_not_overlooked(a: str, b: str) -> None:
     assert not Judge(0.05).decide(a, b, 0.99, COLD).hit
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Is it open?", "is it open"),
+        ("Really, is it open?!", "really is it open?"),
+        ("What is a “loan”?", "What is a 'loan'?"),
+        ("What is a loan (mortgage)?", "what is a loan mortgage"),
+        ("What is node.js?", "what is Node.js"),
+        ("It failed: why...", "It failed; why?"),
+        ("What is 5 + 3 ?", "What is 5 + 3?"),
+        ("What is the price - roughly?", "What is the price, roughly?"),
+    ],
+)
+def test_pauses_are(a: str, b: str) -> None:
+    decision = Judge(0.01).decide(a, b, 0.9, COLD)
+    assert (decision.hit, decision.reasons[0]) == (True, "the same words")
 
 
 def test_long_texts_of_other_languages_are_not_taken_for_english() -> None:
