@@ -26,6 +26,9 @@ def test_the_pauses_quotes_and_dashes_of_sentences_stay(text: str) -> None:
     [
         ("a != b", [2]),
         ("5!?", [1]),
+        ("15! is", [2]),
+        ("(a+b)! is", [5]),
+        ("v.2", [1]),
         ("is `;` it", [4]),
         ("the ! sign", [4]),
         ("node.js.", [4]),
