@@ -117,7 +117,7 @@ def test_nothing_speaks_against_the_same(name: str, pair: tuple[str, str]) -> No
     assert not VETOES[name](*map(read, pair))
 
 
-@pytest.mark.parametrize("name", VETOES.keys() - {"what they point at", "who asks"})
+@pytest.mark.parametrize("name", sorted(VETOES.keys() - {"what they point at", "who asks"}))
 def test_no_question_differs_from_itself(name: str) -> None:
     for pair in PARAPHRASES:
         assert not VETOES[name](read(pair.a), read(pair.a))
