@@ -159,7 +159,8 @@ class Answers(Protocol):
 class Feedback(Protocol):
     """What was learned of would-be hits, per pool. Only the newest POOL of each pool are kept."""
 
-    async def observe(self, observation: Observation) -> None: ...
+    async def observe(self, observation: Observation) -> None:
+        """What a user said (source `user`) of one pool, key and time is kept once."""
 
     async def observations(self, pool: str) -> list[Observation]:
         """Oldest first."""
