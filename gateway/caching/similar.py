@@ -80,7 +80,7 @@ class Similar:
     ) -> Hit | Nearest | None:
         if score < LEAST:
             return Nearest(f"the nearest question is not similar: {score:.3f} is below {LEAST:g}", score)
-        entry = await self._answers.get(key, at)
+        entry = around[key][1] if key in around else await self._answers.get(key, at)
         if entry is None:
             self._neighbours.remove(key)
             return None
