@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval import folder
-from retrieval.split import Passage
+from retrieval.passage import Found, Passage
 
 if TYPE_CHECKING:  # 15 MB, which a gateway without collections need not have
     import faiss
@@ -52,14 +52,6 @@ class CorruptCollection(CollectionError):
 
 class WrongEmbedder(CollectionError):
     """Raised when the vectors are those of another embedder: scores between the two would mean nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A passage and its cosine to the question, -1 to 1."""
-
-    passage: Passage
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +135,7 @@ def _decoded(name: str, manifest: Manifest, files: Mapping[str, bytes]) -> "tupl
     import faiss
 
     try:
-        passages = [Passage(**json.loads(line)) for line in files[PASSAGES].splitlines()]
+        passages = [_passage(**json.loads(line)) for line in files[PASSAGES].splitlines()]
         index = faiss.deserialize_index(np.frombuffer(files[INDEX], np.uint8))
     except (LookupError, ValueError, TypeError, RuntimeError) as error:
         raise CorruptCollection(name, f"has files of another format ({type(error).__name__})") from error
@@ -151,3 +143,8 @@ def _decoded(name: str, manifest: Manifest, files: Mapping[str, bytes]) -> "tupl
     if counts != (FORMAT, manifest.dimensions, manifest.passages, manifest.passages):
         raise CorruptCollection(name, f"contradicts its manifest: format, dimensions, vectors, passages are {counts}")
     return passages, index
+
+
+def _passage(section: Sequence[int], access: Sequence[str], **fields: Any) -> Passage:
+    start, end = section
+    return Passage(section=(start, end), access=tuple(access), **fields)

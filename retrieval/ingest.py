@@ -17,7 +17,8 @@ from retrieval import folder, index, parse
 from retrieval.document import Document, Unreadable, identify, read
 from retrieval.embed import BATCH, Embedder, Vectors
 from retrieval.index import Collection, CollectionError, Manifest
-from retrieval.split import Passage, split
+from retrieval.passage import Passage
+from retrieval.split import split
 
 SPLITTER: Final = "1"  # raise it with every change to `split` or to the formats that moves a passage
 

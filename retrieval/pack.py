@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from retrieval.index import Found
+from retrieval.passage import Found
 
 MARK: Final = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]")  # [2], [1, 3]
 WORD: Final = re.compile(r"\w+")

@@ -9,10 +9,10 @@ passage, and passages overlap only where a section had to be split.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from retrieval.document import Document, Section
+from retrieval.passage import Passage
 
 Tokens = Callable[[str], int]
 Span = tuple[int, int]
@@ -26,24 +26,6 @@ HEADING_LIMIT: Final = 60  # word pieces; longer heading paths lose their outer 
 MAX_CHARS: Final = 32 * LIMIT  # no language has longer word pieces; it spares counting the tokens of a whole book
 # Where a text may be cut, best place first.
 CUTS: Final = tuple(map(re.compile, (r"\n\s*\n", r"(?<=[.!?])\s+|\n", r"\s+")))
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A citable piece of a document. `heading` is the path "Title > Heading"; offsets count characters of its text."""
-
-    id: str
-    document: str
-    title: str
-    heading: str
-    text: str
-    start: int
-    end: int
-
-    @property
-    def embedded(self) -> str:
-        """What the vector is made of: the heading path is the context a passage lacks by itself."""
-        return f"{self.heading}\n{self.text}"
 
 
 def split(document: Document, tokens: Tokens) -> list[Passage]:
@@ -62,7 +44,8 @@ def _passages(document: Document, section: Section, tokens: Tokens) -> Iterator[
     for first, last in _packed(pieces, count, tokens(heading)):
         start, end = section.start + first, section.start + last
         name = f"{document.id}#{start}-{end}"
-        yield Passage(name, document.id, document.title, heading, document.text[start:end], start, end)
+        text, section_end = document.text[start:end], section.start + len(section.text)
+        yield Passage(name, document.id, document.title, heading, text, start, end, (section.start, section_end))
 
 
 def _heading(section: Section, tokens: Tokens) -> str:

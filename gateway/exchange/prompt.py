@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from gateway.exchange.call import Message, OnLength, Retrieval
 from prompts.template import Template
-from retrieval.index import Found
+from retrieval.passage import Found
 from serving.events import Usage
 from serving.frozen import dataclass
 from serving.tokens import Count

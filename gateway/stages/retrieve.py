@@ -15,8 +15,9 @@ from gateway.stages.build import compose
 from gateway.stages.preflight import request
 from gateway.tracing import traced
 from retrieval.embed import Embedder, Vectors
-from retrieval.index import Collection, Found
+from retrieval.index import Collection
 from retrieval.pack import pack
+from retrieval.passage import Found
 
 INLINE_PASSAGES = 1000
 

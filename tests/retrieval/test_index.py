@@ -6,7 +6,7 @@ import pytest
 
 from retrieval import folder, index
 from retrieval.index import Collection, CorruptCollection, Manifest, NoCollection, Vectors, WrongEmbedder
-from retrieval.split import Passage
+from retrieval.passage import Passage
 
 DIMENSIONS = 16
 

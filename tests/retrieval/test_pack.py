@@ -3,9 +3,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.index import Found
 from retrieval.pack import citations, pack
-from retrieval.split import Passage
+from retrieval.passage import Found, Passage
 
 
 def found(*texts: str) -> list[Found]:

@@ -1,0 +1,70 @@
+"""What retrieval needs from its parts, each of which has more than one implementation.
+
+`Embeds`: the local model, and any endpoint that speaks OpenAI's embeddings API. `Index`: a collection on this machine
+(FAISS and Tantivy over memory-mapped files), and an engine that holds shards on others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.passage import Passage
+from retrieval.query import Scope, Vectors
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Rows of an index, best first, and their scores, float32: one ranking by one component."""
+
+    rows: Rows
+    scores: Vectors
+
+
+class Embeds(Protocol):
+    """Makes unit vectors of texts. `identity` names everything that could change a vector."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def dimensions(self) -> int: ...
+    @property
+    def window(self) -> int:
+        """Tokens of a text that it reads; the rest is cut off."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """float32 [len(texts), dimensions]; blocks. For bulk work."""
+
+    def tokens(self, text: str) -> int:
+        """Tokens of the whole text, its own marks included."""
+
+
+class Index(Protocol):
+    """One immutable version of a collection. A row is a passage for as long as the version lives. Calls block, may come
+    from several threads, and give fewer than `k` rows where the scope holds fewer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    def __len__(self) -> int:
+        """Passages, removed ones left out."""
+
+    def dense(self, vector: Vectors, k: int, scope: Scope) -> Ranked:
+        """By cosine (-1 to 1) to a unit vector [dimensions]."""
+
+    def lexical(self, text: str, k: int, scope: Scope) -> Ranked:
+        """By BM25 (0 up; a passage without any of the words is left out)."""
+
+    def passages(self, rows: Sequence[int]) -> list[Passage]:
+        """In the order of `rows`."""
+
+    def vectors(self, rows: Sequence[int]) -> Vectors:
+        """float32 [len(rows), dimensions], to about the precision that the index keeps."""
+
+    def around(self, row: int) -> list[Passage]:
+        """All passages of the row's section, in reading order, itself among them."""
