@@ -37,8 +37,10 @@ class Passage:
 class Found:
     """A passage for a question. `score` is the probability that it is relevant (0 to 1), which the passages of one
     search are ordered by; `parts` is what it was made of: the cosine `dense` (-1 to 1), the BM25 score `lexical`
-    (0 up), `rerank`; a part that did not rank the passage is absent."""
+    (0 up), `rerank`; a part that did not rank the passage is absent. `row` is its row in the version that was searched,
+    -1 if it comes from no index."""
 
     passage: Passage
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    row: int = -1
