@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from gateway.similarity import Calibration, Judge, Other
 from gateway.similarity.bounds import interval
 from retrieval.embed import Embedder, Vectors
+from retrieval.weights import MINILM
 
 TRAPS = Path(__file__).parents[1] / "tests" / "gateway" / "similarity"
 SAME = 4.5  # of 5: the score from which two sentences say the same
@@ -157,7 +158,7 @@ def learning(rate: float, seed: int) -> Decide:
 def stream(rows: Sequence[dict[str, Any]], vectors: dict[str, Any], seed: int, decide: Decide) -> Served:
     order = np.random.default_rng(seed).permutation(len(rows))[:REQUESTS]
     kept: list[dict[str, Any]] = []
-    matrix: Vectors = np.empty((REQUESTS, Embedder.dimensions), np.float32)
+    matrix: Vectors = np.empty((REQUESTS, MINILM.dimensions), np.float32)
     hits = wrong = 0
     for row in (rows[at] for at in order):
         cosines = matrix[: len(kept)] @ vectors[row["text"]]

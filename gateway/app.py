@@ -54,6 +54,7 @@ from gateway.telemetry import Telemetry
 from prompts.library import Library
 from retrieval.embed import Embedder
 from retrieval.index import Collection, CollectionError
+from retrieval.weights import MINILM
 
 log = logging.getLogger("tollgate")
 
@@ -179,7 +180,7 @@ def _collections(settings: Settings) -> tuple[dict[str, Collection], list[str]]:
     loaded, problems = {}, []
     for name, section in settings.retrieve.items():
         try:
-            loaded[name] = Collection.load(section.path, Embedder.identity)
+            loaded[name] = Collection.load(section.path, MINILM.identity)
         except CollectionError as error:
             problems.append(str(error))
             log.warning("%s", error)

@@ -21,6 +21,7 @@ from gateway.settings import OWN_EMBEDDER
 from gateway.stages.route import cache_salt
 from gateway.tracing import Stage
 from retrieval.embed import MAX_CHARS, Embedder, Vectors
+from retrieval.weights import MINILM
 from serving.backend import EMBEDDINGS, Backend
 from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
 from serving.tokens import Count
@@ -62,15 +63,15 @@ class Source(Protocol):
 class Own:
     """The gateway's own model, all-MiniLM-L6-v2."""
 
-    name, window = OWN_EMBEDDER, Embedder.window
+    name, window = OWN_EMBEDDER, MINILM.window
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
     async def count(self, call: Call) -> Count:
         """Exact: the model's own word pieces, [CLS] and [SEP] of each text included."""
-        if call.fields.get("dimensions", Embedder.dimensions) != Embedder.dimensions:
-            raise InvalidValue(f"Vectors of {self.name} have {Embedder.dimensions} dimensions.", param="dimensions")
+        if call.fields.get("dimensions", MINILM.dimensions) != MINILM.dimensions:
+            raise InvalidValue(f"Vectors of {self.name} have {MINILM.dimensions} dimensions.", param="dimensions")
         return Count(await asyncio.to_thread(self._counted, call.inputs), "exact")
 
     async def embed(self, call: Call, most: Count) -> Embedded:

@@ -28,6 +28,7 @@ import numpy as np
 
 from benchmarks.embedding import questions
 from retrieval.embed import Embedder, Vectors
+from retrieval.weights import MINILM
 
 TEXT = "It depends on the age and the make; the manual names the tools and the order of the steps. " * 8  # 0.7 KB
 
@@ -71,7 +72,7 @@ def gptcache(texts: Sequence[str], embed: Embed, folder: Path, _: str) -> Look:
     from gptcache.similarity_evaluation import SearchDistanceEvaluation
 
     cache, rows = Cache(), CacheBase("sqlite", sql_url=f"sqlite:///{folder}/gptcache.db")
-    index = VectorBase("faiss", dimension=Embedder.dimensions, index_path=str(folder / "gptcache.index"))
+    index = VectorBase("faiss", dimension=MINILM.dimensions, index_path=str(folder / "gptcache.index"))
     cache.init(
         pre_embedding_func=get_prompt,
         embedding_func=lambda text, **_: embed(text),

@@ -12,8 +12,8 @@ from gateway.settings import Settings, SettingsError, secret
 from gateway.state import State, StateUnavailable
 from prompts.errors import LibraryError
 from prompts.library import Library
-from retrieval.embed import Embedder
 from retrieval.index import Collection, CollectionError
+from retrieval.weights import MINILM
 from serving.backend import Backend
 from serving.errors import BackendError
 
@@ -66,7 +66,7 @@ def _state(settings: Settings) -> Iterator[str]:
 def _collections(settings: Settings) -> Iterator[str]:
     for section in settings.retrieve.values():
         try:
-            Collection.load(section.path, Embedder.identity)
+            Collection.load(section.path, MINILM.identity)
         except CollectionError as error:
             yield str(error)
 

