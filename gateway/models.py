@@ -1,7 +1,11 @@
 """What an alias stands for: the served name, its replicas, its window and its exact token counter. Knows no tenant."""
 
+import functools
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from serving.control import Control
 from serving.pool import Pool
 from serving.tokens import Tokens
 
@@ -17,3 +21,11 @@ class Model:
     window: int
     max_output: int
     fallback: tuple[str, ...] = ()
+
+
+def control(models: Mapping[str, Model], alias: str) -> Control:
+    """The control tokens of every model that may answer in an alias's name: itself and its fallbacks."""
+    first = models[alias]
+    return functools.reduce(
+        operator.or_, (models[name].tokens.control for name in first.fallback if name in models), first.tokens.control
+    )

@@ -13,8 +13,9 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
-from serving import vocabulary
+from serving import control, vocabulary
 from serving.backend import Backend
+from serving.control import KNOWN_CONTROL, Control
 from serving.conversation import PromptRefused
 from serving.errors import BackendError, BackendRejected
 from serving.frozen import dataclass
@@ -43,7 +44,9 @@ class Count:
 
 
 class Tokens(Protocol):
-    """Counts for one model."""
+    """Counts for one model. `control` are its control tokens, as far as they are known."""
+
+    control: Control
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         """Tokens of the prompt made of a request's `messages`, `tools`, `reasoning_effort`, `continue_final_message`
@@ -60,7 +63,10 @@ class Tokens(Protocol):
 class LocalTokens:
     """Counts with the model's own vocabulary and chat template."""
 
-    def __init__(self, words: Vocabulary, templates: Templates, source: Source = "exact") -> None:
+    def __init__(
+        self, words: Vocabulary, templates: Templates, source: Source = "exact", control: Control = KNOWN_CONTROL
+    ) -> None:
+        self.control = control
         self._vocabulary = words
         self._templates = templates
         self._source: Source = source
@@ -68,11 +74,11 @@ class LocalTokens:
     @classmethod
     def load(cls, model_dir: Path) -> "LocalTokens":
         """From the folder the model is served from. Raises OSError or ValueError when its files cannot be used."""
-        return cls(vocabulary.load(model_dir), Templates.load(model_dir))
+        return cls(vocabulary.load(model_dir), Templates.load(model_dir), control=control.load(model_dir))
 
     def unchecked(self) -> "LocalTokens":
         """The same counts, called estimates: nobody has said that these are the files the server uses."""
-        return LocalTokens(self._vocabulary, self._templates, "estimate")
+        return LocalTokens(self._vocabulary, self._templates, "estimate", self.control)
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         raw = request.get("prompt")
@@ -90,6 +96,8 @@ class LocalTokens:
 
 class ServerTokens:
     """Asks the server each time. `text` has no time to ask and estimates."""
+
+    control = KNOWN_CONTROL
 
     def __init__(self, backend: Backend, model: str | None = None) -> None:
         self._backend = backend
@@ -118,6 +126,8 @@ class ServerTokens:
 
 class EstimateTokens:
     """Guesses from the bytes, rather too many than too few."""
+
+    control = KNOWN_CONTROL
 
     async def count(self, request: Mapping[str, Any]) -> Count:
         messages, tools = request.get("messages"), request.get("tools")
