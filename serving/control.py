@@ -5,8 +5,8 @@ is the control token itself (vLLM 0.32: `<|im_start|>` in a message's content is
 from strangers must therefore not hold one. `Control.neutral` breaks each up with a word joiner (U+2060), which has no
 width and no meaning: the words stay readable, and no other byte changes.
 
-Knows no request and no message: which texts are strangers' is the caller's business. Invariants: no listed token is left
-in a neutral text, overlapping ones included; a text without any is the same text; doing it twice changes nothing more.
+Knows no request and no message: which texts are strangers' is the caller's business. Invariants: no listed token is
+left in a neutral text, overlapping ones included; a text without any is the same text; twice changes nothing more.
 """
 
 import re
@@ -19,21 +19,20 @@ import orjson
 JOINER: Final = "\u2060"  # WORD JOINER (The Unicode Standard, 23.2): unlike U+200B it allows no line break either
 # What the common families use, for models whose files are not here: ChatML (Qwen, SmolLM), Llama 2 and 3, Mistral,
 # Gemma, Phi, DeepSeek, Command R, Granite, GLM, gpt-oss; with those that frame reasoning and tool calls.
-KNOWN: Final = frozenset(
-    """
-    <|im_start|> <|im_end|> <|im_sep|> <|endoftext|> <|endofprompt|> <|object_ref_start|> <|object_ref_end|>
-    <|begin_of_text|> <|end_of_text|> <|start_header_id|> <|end_header_id|> <|eot_id|> <|eom_id|> <|python_tag|>
-    <s> </s> [INST] [/INST] <<SYS>> <</SYS>> [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS]
-    [TOOL_CALLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CONTENT] [ARGS] [CALL_ID] [THINK] [/THINK] [IMG] [PREFIX]
-    [MIDDLE] [SUFFIX] <bos> <eos> <pad> <unk> <start_of_turn> <end_of_turn> <|user|> <|assistant|> <|system|> <|end|>
-    <|observation|> <|tool|> <|tool_call|> <|tool_response|> [gMASK] <sop> <｜User｜> <｜Assistant｜>
-    <｜begin▁of▁sentence｜> <｜end▁of▁sentence｜> <｜tool▁calls▁begin｜> <｜tool▁call▁begin｜> <｜tool▁sep｜>
-    <｜tool▁call▁end｜> <｜tool▁calls▁end｜> <|START_OF_TURN_TOKEN|> <|END_OF_TURN_TOKEN|> <|USER_TOKEN|>
-    <|CHATBOT_TOKEN|> <|SYSTEM_TOKEN|> <|start_of_role|> <|end_of_role|> <|start|> <|message|> <|channel|>
-    <|constrain|> <|return|> <|call|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
-    <think> </think> <tool_call> </tool_call> <tool_response> </tool_response>
-    """.split()
-)
+_KNOWN = """
+<|im_start|> <|im_end|> <|im_sep|> <|endoftext|> <|endofprompt|> <|object_ref_start|> <|object_ref_end|>
+<|begin_of_text|> <|end_of_text|> <|start_header_id|> <|end_header_id|> <|eot_id|> <|eom_id|> <|python_tag|>
+<s> </s> [INST] [/INST] <<SYS>> <</SYS>> [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS]
+[TOOL_CALLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CONTENT] [ARGS] [CALL_ID] [THINK] [/THINK] [IMG] [PREFIX]
+[MIDDLE] [SUFFIX] <bos> <eos> <pad> <unk> <start_of_turn> <end_of_turn> <|user|> <|assistant|> <|system|> <|end|>
+<|observation|> <|tool|> <|tool_call|> <|tool_response|> [gMASK] <sop> <｜User｜> <｜Assistant｜>
+<｜begin▁of▁sentence｜> <｜end▁of▁sentence｜> <｜tool▁calls▁begin｜> <｜tool▁call▁begin｜> <｜tool▁sep｜>
+<｜tool▁call▁end｜> <｜tool▁calls▁end｜> <|START_OF_TURN_TOKEN|> <|END_OF_TURN_TOKEN|> <|USER_TOKEN|>
+<|CHATBOT_TOKEN|> <|SYSTEM_TOKEN|> <|start_of_role|> <|end_of_role|> <|start|> <|message|> <|channel|>
+<|constrain|> <|return|> <|call|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
+<think> </think> <tool_call> </tool_call> <tool_response> </tool_response>
+"""
+KNOWN: Final = frozenset(_KNOWN.split())
 
 
 class Control:
@@ -65,7 +64,10 @@ KNOWN_CONTROL: Final = Control()
 
 
 def load(model_dir: Path) -> Control:
-    """The control tokens in a model's tokenizer.json: those it calls special, and the known marks among the others
-    (`<tool_call>`, `<think>`), for some models add plain text too, such as runs of spaces. Raises OSError, ValueError."""
+    """The control tokens in a model's tokenizer.json. Raises OSError, ValueError or KeyError where it cannot be used.
+
+    They are those it calls special and the known marks among the others (`<tool_call>`, `<think>`): some models add
+    plain text as well, such as runs of spaces.
+    """
     added = orjson.loads((model_dir / "tokenizer.json").read_bytes()).get("added_tokens") or []
     return Control(token["content"] for token in added if token["special"] or token["content"] in KNOWN)
