@@ -50,8 +50,10 @@ class Findings:
 
     @property
     def model(self) -> str | None:
-        """The alias that answered, which may be a fallback; until one has, the alias asked."""
-        return self._routed("model") or (self.prompt.model if self.prompt else None)
+        """The alias that answered, which may be a fallback, also where the answer is another's; until one has, the alias
+        asked."""
+        along = self.hit.model if self.hit else None
+        return self._routed("model") or along or (self.prompt.model if self.prompt else None)
 
     @property
     def answered(self) -> bool:

@@ -34,11 +34,12 @@ _OWN = (BudgetExceeded, RateLimited, RequestTooLarge, asyncio.CancelledError)  #
 class Flight:
     """One answer, from the moment somebody asks for it until nobody needs to be told that it is being made.
 
-    `over` is called then. Whoever creates it leads, and is aboard.
+    `over` is called then. Whoever creates it leads, and is aboard. `since` is when whoever makes it had asked for it, in
+    seconds since the epoch.
     """
 
-    def __init__(self, over: Callable[[], None]) -> None:
-        self._forgotten = over
+    def __init__(self, over: Callable[[], None], since: float = 0.0) -> None:
+        self._forgotten, self.since = over, since
         self.answers: list[Answer] = []
         self._making: asyncio.Task[BaseException | None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -54,6 +55,12 @@ class Flight:
     def verdict(self) -> Verdict:
         assert self._verdict is not None, "asked for before the answer was whole"
         return self._verdict
+
+    @property
+    def model(self) -> str | None:
+        """The alias that answers; None until it has begun to."""
+        first = self.answers[0] if self.answers else None
+        return first.start.model if isinstance(first, Opened) else None
 
     def checked(self, verdict: Verdict, keeping: "asyncio.Task[None] | None") -> None:
         """The leader's answer is whole; until `keeping` is done it is found here, then in the store."""

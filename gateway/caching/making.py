@@ -33,10 +33,15 @@ class Making:
         """That of this key, if one is open here."""
         return self._flights.get(key)
 
-    def open(self, key: str) -> Flight:
-        """A new flight; whoever opens it leads."""
-        flight = self._flights[key] = Flight(lambda: self._over(key, flight))
+    def open(self, key: str, since: float = 0.0) -> Flight:
+        """A new flight; whoever opens it leads, and has asked at `since`."""
+        flight = self._flights[key] = Flight(lambda: self._over(key, flight), since)
         return flight
+
+    def forget(self, key: str, flight: Flight) -> None:
+        """Nobody comes aboard of it any more; those who are go on. The claim is the next flight's."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
     async def claimed(self, key: str, look: Callable[[], Awaitable[Hit | None]]) -> Hit | None:
         """None as soon as it is ours to make; a Hit when another process has made it, which `look` finds."""
@@ -55,8 +60,9 @@ class Making:
         return await look() if waited else None  # it may have been kept since the last look
 
     def _over(self, key: str, flight: Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+        if self._flights.get(key, flight) is not flight:
+            return  # it was forgotten, and the next one has its claim
+        self._flights.pop(key, None)
         if key in self._claimed:
             self._claimed.discard(key)
             background(self._release(key))

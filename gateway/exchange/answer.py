@@ -58,7 +58,7 @@ class Hit:
     """An answer given before that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in
     seconds, `entry` its key in the cache. Of a semantic hit, the `probability` that it is right, and why, in words.
 
-    `shared`: it is being made just now, for an identical request.
+    `shared`: it is being made just now, for an identical request, by the alias `model`, which may be a fallback.
     """
 
     kind: Literal["exact", "semantic"]
@@ -70,6 +70,7 @@ class Hit:
     probability: float | None = None
     reasons: tuple[str, ...] = ()
     shared: bool = False
+    model: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -87,14 +88,15 @@ class Hit:
 class Miss:
     """No cached answer, and why: `reason` in words, `score` of the nearest candidate if there was one.
 
-    `slot` is where the answer belongs once it is there; None when this request is not to be kept. `leads`: others who
-    ask the same read along. `instead` is the hit that is answered anew, to learn whether it would have been right.
+    `slot` is where the answer belongs once it is there; None when this request is not to be kept. `leads`: what is made
+    is given to others too, who ask the same. `instead` is the hit that is answered anew, to learn whether it would have
+    been right.
     """
 
     reason: str
     score: float | None = None
     slot: Slot | None = None
-    leads: bool = False
+    leads: Given | None = None
     instead: Hit | None = None
 
     def facts(self) -> dict[str, Any]:

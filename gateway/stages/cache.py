@@ -71,8 +71,7 @@ class Cache:
         """The answers to a request, to be read at once: made for all who ask the same, or read along with them."""
         if isinstance(found, Hit):
             return found.given.follow(answers) if isinstance(found.given, Flight) else answers
-        flight = self._making.flight(flight_name(call, found.slot)) if found.leads and found.slot else None
-        return flight.lead(answers) if flight else answers
+        return found.leads.lead(answers) if isinstance(found.leads, Flight) else answers
 
     async def keep(self, call: Call, found: Hit | Miss, completion: Completion, verdict: Verdict) -> None:
         """Store a complete answer in the slot that the miss named, beside the request; anything else is a no-op."""
@@ -85,8 +84,8 @@ class Cache:
                 keeping = background(self._put(entry, found.slot))  # its client does not wait for this
             if found.instead:
                 background(self._samples.learn(found.instead, completion, call.at))
-        if found.leads and (flight := self._making.flight(flight_name(call, found.slot))):
-            flight.checked(verdict, keeping)
+        if isinstance(found.leads, Flight):
+            found.leads.checked(verdict, keeping)
 
     async def _find(self, call: Call, prompt: Prompt) -> Hit | Miss:
         if against := policy.uncached(call, prompt):
@@ -111,15 +110,21 @@ class Cache:
         """With whoever asks the same just now: one looks further and makes the answer, the others wait for it."""
         name = flight_name(call, slot)
         if flight := self._making.flight(name):
+            if await self._answers.purged(slot.tags, flight.since):
+                self._making.forget(name, flight)
+                return await self._together(slot, call, prompt)
+            if self._making.flight(name) is not flight:  # it is over, and what it made is kept
+                return await self._exact(slot, call.at) or await self._together(slot, call, prompt)
             turn = await flight.turn()
             if isinstance(turn, Hit) and turn.kind == "semantic" and self._uncompared(call, prompt):
                 return await self._together(slot, call, prompt)  # the others may have a similar question's answer
             if isinstance(turn, Hit):
                 return turn
             if turn == "follow":
-                return Hit("exact", flight, 1.0, 0.0, slot.key, slot.pool, shared=True)
+                return Hit("exact", flight, 1.0, 0.0, slot.key, slot.pool, shared=True, model=flight.model)
+            flight.since = call.at
         else:
-            flight = self._making.open(name)
+            flight = self._making.open(name, call.at)
         try:
             made = await self._making.claimed(name, lambda: self._exact(slot, call.at))
             found = made or await self._similarly(slot, call, prompt)
@@ -129,7 +134,7 @@ class Cache:
         if isinstance(found, Hit):
             flight.found(found)
             return found
-        return Miss(found.reason, found.score, found.slot, True, found.instead)
+        return Miss(found.reason, found.score, found.slot, flight, found.instead)
 
     async def _similarly(self, slot: Slot, call: Call, prompt: Prompt) -> Hit | Miss:
         against = self._uncompared(call, prompt)

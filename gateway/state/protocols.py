@@ -152,6 +152,9 @@ class Answers(Protocol):
     async def purge(self, tag: str | None = None) -> int:
         """Remove the entries with that tag, or all; returns how many."""
 
+    async def purged(self, tags: Sequence[str], since: float) -> bool:
+        """Whether one of these tags, or all, was purged at `since` or later: `put` would keep nothing made before."""
+
     async def count(self) -> int:
         """Entries stored. An expired one counts until the next `put` sweeps it."""
 

@@ -41,6 +41,21 @@ def test_what_was_begun_before_a_purge_does_not_come_after_it(play: Play) -> Non
     play(scenario)
 
 
+def test_whether_a_purge_came_since(play: Play) -> None:
+    async def scenario(state: State) -> None:
+        before = state.clock.now()
+        assert not await state.answers.purged(("acme",), before - 1_000)
+        await state.answers.purge("acme")
+        assert await state.answers.purged(("small", "acme"), before)
+        for tags, since in ((("small",), before), (("acme",), state.clock.now() + 1.0), ((), before)):
+            assert not await state.answers.purged(tags, since)
+        await state.answers.purge()
+        assert await state.answers.purged((), before)
+        assert not await state.answers.purged(("acme",), state.clock.now() + 1.0)
+
+    play(scenario)
+
+
 def test_puts_that_race_with_purges_leave_nothing_behind(shared_place: Place) -> None:
     """Two gateways. Whatever was begun before the last purge is gone, from every list."""
 

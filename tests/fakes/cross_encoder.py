@@ -28,8 +28,10 @@ def write(folder: Path) -> None:
     tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=WINDOW)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(1)
-    shape = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
-    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=WINDOW, num_labels=1, **shape)
+    config = BertConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=WINDOW, num_labels=1,
+        hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128,
+    )  # fmt: skip
     BertForSequenceClassification(config).save_pretrained(folder)
 
 

@@ -56,6 +56,17 @@ local function forget(key)
 end
 
 local function age() return tonumber(call('GET', root .. 'age') or 0) end
+
+-- Whether one of these tags, or all, was purged at that time or later.
+local function purged(tags, since)
+  local marks = {{'all'}}
+  for _, tag in ipairs(tags) do marks[#marks + 1] = 'tag:' .. tag end
+  for _, mark in ipairs(marks) do
+    local at = call('ZSCORE', root .. 'purges', mark)
+    if at and tonumber(at) >= since then return 1 end
+  end
+  return 0
+end
 """
 
 
@@ -71,15 +82,7 @@ PUT = (
     + """
 local key, member = ARGV[1], ARGV[2]
 local partition, vector, tags = unpack(cjson.decode(member))
-local begun = now() - ARGV[4] - ON_THE_WAY_S
-
-local function purged(what)
-  local at = call('ZSCORE', root .. 'purges', what)
-  return at and tonumber(at) >= begun
-end
-if purged('all') then return end
-for _, tag in ipairs(tags) do if purged('tag:' .. tag) then return end end
-
+if purged(tags, now() - ARGV[4] - ON_THE_WAY_S) == 1 then return end
 forget(key)
 for _, old in ipairs(call('ZRANGEBYSCORE', root .. 'expires', '-inf', ARGV[3], 'LIMIT', 0, SWEPT)) do forget(old) end
 for _ = 1, math.min(SWEPT, call('ZCARD', root .. 'expires') - ARGV[8] + 1) do
@@ -129,6 +132,9 @@ for _, key in ipairs(keys) do removed = removed + forget(key) end
 return {#keys, removed}
 """
 )
+
+# ARGV: tags, and how long ago what is asked about was begun: by the time that it takes on the way it looks younger.
+PURGED = COMMON + "return purged(cjson.decode(ARGV[1]), now() - ARGV[2])"
 
 # ARGV: an epoch for a store that has none, then the cursor (epoch and number), how many at most. Returns the cursor
 # now, or after what follows: partition, key and vector in turn, no vector of what is gone. Where the log does not reach

@@ -25,9 +25,9 @@ class RedisAnswers:
 
     def __init__(self, server: Server, clock: Clock, most: int = ENTRIES, indexed: bool = False) -> None:
         self._server, self._clock, self._most, self._indexed = server, clock, most, indexed
-        self._put, self._used, self._remove, self._purge, self._changes = (
+        self._put, self._used, self._remove, self._purge, self._purged, self._changes = (
             server.register_script(scripts.text(script, indexed))
-            for script in (scripts.PUT, scripts.USED, scripts.REMOVE, scripts.PURGE, scripts.CHANGES)
+            for script in (scripts.PUT, scripts.USED, scripts.REMOVE, scripts.PURGE, scripts.PURGED, scripts.CHANGES)
         )
 
     async def get(self, key: str, at: float) -> Entry | None:
@@ -81,6 +81,9 @@ class RedisAnswers:
             found, removed = await self._purge(keys=[ROOT], args=[what, SWEPT])
             total += removed
         return total
+
+    async def purged(self, tags: Sequence[str], since: float) -> bool:
+        return bool(await self._purged(keys=[ROOT], args=[json.dumps(list(tags)), self._clock.now() - since]))
 
     async def count(self) -> int:
         return int(await self._server.zcard(f"{ROOT}:expires"))

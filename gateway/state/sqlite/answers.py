@@ -60,6 +60,9 @@ class SqliteAnswers:
             removed += piece
         return removed
 
+    async def purged(self, tags: Sequence[str], since: float) -> bool:
+        return await self._database.read(partial(_purged, tags=tags, since=since), brief=True)
+
     async def count(self) -> int:
         return await self._database.read(_count)
 
@@ -73,7 +76,7 @@ def _get(db: sqlite3.Connection, key: str, at: float) -> Entry | None:
 
 
 def _put(db: sqlite3.Connection, entry: Entry, most: int) -> None:
-    if _purged_since(db, entry):
+    if _purged(db, entry.tags, entry.created):
         return
     _remove(db, entry.key)
     _sweep(db, entry.created)
@@ -85,10 +88,10 @@ def _put(db: sqlite3.Connection, entry: Entry, most: int) -> None:
     db.execute("DELETE FROM changed WHERE number <= (SELECT max(number) FROM changed) - ?", (LOG,))
 
 
-def _purged_since(db: sqlite3.Connection, entry: Entry) -> bool:
-    marks = [_mark(None), *map(_mark, entry.tags)]
+def _purged(db: sqlite3.Connection, tags: Sequence[str], since: float) -> bool:
+    marks = [_mark(None), *map(_mark, tags)]
     places = ", ".join("?" * len(marks))
-    found = db.execute(f"SELECT 1 FROM purges WHERE mark IN ({places}) AND at >= ?", (*marks, entry.created))
+    found = db.execute(f"SELECT 1 FROM purges WHERE mark IN ({places}) AND at >= ?", (*marks, since))
     return found.fetchone() is not None
 
 

@@ -205,3 +205,35 @@ def test_a_purge_keeps_out_what_is_being_made(core: Assembled) -> None:
 
     core.do(run())
     assert core.ask(question, who=who).cache["verdict"] == "miss"
+
+
+def test_who_asks_after_a_purge_does_not_read_along_what_was_begun_before(core: Assembled) -> None:
+    """It has its answer made anew, for all who ask after it; those aboard of the old one get that."""
+    question, who = "What was begun before the purge?", caller()
+    core.fake.plan(Script((*words("Old"), 0.5, *said("")[1:])), Script(said("New"), delay=SLOW_S))
+
+    async def run() -> list[Outcome]:
+        old = [asyncio.create_task(core.reading(call(question, who=who))) for _ in range(2)]
+        await until(lambda: generations(core, question) > 0)
+        await core.runtime.state.answers.purge(f"tenant:{who.tenant}")
+        new = [asyncio.create_task(core.reading(call(question, who=who))) for _ in range(5)]
+        return [*await asyncio.gather(*old), *await asyncio.gather(*new)]
+
+    outcomes = core.do(run())
+    assert [outcome.text for outcome in outcomes] == ["Old"] * 2 + ["New"] * 5
+    assert generations(core, question) == 2
+    core.do(drained())
+    outcomes.append(core.ask(question, who=who))
+    assert (outcomes[-1].text, outcomes[-1].cache["verdict"]) == ("New", "exact")
+    core.assert_settled(*(outcome.call for outcome in outcomes))
+
+
+def test_who_reads_a_fallbacks_answer_along_is_told_which_model_it_is(core: Assembled) -> None:
+    question, who = "Who answers for you?", caller()
+    core.fake.plan(Script(status=500))
+    core.spare.plan(Script(said("The other."), delay=SLOW_S))
+    outcomes = asked(core, calls(question, who, 4))
+    assert verdicts(outcomes) == {"miss": 1, "exact": 3}
+    for outcome in outcomes:
+        assert outcome.opened.start.model == outcome.closed.gateway["model"] == "other"
+        assert core.row(outcome.call)["model"] == "other"
