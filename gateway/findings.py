@@ -50,8 +50,7 @@ class Findings:
 
     @property
     def model(self) -> str | None:
-        """The alias that answered, which may be a fallback, also where the answer is another's; until one has, the alias
-        asked."""
+        """The alias that answered, a fallback or another request's included; until one has, the alias asked."""
         along = self.hit.model if self.hit else None
         return self._routed("model") or along or (self.prompt.model if self.prompt else None)
 

@@ -34,8 +34,8 @@ _OWN = (BudgetExceeded, RateLimited, RequestTooLarge, asyncio.CancelledError)  #
 class Flight:
     """One answer, from the moment somebody asks for it until nobody needs to be told that it is being made.
 
-    `over` is called then. Whoever creates it leads, and is aboard. `since` is when whoever makes it had asked for it, in
-    seconds since the epoch.
+    `over` is called then. Whoever creates it leads, and is aboard. `since` is when its maker asked for it, in seconds
+    since the epoch.
     """
 
     def __init__(self, over: Callable[[], None], since: float = 0.0) -> None:
