@@ -7,12 +7,16 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from gateway.similarity import Calibration, Kind
 from gateway.state import Feedback, Observation, StateUnavailable
 
 log = logging.getLogger("tollgate.cache")
+
+F = TypeVar("F")  # what is made of a pool's observations
 
 FRESH_S = 60.0
 AGAIN_S = 1.0  # after something was learned here: to fit a pool anew may take as long as some requests
@@ -20,20 +24,20 @@ POOLS = 256
 
 
 @dataclass(slots=True)
-class _Pool:
-    calibration: Calibration
+class _Pool(Generic[F]):
+    fit: F
     due: float  # monotonic
 
 
-class Evidence:
-    """The calibrations of pools."""
+class Learned(Generic[F]):
+    """What `fit` makes of a pool's observations, oldest first."""
 
-    def __init__(self, feedback: Feedback) -> None:
-        self._feedback = feedback
-        self._pools: OrderedDict[tuple[str, Kind], _Pool] = OrderedDict()
-        self._reading: dict[tuple[str, Kind], asyncio.Task[Calibration]] = {}
+    def __init__(self, feedback: Feedback, fit: Callable[[Kind, Sequence[Observation]], F]) -> None:
+        self._feedback, self._fit = feedback, fit
+        self._pools: OrderedDict[tuple[str, Kind], _Pool[F]] = OrderedDict()
+        self._reading: dict[tuple[str, Kind], asyncio.Task[F]] = {}
 
-    async def of(self, pool: str, kind: Kind) -> Calibration:
+    async def of(self, pool: str, kind: Kind) -> F:
         """What is known of a pool. Nobody waits for a known one to be read again. Raises StateUnavailable."""
         known = self._pools.get((pool, kind))
         if known is None:
@@ -41,7 +45,7 @@ class Evidence:
         self._pools.move_to_end((pool, kind))
         if time.monotonic() >= known.due:
             self._read(pool, kind)
-        return known.calibration
+        return known.fit
 
     async def learn(self, observation: Observation) -> None:
         """Keep what was observed; it counts here from AGAIN_S on."""
@@ -54,7 +58,7 @@ class Evidence:
             if pool == observation.pool:
                 known.due = min(known.due, time.monotonic() + AGAIN_S)
 
-    def _read(self, pool: str, kind: Kind) -> "asyncio.Task[Calibration]":
+    def _read(self, pool: str, kind: Kind) -> "asyncio.Task[F]":
         """The reading of a pool, one at a time."""
         task = self._reading.get((pool, kind))
         if task is None:
@@ -62,14 +66,21 @@ class Evidence:
             task.add_done_callback(lambda done: self._loaded(pool, kind, done))
         return task
 
-    async def _load(self, pool: str, kind: Kind) -> Calibration:
+    async def _load(self, pool: str, kind: Kind) -> F:
         observations = await self._feedback.observations(pool)
-        return await asyncio.to_thread(Calibration.of, kind, observations)
+        return await asyncio.to_thread(self._fit, kind, observations)
 
-    def _loaded(self, pool: str, kind: Kind, done: "asyncio.Task[Calibration]") -> None:
+    def _loaded(self, pool: str, kind: Kind, done: "asyncio.Task[F]") -> None:
         del self._reading[pool, kind]
         if done.cancelled() or done.exception() is not None:  # the store is away: what is known goes on
             return
         self._pools[pool, kind] = _Pool(done.result(), time.monotonic() + FRESH_S)
         while len(self._pools) > POOLS:
             self._pools.popitem(last=False)
+
+
+class Evidence(Learned[Calibration]):
+    """The calibrations of pools."""
+
+    def __init__(self, feedback: Feedback) -> None:
+        super().__init__(feedback, Calibration.of)

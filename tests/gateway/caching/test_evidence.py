@@ -30,7 +30,7 @@ def test_what_is_learned_counts_soon_and_nobody_waits_for_it(monkeypatch: pytest
                 await evidence.learn(observation(number))
             assert len(await state.feedback.observations(POOL)) == 3
             assert await evidence.of(POOL, "open") is before
-            await until(lambda: evidence._pools[POOL, "open"].calibration is not before)
+            await until(lambda: evidence._pools[POOL, "open"].fit is not before)
         finally:
             await state.close()
 
