@@ -114,8 +114,11 @@ def _dimensions(folder: Path) -> int:
 
 
 def _window(folder: Path) -> int:
+    """Older models say it in a file of their own, those of sentence-transformers 6 with their tokenizer."""
     said = _json(folder / "sentence_bert_config.json").get("max_seq_length")
-    return int(said or _json(folder / "config.json").get("max_position_embeddings") or WINDOW)
+    tokenizer = _json(folder / "tokenizer_config.json").get("model_max_length")
+    positions = _json(folder / "config.json").get("max_position_embeddings")
+    return int(said or min(filter(None, (tokenizer, positions)), default=WINDOW))
 
 
 def _prompt(prompts: Mapping[str, str], names: tuple[str, ...]) -> str:

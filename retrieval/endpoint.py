@@ -1,0 +1,136 @@
+"""Texts to vectors at a server that speaks OpenAI's `POST /v1/embeddings`: vLLM with an embedding model, or any other.
+
+Knows no tenant. Invariants: vectors are made unit length here, whatever the server does; what it answers is checked
+for its shape before it is believed; a replica that fails is passed over for the next one; keys and texts appear in no
+message. `identity` says the model's name and dimensions: that the same model still stands behind that name is found
+out by asking for the vector of a known text again (`retrieval.collection` does, when a collection is loaded).
+"""
+
+import asyncio
+import threading
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import httpx2
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from retrieval.weights import MINILM, TOKENIZER, EmbedderUnavailable
+
+Vectors = NDArray[np.float32]
+
+PATH: Final = "/v1/embeddings"
+SLICE: Final = 64  # texts a request: some 13,000 tokens of passages, below what engines take at once
+TIMEOUT_S: Final = 60.0
+CHARS: Final = 32  # of one token: no language comes near
+MARKS: Final = 2  # tokens that a model puts around a text
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is asked where. `urls` are replicas of each other, without the path; `query` and `passage` are put before
+    what is asked and what is searched, as the model was trained."""
+
+    model: str
+    urls: tuple[str, ...]
+    dimensions: int
+    window: int
+    key: str | None = None
+    query: str = ""
+    passage: str = ""
+    tokenizer: str | None = None  # path of its tokenizer.json, to count with
+
+
+class Endpoint:
+    """An embedder that is asked over HTTP. Safe to use from several threads; `embed` from an event loop."""
+
+    def __init__(self, served: Served) -> None:
+        self.identity = f"{served.model}/{served.dimensions}/served"
+        self.dimensions, self.window = served.dimensions, served.window
+        self._served = served
+        self._client = httpx2.Client(timeout=TIMEOUT_S, trust_env=False)
+        self._first = 0  # the replica that answered last
+        self._lock = threading.Lock()
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of questions, float32 [len(texts), dimensions]. Raises EmbedderUnavailable."""
+        return await asyncio.to_thread(self.ask, texts)
+
+    def ask(self, texts: Sequence[str]) -> Vectors:
+        """The same outside an event loop: blocks."""
+        return self._vectors([self._served.query + text for text in texts])
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages; blocks. Raises EmbedderUnavailable."""
+        return self._vectors([self._served.passage + text for text in texts])
+
+    def tokens(self, text: str) -> int:
+        """Tokens of a whole passage: by its own tokenizer where that is known, else by MiniLM's word pieces, which are
+        about as many as those of other vocabularies of that size."""
+        return len(self._tokenizer.encode(self._served.passage + text.encode("utf-8", "replace").decode()))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        whole = [self._cut(text.encode("utf-8", "replace").decode()) for text in texts]
+        parts = [self._slice(whole[start : start + SLICE]) for start in range(0, len(whole), SLICE)]
+        return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
+
+    def _cut(self, text: str) -> str:
+        """What of a text the model reads: engines refuse longer ones."""
+        text = text[: CHARS * self.window]
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        most = self.window - MARKS
+        return text if len(offsets) <= most else text[: offsets[most - 1][1]]
+
+    def _slice(self, texts: Sequence[str]) -> Vectors:
+        """From the first replica that answers, beginning with the one that did last."""
+        failures = []
+        for turn in range(len(self._served.urls)):
+            at = (self._first + turn) % len(self._served.urls)
+            try:
+                vectors = self._asked(self._served.urls[at], texts)
+            except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
+                failures.append(_said(error))
+                continue
+            with self._lock:
+                self._first = at
+            return vectors
+        raise EmbedderUnavailable(f"no embeddings of {self._served.model!r}: {'; '.join(failures)}")
+
+    def _asked(self, url: str, texts: Sequence[str]) -> Vectors:
+        headers = {"authorization": f"Bearer {self._served.key}"} if self._served.key else {}
+        body = {"model": self._served.model, "input": list(texts), "encoding_format": "base64"}
+        answer = self._client.post(url.rstrip("/") + PATH, json=body, headers=headers).raise_for_status().json()
+        rows = {int(entry["index"]): _row(entry["embedding"]) for entry in answer["data"]}
+        vectors = np.stack([rows[index] for index in range(len(texts))]).astype(np.float32)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if vectors.shape[1] != self.dimensions or not np.isfinite(norms).all() or not norms.all():
+            raise ValueError(f"vectors of {vectors.shape[1]} numbers came, not of {self.dimensions} finite ones")
+        return np.asarray(vectors / norms, np.float32)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        path = self._served.tokenizer
+        tokenizer = Tokenizer.from_file(path or str(MINILM.checked(TOKENIZER)))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+
+def _row(embedding: Any) -> Vectors:
+    """One vector: base64 of little-endian float32, or numbers from a server that does not know base64."""
+    raw = b64decode(embedding, validate=True) if isinstance(embedding, str) else np.asarray(embedding, "<f4")
+    return np.frombuffer(raw, "<f4")
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, without what was sent: a status, or the kind of failure."""
+    if isinstance(error, httpx2.HTTPStatusError):
+        return f"it answered {error.response.status_code}"
+    return "its answer has an unexpected shape" if not isinstance(error, httpx2.HTTPError) else type(error).__name__
