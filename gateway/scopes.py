@@ -70,6 +70,16 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return dict(tags)
 
 
+def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The same access labels, sorted, each once. Raises ValueError that says what would be right."""
+    if len(labels) > MOST_ENTRIES:
+        raise ValueError(f"there are {len(labels)} access labels; at most {MOST_ENTRIES} are taken")
+    for label in labels:
+        if not 0 < len(label) <= TAG_NAME or not label.isprintable() or label != label.strip():
+            raise ValueError(f"an access label has 1 to {TAG_NAME} printable characters and no outer space")
+    return tuple(sorted(set(labels)))
+
+
 def checked_entries(entries: Sequence[str]) -> tuple[str, ...]:
     """The same entries. Raises ValueError that says what would be right."""
     if len(entries) > MOST_ENTRIES:

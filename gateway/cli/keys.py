@@ -23,7 +23,7 @@ from gateway.cli.common import (
 )
 from gateway.cli.times import end_of, seconds_of
 from gateway.keyring import Issued, KeyEnded, checked_label, checked_overlap, issue, rotate
-from gateway.scopes import checked_entries, checked_tags, named
+from gateway.scopes import checked_entries, checked_labels, checked_tags, named
 from gateway.state import Key, Scopes, State
 from gateway.state.limits import format_limit
 
@@ -37,6 +37,7 @@ Models = Annotated[list[str] | None, typer.Option("--model", help="A model it ma
 Prompts = Annotated[list[str] | None, typer.Option("--prompt", help="A prompt it may use, or support/*; repeat.")]
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="A collection it may use; repeat.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="feature=search: on all of its requests; repeat.")]
+Access = Annotated[list[str] | None, typer.Option("--access", help="A label of documents that it holds; repeat.")]
 Overlap = Annotated[str, typer.Option(help="How long the old key goes on, such as 24h.")]
 
 
@@ -50,17 +51,22 @@ def create(
     prompt: Prompts = None,
     collection: Collections = None,
     tag: Tags = None,
+    access: Access = None,
     config: Config = SETTINGS,
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key; its limits bind it beside the tenant's. Without --model, --prompt, --collection it may use all."""
+    """Make a key; its limits bind it beside the tenant's. Without --model, --prompt, --collection it may use all.
+
+    Of documents with access labels it finds those whose labels it holds all, by --access.
+    """
     limits, label = limits_of(limit), usable("--label", checked_label, label)
     scopes = Scopes(
         _entries("--model", model),
         _entries("--prompt", prompt),
         _entries("--collection", collection),
         usable("--tag", _tags, tag or ()),
+        usable("--access", checked_labels, access or ()),
     )
 
     async def made(opened: State) -> Issued:
@@ -140,6 +146,7 @@ def _row(key: Key) -> dict[str, Any]:
         "prompts": named(key.scopes.prompts),
         "collections": named(key.scopes.collections),
         "tags": [f"{name}={value}" for name, value in key.scopes.tags.items()],
+        "access": list(key.scopes.access),
         "created": when(key.created),
         "expires": when(key.expires),
         "revoked": when(key.revoked),

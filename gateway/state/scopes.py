@@ -7,8 +7,11 @@ from gateway.state.values import Scopes
 
 
 def dump_scopes(scopes: Scopes) -> str:
-    """JSON that leaves out what is not restricted."""
-    return json.dumps({name: value for name, value in asdict(scopes).items() if value not in (None, {})})
+    """JSON that leaves out what is neither restricted nor granted."""
+    said = {name: value for name, value in asdict(scopes).items() if value not in (None, {})}
+    if not scopes.access:
+        del said["access"]
+    return json.dumps(said)
 
 
 def load_scopes(text: str | bytes) -> Scopes:

@@ -68,13 +68,15 @@ class Scopes:
     """What a key may use: names, or beginnings of names with a final `*`. None: everything of that kind.
 
     `tags` are stamped on every request of the key: a request may repeat such a tag, not give it another value, so that
-    usage by tag cannot be forged.
+    usage by tag cannot be forged. `access` are the labels that the key holds, none unless granted: it finds the
+    documents that have no labels, and those whose labels it holds all.
     """
 
     models: tuple[str, ...] | None = None
     prompts: tuple[str, ...] | None = None
     collections: tuple[str, ...] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    access: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def test_a_key_keeps_its_label_and_scopes(play: Play) -> None:
     scopes = [
         Scopes(("small", "gpt-*"), ("support/*",), (), {"feature": "search", "ü": '"x"'}),
         Scopes(collections=("docs",)),
+        Scopes(access=("hr", "hr/pay ü")),
         Scopes((), (), ()),
     ]
 
@@ -139,7 +140,7 @@ def test_a_key_ends_when_it_is_told_to_or_sooner(play: Play) -> None:
 
 
 def test_each_change_is_audited(play: Play) -> None:
-    key = replace(KEY, label="batch", scopes=Scopes(models=("small",), tags={"team": "a"}))
+    key = replace(KEY, label="batch", scopes=Scopes(models=("small",), tags={"team": "a"}, access=("hr",)))
 
     async def scenario(state: State) -> None:
         began = state.clock.now()
@@ -156,7 +157,7 @@ def test_each_change_is_audited(play: Play) -> None:
             ("cli:ann", "tenant.limits", "acme", {"limits": ["usd/day=0.5"]}),
             ("admin", "key.create", "k1", {
                 "tenant": "acme", "label": "batch", "limits": ["requests/minute=60"], "expires": 99.5,
-                "scopes": {"models": ["small"], "tags": {"team": "a"}},
+                "scopes": {"models": ["small"], "tags": {"team": "a"}, "access": ["hr"]},
             }),
             ("admin", "key.expire", "k1", {"expires": 98.5}),
             ("", "key.revoke", "k1", {"revoked": 60.25}),

@@ -4,7 +4,17 @@ import pytest
 
 from gateway.errors import InvalidValue, NotAllowed
 from gateway.exchange import Options
-from gateway.scopes import MOST_ENTRIES, MOST_TAGS, checked_entries, checked_tags, demand, named, permits, stamped
+from gateway.scopes import (
+    MOST_ENTRIES,
+    MOST_TAGS,
+    checked_entries,
+    checked_labels,
+    checked_tags,
+    demand,
+    named,
+    permits,
+    stamped,
+)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +129,13 @@ def test_entries_are_bounded() -> None:
     assert len(checked_entries(["a"] * MOST_ENTRIES)) == MOST_ENTRIES
     with pytest.raises(ValueError, match="65 entries"):
         checked_entries(["a"] * (MOST_ENTRIES + 1))
+
+
+def test_labels_are_sorted_and_each_stands_once() -> None:
+    assert checked_labels(["staff", "hr", "hr/pay ü", "hr"]) == ("hr", "hr/pay ü", "staff")
+
+
+@pytest.mark.parametrize("labels", [[""], [" hr"], ["hr\n"], ["\ud800"], ["x" * 65], ["a"] * (MOST_ENTRIES + 1)])
+def test_bad_labels(labels: list[str]) -> None:
+    with pytest.raises(ValueError, match="access label"):
+        checked_labels(labels)

@@ -9,7 +9,7 @@ from gateway.api.admin.common import BY, Limits, body_of, limits_of, runtime_of,
 from gateway.api.body import Strict, checked
 from gateway.errors import InvalidValue, NotFound
 from gateway.keyring import Issued, KeyEnded, checked_label, checked_overlap, issue, rotate
-from gateway.scopes import checked_entries, checked_tags
+from gateway.scopes import checked_entries, checked_labels, checked_tags
 from gateway.settings import Name
 from gateway.state import Key, Scopes
 from gateway.state.limits import format_limit
@@ -21,15 +21,16 @@ Entries = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(checked
 
 
 class ScopesBody(Strict):
-    """Names or beginnings with a final `*`; null is everything, an empty list nothing."""
+    """Names or beginnings with a final `*`; null is everything, an empty list nothing. `access`: labels it holds."""
 
     models: Entries | None = None
     prompts: Entries | None = None
     collections: Entries | None = None
     tags: Annotated[dict[str, str], AfterValidator(checked_tags)] = Field(default_factory=dict)
+    access: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(checked_labels)] = ()
 
     def scopes(self) -> Scopes:
-        return Scopes(self.models, self.prompts, self.collections, self.tags)
+        return Scopes(self.models, self.prompts, self.collections, self.tags, self.access)
 
 
 class NewKey(Strict):
@@ -116,6 +117,7 @@ def _row(key: Key) -> dict[str, Any]:
             "prompts": key.scopes.prompts,
             "collections": key.scopes.collections,
             "tags": dict(key.scopes.tags),
+            "access": key.scopes.access,
         },
         "created": key.created,
         "expires": key.expires,

@@ -27,7 +27,7 @@ def caller(config: Path, key: str, at: float | None = None) -> Caller:
     return asyncio.run(asked())
 
 
-SCOPES = Scopes(("small", "team/*"), ("support/*",), None, {"feature": "search", "app": "a=b"})
+SCOPES = Scopes(("small", "team/*"), ("support/*",), None, {"feature": "search", "app": "a=b"}, ("hr", "staff"))
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def key(tollgate: Tollgate, config: Path) -> dict[str, str]:
     (made,) = tollgate(
         "keys", "create", "--tenant", "acme", "--limit", "requests/minute=3", "--label", "search team",
         "--expires", "2098-12-31", "--model", "small", "--model", "team/*", "--prompt", "support/*",
-        "--tag", "feature=search", "--tag", "app=a=b", "--config", config, "--json",
+        "--tag", "feature=search", "--tag", "app=a=b", "--access", "staff", "--access", "hr",
+        "--config", config, "--json",
     ).json  # fmt: skip
     return dict(made)
 

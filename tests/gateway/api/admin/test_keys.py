@@ -9,7 +9,7 @@ from tests.gateway.api.conftest import Gateway
 from tests.gateway.waiting import WAIT_S
 
 BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}]}
-ALL: dict[str, Any] = {"models": None, "prompts": None, "collections": None, "tags": {}}
+ALL: dict[str, Any] = {"models": None, "prompts": None, "collections": None, "tags": {}, "access": []}
 
 
 def made(gateway: Gateway, **wanted: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_a_key_that_has_expired_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_rotated_key_is_refused_at_once_and_its_successor_has_all_it_had(gateway: Gateway) -> None:
-    scopes = {"models": ["small"], "prompts": None, "collections": [], "tags": {"feature": "search"}}
+    scopes = {"models": ["small"], "prompts": None, "collections": [], "tags": {"feature": "search"}, "access": ["hr"]}
     old = made(gateway, limits=["requests/day=5"], label="search", scopes=scopes, expires=time.time() + 9999)
     answer = gateway.admin("POST", f"/keys/{old['id']}/rotate")
     new = answer.json()
@@ -113,6 +113,8 @@ def test_a_keys_tags_cannot_be_forged_and_are_on_each_of_its_requests(gateway: G
         ("POST", "/keys", {"tenant": "x", "scopes": {"prompts": [1]}}, 400, "scopes.prompts[0]"),
         ("POST", "/keys", {"tenant": "x", "scopes": {"tags": {"a,b": "c"}}}, 400, "scopes.tags"),
         ("POST", "/keys", {"tenant": "x", "scopes": {"model": []}}, 400, "scopes.model"),
+        ("POST", "/keys", {"tenant": "x", "scopes": {"access": [" hr"]}}, 400, "scopes.access"),
+        ("POST", "/keys", {"tenant": "x", "scopes": {"access": None}}, 400, "scopes.access"),
         ("GET", "/keys", None, 400, "tenant"),
         ("GET", "/keys?tenant=nobody", None, 404, "tenant"),
         ("DELETE", "/keys/nothing", None, 404, "key_id"),
