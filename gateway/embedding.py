@@ -61,7 +61,7 @@ class Embedding:
             return self.own
         alias = available(name, self.settings, self.models)
         if not self.settings.embeds(alias):
-            raise InvalidValue(f"The model {alias!r} writes text and makes no embeddings.", param="model")
+            raise InvalidValue(f"The model {alias!r} makes no embeddings.", param="model")
         return Served(self.models[alias], self.settings.route.attempts, self.secret)
 
 

@@ -5,6 +5,7 @@ Secrets come from the environment, for the file only names their variables.
 
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def _fault(path: Path, text: str, where: tuple[Any, ...], message: str) -> str:
 
 
 def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
-    """Names that nothing bears: backends and fallbacks of models, the default model, priced models."""
+    """Names that nothing bears, or no model of the right kind: backends and fallbacks of models, the default model,
+    priced models, those that the cache asks."""
     faults = []
     for alias, model in settings.models.items():
         where = ("models", alias)
@@ -81,7 +83,19 @@ def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
     default = settings.preflight.default_model
     if default and default not in settings.models:
         faults.append(_fault(path, text, ("preflight", "default_model"), f"no [models.{default}]"))
-    return faults
+    return faults + [_fault(path, text, ("cache", key), message) for key, message in _unable(settings)]
+
+
+def _unable(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The keys of [cache] whose model is not there or cannot do what it is for, and why."""
+    cache, models = settings.cache, settings.models
+    for key, alias in (("judge", cache.judge), ("verifier", cache.verifier)):
+        if alias and alias not in models:
+            yield key, f"no [models.{alias}]"
+    if cache.judge in models and not settings.writes(str(cache.judge)):
+        yield "judge", f"[models.{cache.judge}] writes no text"
+    if cache.verifier in models and not models[str(cache.verifier)].scores:
+        yield "verifier", f"[models.{cache.verifier}] is none that scores: set its `scores = true`, or name another"
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

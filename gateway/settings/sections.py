@@ -53,7 +53,8 @@ class Backend(Section):
 class Model(Section):
     """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases.
 
-    `embeddings`: it makes those, and writes no text.
+    `embeddings`: it makes those, and writes no text. `scores`: it is a cross-encoder, which rates texts (vLLM's
+    /rerank), and writes none either.
     """
 
     backends: list[Name] = Field(min_length=1)
@@ -63,6 +64,7 @@ class Model(Section):
     max_output: Positive = 512  # tokens, when the request names no ceiling
     fallback: list[Name] = []
     embeddings: bool = False
+    scores: bool = False
 
 
 class Build(Section):
@@ -79,6 +81,10 @@ class Cache(Section):
     `max_error_rate` is the wrong share of the semantic hits that is accepted. A `sample` of the would-be hits, in
     `shadow` all, is answered anew and compared. `charge`: what a hit costs, the request alone or its tokens too.
     `shared` are prompts whose answers all tenants may share.
+
+    `judge` is an alias that is asked, beside the requests, whether two answers say the same where that cannot be told
+    otherwise; its tokens are at most `judge_share` of those that requests use. `verifier` is one that scores: it is
+    asked, for `verifier_s` at most, about questions that came near to a hit.
     """
 
     plain: Literal["off", "exact", "semantic"] = "exact"
@@ -90,6 +96,10 @@ class Cache(Section):
     ttl_s: Seconds = 86400.0
     max_entries: Positive = 100_000  # of all tenants; with a body of 2 KB some 500 MB
     max_partitions: Positive = 256  # in memory at once
+    judge: Name | None = None
+    judge_share: float = Field(default=0.05, gt=0.0, le=1.0)
+    verifier: Name | None = None
+    verifier_s: Seconds = 0.05
 
 
 class Retrieve(Section):
@@ -142,8 +152,12 @@ class Settings(Section):
 
     def default_model(self) -> str | None:
         """The alias of requests that name none (or `auto`): the configured one, else the first."""
-        writing = (alias for alias in self.models if not self.embeds(alias))
+        writing = (alias for alias in self.models if self.writes(alias))
         return self.preflight.default_model or next(writing, None)
+
+    def writes(self, model: str) -> bool:
+        """Whether a model writes text, as far as the settings know it."""
+        return not self.embeds(model) and not (model in self.models and self.models[model].scores)
 
     def embeds(self, model: str) -> bool:
         """Whether a model makes embeddings. An alias of the own embedder's name hides it."""

@@ -50,7 +50,7 @@ class Build:
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
         """Raises NotAllowed and NotFound (model, prompt, version, collection), InvalidValue (a variable, by name; a
-        model that makes embeddings)."""
+        model that writes no text)."""
         template = self._template(call)
         fields = _fields(template, call)
         schema = _schema(fields)
@@ -88,6 +88,8 @@ class Build:
             demand(call.caller.scopes.models, alias, "model", "model")
             if self._settings.embeds(alias):
                 raise InvalidValue(f"The model {alias!r} makes embeddings only; ask /v1/embeddings.", param="model")
+            if not self._settings.writes(alias):
+                raise InvalidValue(f"The model {alias!r} scores texts and writes none.", param="model")
         return available(alias, self._settings, self._models)
 
     def _retrieval(self, call: Call, template: Template | None) -> Retrieval | None:

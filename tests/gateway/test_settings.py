@@ -189,6 +189,31 @@ def test_models_that_make_embeddings_are_told_from_those_that_write(file: Path) 
     assert settings.default_model() == "large"
 
 
+def test_models_that_score_write_nothing(file: Path) -> None:
+    text = GOOD.replace("[models.small]\n", "[models.small]\nscores = true\n")
+    file.write_text(text + '[cache]\njudge = "large"\nverifier = "small"\n')
+    settings = load(file)
+    assert [settings.writes(name) for name in ("small", "large", "all-MiniLM-L6-v2")] == [False, True, False]
+    assert settings.default_model() == "large"
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ('judge = "smal"', "cache.judge: no [models.smal]"),
+        ('verifier = "smal"', "cache.verifier: no [models.smal]"),
+        ('verifier = "small"', "cache.verifier: [models.small] is none that scores: set its `scores = true`"),
+        ('judge = "cross"', "cache.judge: [models.cross] writes no text"),
+        ("judge_share = 0.0", "cache.judge_share: Input should be greater than 0"),
+        ("verifier_s = 0", "cache.verifier_s: Input should be greater than 0"),
+    ],
+)
+def test_whom_the_cache_asks_must_be_there_and_able(file: Path, said: str, fault: str) -> None:
+    text = GOOD + f'\n[models.cross]\nbackends = ["gpu"]\nscores = true\n\n[cache]\n{said}\n'
+    (told,) = faults(file, text)
+    assert told.startswith(f"{len(text.splitlines())}: {fault}"), told
+
+
 def test_an_alias_of_the_own_embedders_name_hides_it(file: Path) -> None:
     file.write_text(GOOD.replace("models.large", "models.all-MiniLM-L6-v2"))
     assert not load(file).embeds("all-MiniLM-L6-v2")
