@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from selectolax.lexbor import LexborHTMLParser
 
-from retrieval.document import Document, Mark, Source, Unreadable, outline
+from retrieval.document import Document, Facts, Mark, Source, Unreadable, outline
 
 FRONT_MATTER: Final = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -95,7 +95,7 @@ def _html(source: Source) -> Document:
             marks.append(Mark(level, words, len(text), len(text) + len(words)))
         text += words + "\n\n" if words else ""
     title = tree.css_first("title")
-    return outline(source.id, text, marks, _tidy(title.text()) if title else "")
+    return outline(source.id, text, marks, Facts(_tidy(title.text()) if title else ""))
 
 
 def _mark_blocks(tree: LexborHTMLParser) -> None:
@@ -128,7 +128,7 @@ def _pdf(source: Source) -> Document:
     for number, page in enumerate(pages, 1):
         marks.append(Mark(2, f"page {number}", len(text), len(text)))
         text += page + "\n\n"
-    return outline(source.id, text, marks, title)
+    return outline(source.id, text, marks, Facts(title))
 
 
 def _valid(text: str) -> str:

@@ -4,18 +4,21 @@ Knows tokens only through a counting function, and neither vectors nor files.
 
 Invariants: a passage lies within one section; what is embedded, `Passage.embedded`, has at most `LIMIT` word pieces;
 `document.text[passage.start : passage.end] == passage.text`; every character of a section but white space is in a
-passage, and passages overlap only where a section had to be split.
+passage, and passages overlap only where prose had to be cut. A table or a piece of code is cut only where it does not
+fit by itself, between rows or lines; a passage that begins in the middle of a table has the table's first row at the
+end of its heading, so that its numbers keep their names.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from retrieval.document import Document, Section
+from retrieval.document import Block, Document, Section
 from retrieval.passage import Passage
 
 Tokens = Callable[[str], int]
-Span = tuple[int, int]
 
 # MiniLM reads 256 word pieces. Pieces of 200 to 400 tokens are the strong baseline of Chroma's chunking study.
 LIMIT: Final = 200
@@ -23,71 +26,125 @@ OVERLAP: Final = (
     30  # word pieces, 15 % of a passage: one sentence is carried over, so that none loses what it refers to
 )
 HEADING_LIMIT: Final = 60  # word pieces; longer heading paths lose their outer end
+HEAD_LIMIT: Final = 200  # characters of a table's first row that are repeated
 MAX_CHARS: Final = 32 * LIMIT  # no language has longer word pieces; it spares counting the tokens of a whole book
 # Where a text may be cut, best place first.
-CUTS: Final = tuple(map(re.compile, (r"\n\s*\n", r"(?<=[.!?])\s+|\n", r"\s+")))
+PROSE: Final = tuple(map(re.compile, (r"\n\s*\n", r"(?<=[.!?])\s+|\n", r"\s+")))
+CODE: Final = tuple(map(re.compile, (r"\n\s*\n", r"\n", r"\s+")))
+TABLE: Final = tuple(map(re.compile, (r"\n", r"\s+")))
+CUTS: Final = {"prose": PROSE, "code": CODE, "table": TABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Characters `start` to `end` of a document's text, in the block that they are cut from."""
+
+    start: int
+    end: int
+    block: Block | None
 
 
 def split(document: Document, tokens: Tokens) -> list[Passage]:
     """All passages of a document in reading order. `tokens` counts word pieces, the model's own marks included."""
-    return [passage for section in document.sections for passage in _passages(document, section, tokens)]
+    return [passage for section in document.sections for passage in _Splitting(document, section, tokens).passages()]
 
 
-def _passages(document: Document, section: Section, tokens: Tokens) -> Iterator[Passage]:
-    heading = _heading(section, tokens)
+class _Splitting:
+    """One section, while it is split."""
 
-    def count(span: Span) -> int:
-        text = section.text[slice(*span)]
-        return tokens(f"{heading}\n{text}") if len(text) <= MAX_CHARS else LIMIT + 1
+    def __init__(self, document: Document, section: Section, tokens: Tokens) -> None:
+        self._document, self._section, self._tokens = document, section, tokens
+        self._path = _shortened(" > ".join(section.heading_path), tokens)
+        self._fixed = tokens(self._path)
+        self._starts = [block.start for block in section.blocks]
 
-    pieces = list(_pieces(section.text, (0, len(section.text)), count))
-    for first, last in _packed(pieces, count, tokens(heading)):
-        start, end = section.start + first, section.start + last
-        name = f"{document.id}#{start}-{end}"
-        text, section_end = document.text[start:end], section.start + len(section.text)
-        yield Passage(name, document.id, document.title, heading, text, start, end, (section.start, section_end))
+    def passages(self) -> Iterator[Passage]:
+        pieces = [piece for region in _regions(self._section) for piece in self._pieces(region)]
+        document, section = self._document, self._section
+        for start, end in self._packed(pieces):
+            yield Passage(
+                id=f"{document.id}#{start}-{end}",
+                document=document.id,
+                title=document.title,
+                heading=self._heading(start),
+                text=document.text[start:end],
+                start=start,
+                end=end,
+                section=(section.start, section.start + len(section.text)),
+                access=document.access,
+                metadata=document.metadata,
+            )
+
+    def _heading(self, start: int) -> str:
+        """The heading of a passage that starts there: the path, and in the middle of a table its first row."""
+        at = bisect_right(self._starts, start) - 1
+        block = self._section.blocks[at] if at >= 0 else None
+        if block and block.kind == "table" and block.head <= start < block.end:
+            row = self._document.text[block.start : block.head].split("\n", 1)[0].strip()
+            return _shortened(f"{self._path} > {row[:HEAD_LIMIT]}", self._tokens)
+        return self._path
+
+    def _count(self, start: int, end: int) -> int:
+        if end - start > MAX_CHARS:
+            return LIMIT + 1
+        return self._tokens(f"{self._heading(start)}\n{self._document.text[start:end]}")
+
+    def _pieces(self, piece: _Piece, level: int = 0) -> Iterator[_Piece]:
+        """Cut a piece at the best places until each part fits; where no white space is left, in halves."""
+        cuts = CUTS[piece.block.kind if piece.block else "prose"]
+        if self._count(piece.start, piece.end) <= LIMIT or piece.end - piece.start < 2:
+            yield piece
+        elif level == len(cuts):
+            middle = (piece.start + piece.end) // 2
+            yield from self._pieces(_Piece(piece.start, middle, piece.block), level)
+            yield from self._pieces(_Piece(middle, piece.end, piece.block), level)
+        else:
+            for start, end in _cut(self._document.text, piece.start, piece.end, cuts[level]):
+                yield from self._pieces(_Piece(start, end, piece.block), level + 1)
+
+    def _packed(self, pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
+        """Join neighbours while they fit. The last piece of a passage opens the next one too, if it is short prose."""
+        taken = list(pieces[:1])
+        for piece in pieces[1:]:
+            if self._count(taken[0].start, piece.end) <= LIMIT:
+                taken.append(piece)
+                continue
+            yield taken[0].start, taken[-1].end
+            taken = [taken[-1], piece] if self._carries(taken[-1], piece) else [piece]
+        yield taken[0].start, taken[-1].end
+
+    def _carries(self, last: _Piece, piece: _Piece) -> bool:
+        if last.block or piece.block or self._count(last.start, last.end) - self._fixed > OVERLAP:
+            return False
+        return self._count(last.start, piece.end) <= LIMIT
 
 
-def _heading(section: Section, tokens: Tokens) -> str:
-    heading = " > ".join(section.heading_path)
+def _regions(section: Section) -> Iterator[_Piece]:
+    """A section's blocks, and the prose between them, white space at their ends left out."""
+    at, end = section.start, section.start + len(section.text)
+    for block in (*section.blocks, Block("code", end, end)):
+        yield from _trimmed(section, at, block.start, None)
+        yield from _trimmed(section, block.start, block.end, block)
+        at = block.end
+
+
+def _trimmed(section: Section, start: int, end: int, block: Block | None) -> Iterator[_Piece]:
+    text = section.text[start - section.start : end - section.start]
+    if text.strip():
+        start += len(text) - len(text.lstrip())
+        yield _Piece(start, start + len(text.strip()), block)
+
+
+def _shortened(heading: str, tokens: Tokens) -> str:
     while tokens(heading) > HEADING_LIMIT:
         heading = heading[len(heading) // 4 + 1 :]
     return heading
 
 
-def _pieces(text: str, span: Span, count: Callable[[Span], int], level: int = 0) -> Iterator[Span]:
-    """Cut a span at the best places until each piece fits; where no white space is left, in halves."""
-    start, end = span
-    if count(span) <= LIMIT or end - start < 2:
-        yield span
-    elif level == len(CUTS):
-        middle = (start + end) // 2
-        yield from _pieces(text, (start, middle), count, level)
-        yield from _pieces(text, (middle, end), count, level)
-    else:
-        for part in _cut(text, span, CUTS[level]):
-            yield from _pieces(text, part, count, level + 1)
-
-
-def _cut(text: str, span: Span, at: re.Pattern[str]) -> Iterator[Span]:
-    start, end = span
+def _cut(text: str, start: int, end: int, at: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     for gap in at.finditer(text, start, end):
         if gap.start() > start:
             yield start, gap.start()
         start = gap.end()
     if start < end:
         yield start, end
-
-
-def _packed(pieces: list[Span], count: Callable[[Span], int], fixed: int) -> Iterator[Span]:
-    """Join neighbours while they fit. The last piece of a passage opens the next one too, if it is short."""
-    taken = pieces[:1]
-    for piece in pieces[1:]:
-        if count((taken[0][0], piece[1])) <= LIMIT:
-            taken.append(piece)
-            continue
-        yield taken[0][0], taken[-1][1]
-        last = taken[-1]
-        carried = count(last) - fixed <= OVERLAP and count((last[0], piece[1])) <= LIMIT
-        taken = [last, piece] if carried else [piece]
-    yield taken[0][0], taken[-1][1]

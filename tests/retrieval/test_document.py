@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.document import MAX_BYTES, MAX_HEADING, Mark, Unreadable, outline, read
+from retrieval.document import MAX_BYTES, MAX_HEADING, Facts, Mark, Unreadable, outline, read
 
 
 def test_read_gives_bytes_and_a_relative_id(tmp_path: Path) -> None:
@@ -63,6 +63,6 @@ def test_headings_nest_by_level_and_offsets_point_at_the_text() -> None:
 
 
 def test_the_title_falls_back_to_what_the_format_knows_and_to_the_name() -> None:
-    assert outline("x/name.md", "text", [], "Known").title == "Known"
+    assert outline("x/name.md", "text", [], Facts("Known")).title == "Known"
     assert outline("x/name.md", "text", []).title == "name"
     assert len(outline("name.md", "text", [Mark(1, "long" * 1000, 0, 0)]).title) == MAX_HEADING
