@@ -49,8 +49,9 @@ class Observation:
     """One would-be semantic hit of which it became known whether the kept answer was right.
 
     `pool` is what learns together (a tenant's template, say), `key` the entry, `similarity` the cosine of the two
-    questions, `probability` what was predicted. `source`: `fresh`, the answer was made anew and compared; `user`,
-    somebody said so.
+    questions, `probability` what the prior predicted. `source`: `fresh`, the answer was made anew and compared; `near`,
+    so was that of a question which the prior alone does not serve; `user`, somebody said so. `features` are numbers
+    that describe the comparison to whoever predicts (`gateway.similarity.features`); none where they were not kept.
     """
 
     pool: str
@@ -59,7 +60,8 @@ class Observation:
     probability: float
     right: bool
     at: float
-    source: Literal["fresh", "user"] = "fresh"
+    source: Literal["fresh", "near", "user"] = "fresh"
+    features: tuple[float, ...] = ()
 
 
 POOL = 20_000  # observations kept of each pool: 1% of wrong hits is known to within 0.15% then

@@ -10,15 +10,16 @@ from tests.contracts.conftest import Play
 from tests.contracts.places import Place
 
 SEEN = Observation("acme/answer", "a", 0.93, 0.987, True, 100.5)
+NEAR = replace(SEEN, source="near", features=(1.0, 0.93, -0.25, 1e-3))
 TOLD = Observation("acme/answer", "b", 0.91, 0.5, False, 101.0, "user")
 
 
 def test_observations_come_back_oldest_first_of_their_pool_alone(play: Play) -> None:
     async def scenario(state: State) -> None:
         other = replace(SEEN, pool="ümlaut {x}:y")
-        for observation in (TOLD, SEEN, other, SEEN):
+        for observation in (TOLD, SEEN, other, SEEN, NEAR):
             await state.feedback.observe(observation)
-        assert await state.feedback.observations("acme/answer") == [TOLD, SEEN, SEEN]
+        assert await state.feedback.observations("acme/answer") == [TOLD, SEEN, SEEN, NEAR]
         assert await state.feedback.observations("ümlaut {x}:y") == [other]
         assert await state.feedback.observations("none") == []
         assert await state.feedback.pools() == ["acme/answer", "ümlaut {x}:y"]

@@ -6,12 +6,13 @@ by the time of its place in the stream, and is kept as short.
 
 import json
 from dataclasses import astuple
+from typing import Any
 
 from gateway.state import POOL, Observation
 from gateway.state.redis.server import PREFIX, Server, tagged
 
 _POOLS = PREFIX + "pools"
-PIECE = 2_000  # observations a round trip: some 300 kB
+PIECE = 2_000  # observations a round trip: some 600 kB
 
 # KEYS: the pool's stream, and what users said. ARGV: the observation, how many are kept, what tells it from others, or
 # nothing where it need not be.
@@ -41,12 +42,17 @@ class RedisFeedback:
         found: list[Observation] = []
         after = "-"
         while piece := await self._server.xrange(_stream(pool), after, count=PIECE):
-            found += [Observation(pool, *json.loads(fields[b"observed"])) for _, fields in piece]
+            found += [_observation(pool, *json.loads(fields[b"observed"])) for _, fields in piece]
             after = f"({piece[-1][0].decode()}"
         return found
 
     async def pools(self) -> list[str]:
         return sorted([name.decode() async for name in self._server.sscan_iter(_POOLS)])
+
+
+def _observation(pool: str, *rest: Any) -> Observation:
+    """What was kept before there were features has none."""
+    return Observation(pool, *rest[:6], features=tuple(rest[6]) if len(rest) > 6 else ())
 
 
 def _stream(pool: str) -> str:

@@ -3,6 +3,7 @@
 What a user said of a request is kept once, however often it is said, and by however many at once.
 """
 
+import json
 import sqlite3
 from dataclasses import astuple
 from functools import partial
@@ -32,13 +33,14 @@ class SqliteFeedback:
 
 
 def _observe(db: sqlite3.Connection, observation: Observation) -> None:
-    pool, *rest = astuple(observation)
+    pool, *rest, features = astuple(observation)
     if observation.source == "user":  # looked for among POOL rows at most: users speak seldom
         said = db.execute(_SAID, (pool, observation.source, observation.at, observation.key)).fetchone()
         if said:
             return
     number = db.execute(_NEXT, (pool,)).fetchone()[0]
-    db.execute("INSERT INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (pool, number, *rest))
+    row = pool, number, *rest, json.dumps(features)
+    db.execute("INSERT INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     db.execute("DELETE FROM observations WHERE pool = ? AND number <= ?", (pool, number - POOL))
 
 
@@ -49,7 +51,7 @@ def _observations(db: sqlite3.Connection, pool: str) -> list[Observation]:
 
 def _observation(row: dict[str, Any]) -> Observation:
     del row["number"]
-    return Observation(**{**row, "right": bool(row["right"])})
+    return Observation(**{**row, "right": bool(row["right"]), "features": tuple(json.loads(row["features"]))})
 
 
 def _pools(db: sqlite3.Connection) -> list[str]:

@@ -3,6 +3,7 @@
 To 2: time zones, labels, scopes, audit, replays, tags; counters kept apart from the limits. What version 1 had spent
 and held stays counted in the windows that it was held in (all in UTC; its minutes did not slide).
 To 3: what answers save and how often they serve, what changed among them, purges, observations.
+To 4: the features of observations, whose table is version 3's; `to_3` makes today's.
 """
 
 import json
@@ -46,6 +47,11 @@ def to_3(db: sqlite3.Connection) -> None:
     """Raises sqlite3.Error."""
     for statement in _OF_ANSWERS:
         db.execute(statement)
+
+
+def to_4(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.Error."""
+    db.execute("ALTER TABLE observations ADD COLUMN features TEXT NOT NULL DEFAULT '[]'")
 
 
 def _counters(db: sqlite3.Connection) -> None:

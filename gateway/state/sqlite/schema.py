@@ -12,7 +12,7 @@ from gateway.state import StateUnavailable
 from gateway.state.sqlite import migrate
 from gateway.state.sqlite.tables import TABLES
 
-VERSION = 3
+VERSION = 4
 BUSY = 5.0  # seconds to wait for another process's transaction; ours take milliseconds
 
 
@@ -40,6 +40,8 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         migrate.to_2(db)
     if 1 <= version <= 2:
         migrate.to_3(db)
+    if version == 3:
+        migrate.to_4(db)
     if version < VERSION:
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")

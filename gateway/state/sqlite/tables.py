@@ -1,4 +1,4 @@
-"""The tables of a state file, as schema version 3 has them: by name, the statements that make each."""
+"""The tables of a state file, as schema version 4 has them: by name, the statements that make each."""
 
 TABLES = {
     "tenants": (
@@ -85,7 +85,7 @@ TABLES = {
         """CREATE TABLE observations (
             pool TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, similarity REAL NOT NULL,
             probability REAL NOT NULL, "right" INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
-            PRIMARY KEY (pool, number)
+            features TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (pool, number)
         ) STRICT, WITHOUT ROWID""",
     ),
     "replays": (

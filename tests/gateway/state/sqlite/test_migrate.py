@@ -4,11 +4,12 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.state import Entry, Key, Limit, State, StateUnavailable, Tenant
+from gateway.state import Entry, Key, Limit, Observation, State, StateUnavailable, Tenant
 from gateway.state.counters import Counter
 from gateway.state.limits import parse_limit
 from gateway.state.sqlite import open_sqlite
@@ -143,3 +144,17 @@ def test_a_file_is_old_or_new_never_between(old: Path) -> None:
     with closing(sqlite3.connect(old)) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == 1 < VERSION
         assert "zone" not in [column[1] for column in db.execute("PRAGMA table_info(tenants)")]
+
+
+def test_what_version_3_observed_is_kept_and_has_no_features(tmp_path: Path) -> None:
+    path, seen = tmp_path / "state.db", Observation("faq", "a", 0.9, 0.99, True, 1.0)
+    play(path, lambda state: state.feedback.observe(seen))
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("ALTER TABLE observations DROP COLUMN features; PRAGMA user_version = 3")
+
+    async def scenario(state: State) -> None:
+        described = replace(seen, features=(1.0, 0.5))
+        await state.feedback.observe(described)
+        assert await state.feedback.observations("faq") == [seen, described]
+
+    play(path, scenario)
