@@ -6,7 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ class Ranked:
 
     rows: Rows
     scores: Vectors
+
+
+NOTHING: Final = Ranked(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 class Embeds(Protocol):

@@ -8,9 +8,10 @@
 Knows neither files of documents nor the embedder: vectors come in, and the name of what made them is compared.
 """
 
-from retrieval.collection.collection import Collection, LastGood, load_last_good
+from retrieval.collection.collection import Collection
 from retrieval.collection.entries import Entry
 from retrieval.collection.errors import CollectionError, CorruptCollection, NoCollection, WrongEmbedder
+from retrieval.collection.good import LastGood, load_last_good
 from retrieval.collection.manifest import Manifest
 from retrieval.collection.rollback import rollback
 from retrieval.collection.writer import Writer, writing
