@@ -20,12 +20,17 @@ from fastapi import FastAPI
 from gateway import api
 from gateway.api.openapi import FAILURES
 from gateway.caching.agreement import Agreement
+from gateway.caching.allowance import Allowance
 from gateway.caching.corrections import Corrections
-from gateway.caching.evidence import Evidence
+from gateway.caching.evidence import Evidence, Learned
+from gateway.caching.judgements import Judgements
+from gateway.caching.lessons import Lessons
 from gateway.caching.making import Making
+from gateway.caching.opinion import Opinion
 from gateway.caching.samples import Samples
 from gateway.caching.similar import Similar
 from gateway.caching.slots import Slots
+from gateway.caching.verifier import Scores, Verifier
 from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
@@ -35,6 +40,7 @@ from gateway.models import Model
 from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.prices import Prices
+from gateway.rerank import Reranker
 from gateway.runtime import Runtime
 from gateway.schemas import Schemas
 from gateway.settings import Cache as Section
@@ -101,20 +107,28 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     stack.push_async_callback(models.aclose)
     await models.connect()
 
-    metrics, telemetry = Metrics(), Telemetry(settings.telemetry)
+    metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
+    allowance = Allowance(settings.cache.judge_share)
     ledger = Ledger(
         state.budgets,
         state.journal,
-        Prices(settings.prices),
+        prices,
         owner(),
-        (telemetry, lambda record, _: metrics.observe(record)),
+        (
+            telemetry,
+            lambda record, _: metrics.observe(record),
+            lambda record, _: allowance.earn(record.spent.total_tokens),
+        ),
         metrics.open.inc,
     )
     stack.push_async_callback(ledger.drained)
     # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
     secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
-    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections, secret)
+    judgements = Judgements(state.journal, prices, metrics.judge)
+    judge = settings.cache.judge
+    opinion = Opinion(models, judge, allowance, judgements) if judge else None
+    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections, secret, opinion)
     return Runtime(
         settings=settings,
         state=state,
@@ -138,6 +152,7 @@ def _pipeline(
     models: Models,
     collections: dict[str, Collection],
     secret: bytes,
+    opinion: Opinion | None,
 ) -> Pipeline:
     schemas = Schemas()
 
@@ -150,7 +165,7 @@ def _pipeline(
         ledger=ledger,
         build=Build(library, models, collections, schemas, settings),
         preflight=Preflight(models, settings.retrieve, settings.check.rounds),
-        cache=cache(settings.cache, state, embedder, models, version),
+        cache=cache(settings.cache, state, embedder, models, version, opinion),
         retrieve=Retrieve(collections, embedder, models),
         finish=Finish(route),
         check=Check(schemas),
@@ -158,20 +173,30 @@ def _pipeline(
 
 
 def cache(
-    section: Section, state: State, embedder: Embedder, models: Mapping[str, Model], version: Callable[[str], str]
+    section: Section,
+    state: State,
+    embedder: Embedder,
+    models: Mapping[str, Model],
+    version: Callable[[str], str],
+    opinion: Opinion | None = None,
 ) -> Cache:
-    """The cache stage on a state; `version` gives a collection's current version by name."""
-    evidence = Evidence(state.feedback)
+    """The cache stage on a state; `version` gives a collection's current version by name, `opinion` is the judge's."""
+    evidence, scores = Evidence(state.feedback), Learned(state.feedback, Scores.of)
+    lessons, most = Lessons(evidence, scores), section.max_error_rate
+    verifier = None
+    if section.verifier:
+        reranker = Reranker(models, section.verifier, section.verifier_s)
+        verifier = Verifier(reranker, section.verifier, scores, most)
     neighbours = Neighbours(state.answers, section.max_partitions, section.max_entries)
     return Cache(
         section,
         state.answers,
         Slots(section, models, embedder.identity, version),
-        Similar(state.answers, neighbours, embedder, evidence, section.max_error_rate),
+        Similar(state.answers, neighbours, embedder, evidence, verifier, most),
         neighbours,
-        Samples(section, Agreement(embedder), evidence),
+        Samples(section, Agreement(embedder), opinion, lessons),
         Making(state.claims, owner(), state.alive, state.clock),
-        Corrections(state.answers, neighbours, evidence),
+        Corrections(state.answers, neighbours, lessons),
     )
 
 

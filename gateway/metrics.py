@@ -18,6 +18,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from gateway.caching.opinion import Judgement
 from gateway.record import Record
 
 # OpenTelemetry GenAI conventions v1.41: gen_ai.server.request.duration and .time_to_first_token, in seconds.
@@ -55,6 +56,10 @@ class Metrics:
         self.tokens = Counter("tollgate_tokens", "Tokens billed", ["tenant", "model", "type"], registry=r)
         self.cost = Counter("tollgate_cost_usd", "Dollars billed by the rate card", ["tenant", "model"], registry=r)
         self.cache = Counter("tollgate_cache", "Cache verdicts", ["verdict"], registry=r)
+        self.judged = Counter("tollgate_judge", "Comparisons by the cache's judge", ["outcome"], registry=r)
+        self.judge_tokens = Counter(
+            "tollgate_judge_tokens", "Tokens that the cache's judge used", ["model", "type"], registry=r
+        )
         self.stops = Counter("tollgate_stops", "Stop verdicts by prompt", ["prompt", "verdict"], registry=r)
         self.difference = Counter(
             "tollgate_preflight_difference_tokens", "Sum of |preflight count - engine's count|", ["model"], registry=r
@@ -96,6 +101,13 @@ class Metrics:
             of(self.first, model).observe(record.ttft_ms / 1e3)
         for name, ms in record.timings_ms.items():
             of(self.stage, name).observe(ms / 1e3)
+
+    def judge(self, judgement: Judgement) -> None:
+        """Count one comparison."""
+        of, used = self._of, judgement.usage
+        of(self.judged, judgement.outcome).inc()
+        for kind, amount in (("input", used.input_tokens), ("output", used.output_tokens)):
+            of(self.judge_tokens, judgement.model, kind).inc(amount)
 
     def render(self) -> bytes:
         """The text exposition format, version 0.0.4."""

@@ -1,4 +1,4 @@
-"""Do two answers say the same? True, False, or None where that cannot be told from here. Knows no question.
+"""Do two answers say the same? True, False, or None where that cannot be told from here. It knows no question.
 
 By value where both are JSON; else by their words, and where these differ by the cosine of their embeddings. On the STS
 benchmark's sentence pairs (development half, 4,542), 93% of those at or above SAME with equal numbers and negations are
@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from gateway.caching.vectors import whole
 from gateway.similarity.vetoes import contradiction
-from retrieval.embed import Embedder, EmbedderUnavailable
+from retrieval.embed import Embedder
 from retrieval.pack import MARK
 from serving.events import Completion
 
@@ -24,7 +25,7 @@ _WORD = re.compile(r"\w+")
 
 def equal(one: Completion, other: Completion) -> bool:
     """Whether two answers are one to whoever reads them: by value where they are JSON, else by their words."""
-    first, second = _text(one), _text(other)
+    first, second = said(one), said(other)
     return first is not None and second is not None and _content(first) == _content(second)
 
 
@@ -35,7 +36,7 @@ class Agreement:
         self._embedder = embedder
 
     async def same(self, kept: Completion, fresh: Completion) -> bool | None:
-        one, other = _text(kept), _text(fresh)
+        one, other = said(kept), said(fresh)
         if one is None or other is None:
             return None
         if equal(kept, fresh):
@@ -51,17 +52,15 @@ class Agreement:
     async def _alike(self, one: str, other: str) -> bool | None:
         if contradiction(one, other):
             return False
-        if not (self._embedder.fits(one) and self._embedder.fits(other)):
+        vectors = await whole(self._embedder, [one, other])
+        if vectors is None:
             return None
-        try:
-            first, second = await self._embedder.embed([one, other])
-        except EmbedderUnavailable:
-            return None
-        cosine = float(first @ second)
+        cosine = float(vectors[0] @ vectors[1])
         return True if cosine >= SAME else False if cosine < OTHER else None
 
 
-def _text(completion: Completion) -> str | None:
+def said(completion: Completion) -> str | None:
+    """The text of an answer of one choice; None where it is more than that."""
     if len(completion.choices) != 1 or completion.choices[0].message.get("tool_calls"):
         return None
     text = completion.choices[0].message.get("content")

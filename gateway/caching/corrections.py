@@ -9,24 +9,24 @@ from typing import Any
 
 import orjson
 
-from gateway.caching.evidence import Evidence
+from gateway.caching.lessons import Lesson, Lessons
 from gateway.neighbours import Neighbours
-from gateway.state import Answers, Observation
+from gateway.state import Answers
 
 
 class Corrections:
     """Takes what is said of an answer that was given."""
 
-    def __init__(self, answers: Answers, neighbours: Neighbours, evidence: Evidence) -> None:
-        self._answers, self._neighbours, self._evidence = answers, neighbours, evidence
+    def __init__(self, answers: Answers, neighbours: Neighbours, lessons: Lessons) -> None:
+        self._answers, self._neighbours, self._lessons = answers, neighbours, lessons
 
     async def tell(self, row: Mapping[str, Any], right: bool) -> bool:
         """The answer of this row was right, or not; returns whether one was forgotten. Raises StateUnavailable."""
         noted = _noted(row)
         if noted is None:
             return False
-        if "probability" in noted:
-            await self._evidence.learn(_observation(row, noted, right))
+        if lesson := Lesson.of(noted):
+            await self._lessons.teach(lesson, right, row["at"], "user")
         if right or "entry" not in noted:
             return False
         self._neighbours.remove(noted["entry"])
@@ -37,9 +37,3 @@ def _noted(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The facts of its cache stage."""
     stages = orjson.loads(row["detail"] or "{}").get("stages", ())
     return next((stage.get("facts") for stage in stages if stage["stage"] == "cache"), None)
-
-
-def _observation(row: Mapping[str, Any], noted: Mapping[str, Any], right: bool) -> Observation:
-    return Observation(
-        noted["pool"], noted["entry"], noted["score"], noted["probability"], right, row["at"], source="user"
-    )

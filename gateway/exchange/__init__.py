@@ -7,7 +7,7 @@ One frozen type per step: `Call` (what a tenant asked), `Prompt` (what will be s
 `facts()` is what a value says of itself in the trace; it holds no prompt text.
 """
 
-from gateway.exchange.answer import Answer, Closed, Given, Hit, Miss, Opened, Slot, Verdict
+from gateway.exchange.answer import Answer, Closed, Given, Hit, Miss, Opened, Slot, Verdict, Verified
 from gateway.exchange.call import (
     CacheMode,
     Call,
@@ -44,4 +44,5 @@ __all__ = [
     "Retrieval",
     "Slot",
     "Verdict",
+    "Verified",
 ]

@@ -54,9 +54,22 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """What the cross-encoder `model` says of two questions: its own `score`, and the probability that this stands for."""
+
+    model: str
+    score: float
+    probability: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"model": self.model, "score": round(self.score, 4), "probability": round(self.probability, 4)}
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An answer given before that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in
-    seconds, `entry` its key in the cache. Of a semantic hit, the `probability` that it is right, and why, in words.
+    seconds, `entry` its key in the cache. Of a semantic hit, the `probability` that it is right, and why, in words, and
+    what a verifier says, where one was asked. `near`: it comes near to one that is served, and is not.
 
     `shared`: it is being made just now, for an identical request, by the alias `model`, which may be a fallback.
     """
@@ -71,6 +84,8 @@ class Hit:
     reasons: tuple[str, ...] = ()
     shared: bool = False
     model: str | None = None
+    verified: Verified | None = None
+    near: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -81,6 +96,7 @@ class Hit:
             {"verdict": self.kind, "age_s": round(self.age, 1), "entry": self.entry}
             | _likeness(self)
             | ({"shared": True} if self.shared else {})
+            | ({"near": True} if self.near else {})
         )
 
 
@@ -89,8 +105,8 @@ class Miss:
     """No cached answer, and why: `reason` in words, `score` of the nearest candidate if there was one.
 
     `slot` is where the answer belongs once it is there; None when this request is not to be kept. `leads`: what is made
-    is given to others too, who ask the same. `instead` is the hit that is answered anew, to learn whether it would have
-    been right.
+    is given to others too, who ask the same. `instead` is the hit that is answered anew, or what came near to one:
+    its answer is compared with the fresh one, to learn whether it would have been right.
     """
 
     reason: str
@@ -112,7 +128,8 @@ def _likeness(hit: Hit) -> dict[str, Any]:
     told: dict[str, Any] = {"score": round(hit.score, 4)}
     if hit.probability is None:
         return told
-    return told | {"pool": hit.pool, "probability": round(hit.probability, 4), "reasons": list(hit.reasons)}
+    told |= {"pool": hit.pool, "probability": round(hit.probability, 4), "reasons": list(hit.reasons)}
+    return told | ({"verifier": hit.verified.facts()} if hit.verified else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Cache:
             with call.trace.stage("keep"):
                 keeping = background(self._put(entry, found.slot))  # its client does not wait for this
             if found.instead:
-                background(self._samples.learn(found.instead, completion, call.at))
+                background(self._samples.learn(found.instead, found.slot.question, completion, call.at))
         if isinstance(found.leads, Flight):
             found.leads.checked(verdict, keeping)
 
@@ -143,7 +143,7 @@ class Cache:
         slot = await self._similar.embedded(slot)
         found = await self._similar.find(slot, policy.of(prompt), call.at)
         if isinstance(found, Nearest):
-            return Miss(found.reason, found.score, slot)
+            return Miss(found.reason, found.score, slot, instead=self._samples.compared(found.near))
         if why := self._samples.anew(call, found):
             return Miss(why, found.score, slot, instead=found)
         background(self._used(found.entry, call.at))

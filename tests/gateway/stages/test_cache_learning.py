@@ -241,5 +241,5 @@ def test_what_was_learned_decides(core: Assembled) -> None:
     assert hit["verdict"] == "semantic"
     wrong = Observation(hit["pool"], hit["entry"], hit["score"], hit["probability"], False, 0.0)
     for number in range(60):
-        core.do(core.runtime.pipeline.cache.corrections._evidence.learn(replace(wrong, at=float(number))))
+        core.do(core.runtime.pipeline.cache.corrections._lessons._evidence.learn(replace(wrong, at=float(number))))
     waited(lambda: core.ask(who=who, cache="use", **advised(REWORDED)).cache["verdict"] == "miss")

@@ -1,0 +1,66 @@
+"""What a comparison of a kept answer with a fresh one teaches, and whom: the pool's calibration, and the verifier's.
+
+What could not be told is counted in a pool beside: it is no proof of anything, and to leave it out without a word would
+make the observed share look better known than it is. To the verifier, which serves on proof alone, it counts as wrong.
+
+Invariant: `base` of a name is the pool itself, as requests know it; its other names are made and read here only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from gateway.caching.evidence import Evidence, Learned
+from gateway.caching.verifier import Scores, scored
+from gateway.exchange import Verified
+from gateway.state import Observation
+
+_UNDECIDED = ":undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A would-be hit, or what came `near` to one, as it was judged."""
+
+    pool: str
+    entry: str
+    score: float
+    probability: float
+    verified: Verified | None
+    near: bool
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self | None:
+        """Of a hit's facts; None where similarity had no part in it."""
+        if "probability" not in facts:
+            return None
+        verified = Verified(**facts["verifier"]) if "verifier" in facts else None
+        said = facts["pool"], facts["entry"], facts["score"], facts["probability"]
+        return cls(*said, verified, facts.get("near", False))
+
+
+class Lessons:
+    """Keeps what is taught: `evidence` of the pools, `scores` of the verifier."""
+
+    def __init__(self, evidence: Evidence, scores: Learned[Scores]) -> None:
+        self._evidence, self._scores = evidence, scores
+
+    async def teach(self, lesson: Lesson, right: bool | None, at: float, by: Literal["fresh", "user"]) -> None:
+        """Whether the kept answer was right: None where nobody can tell."""
+        source: Literal["fresh", "near", "user"] = "near" if lesson.near and by == "fresh" else by
+        pool = lesson.pool + ("" if right is not None else _UNDECIDED)
+        observation = Observation(pool, lesson.entry, lesson.score, lesson.probability, bool(right), at, source)
+        await self._evidence.learn(observation)
+        if (said := lesson.verified) is not None:
+            pool = scored(lesson.pool, said.model)
+            await self._scores.learn(Observation(pool, lesson.entry, lesson.score, said.score, bool(right), at, source))
+
+
+def undecided(pool: str) -> str:
+    """The name under which those of a pool are counted of which nobody could tell whether they were right."""
+    return pool + _UNDECIDED
+
+
+def base(pool: str) -> bool:
+    """Whether a name is a pool's own: `scope:prompt:model`, the scope of a tenant with its name."""
+    return pool.count(":") == (3 if pool.startswith("tenant:") else 2)
