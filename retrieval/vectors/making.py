@@ -1,6 +1,5 @@
 """Vectors to the files of an index, and how good it has become."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,15 +39,15 @@ def build(vectors: Given, path: Path, kind: Kind | None = None) -> Built:
     """Write an index of `vectors` [count, dimensions], each of unit length, to `path`, and to a second file beside it
     where the kind has one; by default of the kind that `plan` names. The same vectors give the same files.
 
-    Takes memory for a step of vectors, for the sample that is learned from and for what the kind keeps in memory: at a
-    million of 384 numbers 0.4 GB; `vectors` may be a file that is mapped.
+    Works in one thread, and takes memory for a step of vectors, for the sample that is learned from and for what the
+    kind keeps in memory: at a million of 384 numbers 0.4 GB; `vectors` may be a file that is mapped.
     Raises ValueError when a vector is not finite or not of unit length, or when the kind does not suit them; OSError.
     """
     import faiss
 
     count, dimensions = vectors.shape
     kind = kind or plan(count, dimensions)
-    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))  # a search on this thread had set it to 1
+    faiss.omp_set_num_threads(1)  # of this thread. With two on two busy cores, training took 12 times the CPU time
     try:
         return _flat(vectors, path) if kind is Kind.FLAT else _cells(vectors, path)
     except RuntimeError as error:  # FAISS's, for a disk that is full
