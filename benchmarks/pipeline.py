@@ -105,9 +105,9 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
     return Pipeline(
         Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
         Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
-        Preflight(models, {}, settings.check.rounds),
-        cache(settings.cache, state, embedder, models, lambda name: name),
-        Retrieve({}, embedder, models),
+        Preflight(models, settings.check.rounds),
+        cache(settings.cache, state, embedder, models),
+        Retrieve(embedder, models, b"secret"),
         Finish(Route(models, settings.route.attempts, b"secret")),
         Check(schemas),
     )

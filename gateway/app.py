@@ -31,6 +31,7 @@ from gateway.caching.samples import Samples
 from gateway.caching.similar import Similar
 from gateway.caching.slots import Slots
 from gateway.caching.verifier import Scores, Verifier
+from gateway.collections import Collections
 from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
@@ -59,8 +60,6 @@ from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
 from prompts.library import Library
 from retrieval.embed import Embedder
-from retrieval.index import Collection, CollectionError
-from retrieval.weights import MINILM
 
 log = logging.getLogger("tollgate")
 
@@ -102,12 +101,13 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     embedder = Embedder()
     stack.callback(embedder.close)
     loading = asyncio.create_task(embedder.load()) if _embeds(settings, library) else None
-    collections, problems = _collections(settings)
+    metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
+    collections = Collections(settings.retrieve, embedder.identity, metrics.load)
+    stack.push_async_callback(collections.aclose)
     models = Models(settings)
     stack.push_async_callback(models.aclose)
-    await models.connect()
+    await asyncio.gather(collections.open(), models.connect())
 
-    metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
     allowance = Allowance(settings.cache.judge_share)
     ledger = Ledger(
@@ -139,7 +139,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         embedding=Embedding(ledger, models, Own(embedder), settings, secret),
         metrics=metrics,
         admin_key=os.environ.get("TOLLGATE_ADMIN_KEY"),
-        faults=_faults(models, problems, loading),
+        faults=_faults(models, collections, loading),
+        warnings=collections.warnings,
     )
 
 
@@ -150,23 +151,18 @@ def _pipeline(
     state: State,
     embedder: Embedder,
     models: Models,
-    collections: dict[str, Collection],
+    collections: Collections,
     secret: bytes,
     opinion: Opinion | None,
 ) -> Pipeline:
     schemas = Schemas()
-
-    def version(name: str) -> str:
-        """What of a collection changes an answer: its content, and how much of it a prompt may hold."""
-        return f"{collections[name].version}/{settings.retrieve[name].max_tokens}"
-
     route = Route(models, settings.route.attempts, secret)
     return Pipeline(
         ledger=ledger,
         build=Build(library, models, collections, schemas, settings),
-        preflight=Preflight(models, settings.retrieve, settings.check.rounds),
-        cache=cache(settings.cache, state, embedder, models, version, opinion),
-        retrieve=Retrieve(collections, embedder, models),
+        preflight=Preflight(models, settings.check.rounds),
+        cache=cache(settings.cache, state, embedder, models, opinion),
+        retrieve=Retrieve(embedder, models, secret),
         finish=Finish(route),
         check=Check(schemas),
     )
@@ -177,10 +173,9 @@ def cache(
     state: State,
     embedder: Embedder,
     models: Mapping[str, Model],
-    version: Callable[[str], str],
     opinion: Opinion | None = None,
 ) -> Cache:
-    """The cache stage on a state; `version` gives a collection's current version by name, `opinion` is the judge's."""
+    """The cache stage on a state; `opinion` is the judge's."""
     evidence, scores = Evidence(state.feedback), Learned(state.feedback, Scores.of)
     lessons, most = Lessons(evidence, scores), section.max_error_rate
     verifier = None
@@ -191,25 +186,13 @@ def cache(
     return Cache(
         section,
         state.answers,
-        Slots(section, models, embedder.identity, version),
+        Slots(section, models, embedder.identity),
         Similar(state.answers, neighbours, embedder, evidence, verifier, most),
         neighbours,
         Samples(section, Agreement(embedder), opinion, lessons),
         Making(state.claims, owner(), state.alive, state.clock),
         Corrections(state.answers, neighbours, lessons),
     )
-
-
-def _collections(settings: Settings) -> tuple[dict[str, Collection], list[str]]:
-    """The collections that can be served, and a line for each that cannot."""
-    loaded, problems = {}, []
-    for name, section in settings.retrieve.items():
-        try:
-            loaded[name] = Collection.load(section.path, MINILM.identity)
-        except CollectionError as error:
-            problems.append(str(error))
-            log.warning("%s", error)
-    return loaded, problems
 
 
 def _embeds(settings: Settings, library: Library) -> bool:
@@ -221,7 +204,7 @@ def _embeds(settings: Settings, library: Library) -> bool:
     return bool(settings.retrieve) or compared
 
 
-def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None] | None") -> Callable[[], list[str]]:
+def _faults(models: Models, collections: Collections, loading: "asyncio.Task[None] | None") -> Callable[[], list[str]]:
     def embedder() -> list[str]:
         if loading is None:
             return []
@@ -230,7 +213,7 @@ def _faults(models: Models, problems: list[str], loading: "asyncio.Task[None] | 
         error = loading.exception()
         return [f"embedder: {error}"] if error else []
 
-    return lambda: [*models.faults(), *problems, *embedder()]
+    return lambda: [*models.faults(), *collections.faults(), *embedder()]
 
 
 async def _recover(state: State) -> None:

@@ -97,6 +97,8 @@ class Findings:
                 "source": self._source(counted or self.plan.input),
             },
         } | self._judged(completion)
+        if self.packed and (retrieved := self.packed.retrieved()):
+            body["retrieve"] = retrieved
         return body | ({"explain": self._call.trace.tree()} if self._call.options.explain else {})
 
     def record(
@@ -166,7 +168,11 @@ class Findings:
             "cache": self.found.facts(),
             "citations": list(self.verdict.citations),
             "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
-            "checks": {"schema": self.verdict.schema, "unknown_citations": list(self.verdict.unknown_citations)},
+            "checks": {
+                "schema": self.verdict.schema,
+                "unknown_citations": list(self.verdict.unknown_citations),
+                "unsupported": [list(span) for span in self.verdict.unsupported],
+            },
         }
 
     def _source(self, count: Count) -> str:

@@ -1,8 +1,9 @@
 """What must be equal before one answer may stand for another: two digests. Knows no store and no similarity.
 
 `partition` covers everything that changes an answer but the question itself: whose it is, model as served, template
-digest and its other variables, all other messages, sampling fields, tools, schema, collection version, embedder. `key`
-adds the exact question. Similarity decides only inside a partition, so a text of one tenant can never answer another's.
+digest and its other variables, all other messages, sampling fields, tools, schema, embedder; of a search the version of
+the collection, its filter, and the access labels of the caller's key. `key` adds the exact question. Similarity decides
+only inside a partition, so a text of one tenant can never answer another's.
 
 The question is taken in Unicode's composed form (NFC: the same characters) and without the white space around it. Its
 case and the white space inside stay: they change the meaning of code, tables and names.
@@ -26,15 +27,13 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def fingerprint(
-    call: Call, prompt: Prompt, shared: bool, served: str, collection: str | None, embedder: str, output: int
-) -> tuple[str, str]:
+def fingerprint(call: Call, prompt: Prompt, shared: bool, served: str, embedder: str, output: int) -> tuple[str, str]:
     """(partition, key), hex SHA-256. `shared`: the answer may stand for any tenant's; `served` is the engine's own name
-    of the model, `collection` a version, `output` the ceiling in tokens where the request names none."""
+    of the model, `output` the ceiling in tokens where the request names none."""
     fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
     partition = _digest(
-        "2", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
-        prompt.schema, prompt.retrieve and (prompt.retrieve.collection, prompt.retrieve.top_k, collection),
+        "3", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
+        prompt.schema, prompt.retrieve and prompt.retrieve.parts(),
         prompt.on_length, embedder,
     )  # fmt: skip
     return partition, _digest(partition, _plain(prompt.question))

@@ -60,6 +60,12 @@ class Metrics:
         self.judge_tokens = Counter(
             "tollgate_judge_tokens", "Tokens that the cache's judge used", ["model", "type"], registry=r
         )
+        self.loads = Counter(
+            "tollgate_collection_loads",
+            "Versions of collections loaded or refused",
+            ["collection", "outcome"],
+            registry=r,
+        )
         self.stops = Counter("tollgate_stops", "Stop verdicts by prompt", ["prompt", "verdict"], registry=r)
         self.difference = Counter(
             "tollgate_preflight_difference_tokens", "Sum of |preflight count - engine's count|", ["model"], registry=r
@@ -101,6 +107,10 @@ class Metrics:
             of(self.first, model).observe(record.ttft_ms / 1e3)
         for name, ms in record.timings_ms.items():
             of(self.stage, name).observe(ms / 1e3)
+
+    def load(self, collection: str, outcome: str) -> None:
+        """Count one version of a collection, `loaded` or `refused`."""
+        self._of(self.loads, collection, outcome).inc()
 
     def judge(self, judgement: Judgement) -> None:
         """Count one comparison."""

@@ -29,8 +29,8 @@ _Text = Annotated[str, Field(min_length=1)]
 _Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-def _listed(stop: Any) -> Any:
-    return [stop] if isinstance(stop, str) else stop
+def _listed(one_or_more: Any) -> Any:
+    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
 
 
 class Sampling(TypedDict, total=False):
@@ -52,12 +52,18 @@ class Sampling(TypedDict, total=False):
 
 
 class Retrieve(BaseModel):
-    """Where passages come from and how many at most."""
+    """Where passages come from and how many at most.
+
+    `filter` is metadata that they must have, `team: people` or `team: [people, legal]`: a request can narrow it, not
+    lift it. `floor`: the least probability of relevance; None is the collection's.
+    """
 
     model_config = _STRICT
 
     collection: _Text
     top_k: int = Field(default=4, ge=1, le=100)
+    filter: dict[_Text, Annotated[list[_Text], Field(min_length=1), BeforeValidator(_listed)]] = {}
+    floor: float | None = Field(default=None, ge=0, le=1)
 
 
 class Cache(BaseModel):

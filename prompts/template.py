@@ -38,12 +38,18 @@ class Template:
     _variables: Variables = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
 
-    def render(self, variables: Mapping[str, Any], passages: Sequence[Any] = ()) -> list[dict[str, str]]:
+    def render(
+        self,
+        variables: Mapping[str, Any],
+        passages: Sequence[Any] = (),
+        neutral: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> list[dict[str, str]]:
         """OpenAI messages (`role`, `content`) for these variables and retrieved passages.
 
-        Raises VariableError when the variables fail their schema, RenderError when the template fails on them.
+        `neutral` takes out of the checked variables what a model would misread. Raises VariableError when the variables
+        fail their schema, RenderError when the template fails on them.
         """
-        values = self._variables.accept(variables)
+        values = neutral(self._variables.accept(variables))
         return self._program.render({**values, PASSAGES: passages})
 
 

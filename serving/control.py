@@ -11,6 +11,7 @@ left in a neutral text, overlapping ones included; a text without any is the sam
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,18 +50,23 @@ class Control:
         return self._begins.sub(rf"\1{JOINER}", text) if self._begins else text
 
     def neutral_all(self, value: Any) -> Any:
-        """The same of every text in a JSON value, the names of its objects left as they are."""
+        """The same of every text in a JSON value, the names in its objects among them."""
         if isinstance(value, str):
             return self.neutral(value)
         if isinstance(value, Mapping):
-            return {name: self.neutral_all(one) for name, one in value.items()}
+            return {self.neutral(name): self.neutral_all(one) for name, one in value.items()}
         return [self.neutral_all(one) for one in value] if isinstance(value, list | tuple) else value
 
     def __or__(self, other: "Control") -> "Control":
-        return self if other.tokens <= self.tokens else Control(self.tokens | other.tokens)
+        return self if other.tokens <= self.tokens else _joined(self, other)
 
 
 KNOWN_CONTROL: Final = Control()
+
+
+@lru_cache(64)  # models that stand in for each other are few; their expression takes 0.1 ms to make
+def _joined(one: Control, other: Control) -> Control:
+    return Control(one.tokens | other.tokens)
 
 
 def load(model_dir: Path) -> Control:

@@ -36,8 +36,8 @@ class Ours:
         section = Section(sample=0.0)
         models = {"small": Model("small", "tiny", Pool([cast(Backend, Instant())]), LocalTokens.load(TINY), 4096, 512)}
         self._state = state
-        self._slots = Slots(section, models, embedder.identity, str)
-        self._stage = cache(section, state, embedder, models, str)
+        self._slots = Slots(section, models, embedder.identity)
+        self._stage = cache(section, state, embedder, models)
 
     async def fill(self, texts: Sequence[str], vectors: dict[str, Vectors]) -> None:
         for start in range(0, len(texts), AT_ONCE):

@@ -18,11 +18,12 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready")
 async def ready(request: Request) -> JSONResponse:
-    """200, or 503 with what is missing, one line each."""
+    """200, or 503 with what is missing, one line each. `warnings`: what is wrong though every request is answered."""
     runtime = request.app.state.runtime
     faults = ["the gateway is stopping"] if runtime.draining else runtime.faults()
     status = 503 if faults else 200
-    return JSONResponse({"status": "unready" if faults else "ok", "faults": faults}, status)
+    told = {"status": "unready" if faults else "ok", "faults": faults, "warnings": runtime.warnings()}
+    return JSONResponse(told, status)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

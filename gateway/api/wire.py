@@ -6,7 +6,7 @@ Knows no API of its own, no caller, no model and no template: whether they exist
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from gateway.api.body import Strict
 from gateway.api.messages import Name
@@ -41,9 +41,26 @@ class StreamOptions(Strict):
     include_obfuscation: Literal[False] | None = None
 
 
+def _listed(values: Any) -> Any:
+    return [values] if isinstance(values, str) else values
+
+
+Value = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Values = Annotated[list[Value], BeforeValidator(_listed), Field(min_length=1, max_length=64)]
+
+
 class RetrieveBody(Strict):
+    """`filter`: metadata that passages must have, each key one of its values: `{"team": "people"}`, or a list."""
+
     collection: Name
     top_k: int | None = Field(default=None, ge=1, le=50)
+    filter: dict[Annotated[str, StringConstraints(min_length=1, max_length=64)], Values] | None = Field(
+        default=None, max_length=16
+    )
+
+    def retrieval(self) -> Retrieval:
+        where = {name: tuple(sorted(set(values))) for name, values in (self.filter or {}).items()}
+        return Retrieval(self.collection, self.top_k, where)
 
 
 class GatewayBody(Strict):
@@ -59,7 +76,7 @@ class GatewayBody(Strict):
     explain: bool | None = None
 
     def options(self) -> Options:
-        retrieve = Retrieval(**self.retrieve.model_dump(exclude_none=True)) if self.retrieve else None
+        retrieve = self.retrieve.retrieval() if self.retrieve else None
         return Options(
             self.cache or "auto", self.semantic, retrieve, self.on_length, self.tags or {}, self.explain or False
         )

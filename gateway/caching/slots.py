@@ -3,7 +3,7 @@
 Knows no store. Invariant: two requests have the same key only if one answer is right for both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from gateway.caching import policy
 from gateway.exchange import Call, Prompt, Slot
@@ -13,19 +13,16 @@ from gateway.settings import Cache as Section
 
 
 class Slots:
-    """Finds slots. `embedder` is its identity; `version` gives a collection's current version by name."""
+    """Finds slots. `embedder` is its identity."""
 
-    def __init__(
-        self, section: Section, models: Mapping[str, Model], embedder: str, version: Callable[[str], str]
-    ) -> None:
-        self._section, self._models, self._embedder, self._version = section, models, embedder, version
+    def __init__(self, section: Section, models: Mapping[str, Model], embedder: str) -> None:
+        self._section, self._models, self._embedder = section, models, embedder
 
     def of(self, call: Call, prompt: Prompt) -> Slot:
         """The slot of one request, without a vector."""
         model = self._models[prompt.model]
-        collection = self._version(prompt.retrieve.collection) if prompt.retrieve else None
         shared = prompt.template is not None and prompt.template.id in self._section.shared
-        partition, key = fingerprint(call, prompt, shared, model.served, collection, self._embedder, model.max_output)
+        partition, key = fingerprint(call, prompt, shared, model.served, self._embedder, model.max_output)
         return Slot(
             key=key,
             partition=partition,
@@ -56,7 +53,7 @@ def tags(call: Call, prompt: Prompt) -> tuple[str, ...]:
         f"model:{prompt.model}",
         f"request:{call.request_id}",
         *((f"prompt:{template.id}", f"prompt:{template.id}@{template.version}") if template else ()),
-        *((f"collection:{retrieve.collection}",) if retrieve else ()),
+        *((f"collection:{retrieve.snapshot.name}",) if retrieve else ()),
         *(f"tag:{name}={value}" for name, value in call.options.tags.items()),
     )
 

@@ -12,7 +12,7 @@ from gateway.settings import Settings, SettingsError, secret
 from gateway.state import State, StateUnavailable
 from prompts.errors import LibraryError
 from prompts.library import Library
-from retrieval.index import Collection, CollectionError
+from retrieval.collection import Collection, CollectionError
 from retrieval.weights import MINILM
 from serving.backend import Backend
 from serving.errors import BackendError

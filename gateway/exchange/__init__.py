@@ -19,7 +19,7 @@ from gateway.exchange.call import (
     PromptRef,
     Retrieval,
 )
-from gateway.exchange.prompt import Attempt, CacheTier, Packed, Plan, Prompt
+from gateway.exchange.prompt import Attempt, CacheTier, Packed, Plan, Prompt, Search, Snapshot
 
 __all__ = [
     "Answer",
@@ -42,7 +42,9 @@ __all__ = [
     "Prompt",
     "PromptRef",
     "Retrieval",
+    "Search",
     "Slot",
+    "Snapshot",
     "Verdict",
     "Verified",
 ]

@@ -11,13 +11,17 @@ from serving.frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the check says of an answer: why it stopped, whether its schema holds, what it cites."""
+    """What the check says of an answer: why it stopped, whether its schema holds, what it cites.
+
+    `unsupported` are the sentences, first and after-last character, that find no support in what they cite.
+    """
 
     stop: Literal["complete", "truncated", "failed"]
     finish_reason: str
     schema: Literal["none", "valid"] = "none"
     citations: tuple[Mapping[str, Any], ...] = ()
     unknown_citations: tuple[int, ...] = ()
+    unsupported: tuple[tuple[int, int], ...] = ()
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -26,6 +30,7 @@ class Verdict:
             "schema": self.schema,
             "citations": len(self.citations),
             "unknown_citations": list(self.unknown_citations),
+            "unsupported": len(self.unsupported),
         }
 
 

@@ -31,10 +31,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Which collection to search, and how many passages at most."""
+    """Which collection to search, for how many passages at most; None: as the template says.
+
+    `where` is metadata that they must have: each key one of its values.
+    """
 
     collection: str
-    top_k: int = 4
+    top_k: int | None = None
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,52 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gateway.exchange.call import Message, OnLength, Retrieval
+from gateway.exchange.call import Message, OnLength
+from gateway.settings import Retrieve
 from prompts.template import Template
 from retrieval.passage import Found
+from retrieval.protocols import Index
+from retrieval.query import Scope
 from serving.events import Usage
 from serving.frozen import dataclass
 from serving.tokens import Count
 
 CacheTier = Literal["off", "exact", "semantic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of a collection, by the name that the settings give it, with its section there.
+
+    A request keeps the one that it began with, whatever is swapped in meanwhile.
+    """
+
+    name: str
+    index: Index
+    section: Retrieve
+
+    @property
+    def version(self) -> str:
+        return self.index.version
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for passages: at most `top_k` of those in `scope`, each relevant with `floor` or more."""
+
+    snapshot: Snapshot
+    top_k: int
+    floor: float
+    scope: Scope
+
+    def parts(self) -> tuple[Any, ...]:
+        """Everything of it that changes an answer, as JSON: what is found, and how much of it a prompt may hold."""
+        section = self.snapshot.section
+        where = {name: sorted(values) for name, values in self.scope.where.items()}
+        return (
+            self.snapshot.name, self.snapshot.version, self.top_k, self.floor, sorted(self.scope.access), where,
+            section.max_tokens, section.rerank,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +65,7 @@ class Prompt:
     template: Template | None
     question: str | None
     schema: Mapping[str, Any] | None
-    retrieve: Retrieval | None
+    retrieve: Search | None
     on_length: OnLength
     cache: CacheTier
     text: str | None = None
@@ -84,21 +122,40 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The prompt with its passages in place, and its exact length."""
+    """The prompt with its passages in place, and its exact length.
+
+    `found` are the passages as the prompt numbers them, from 1; `considered` counts the candidates, `relevant` those
+    that were chosen before the room was looked at; `rerank` says what became of rating them, None: nobody was asked.
+    """
 
     prompt: Prompt
     input: Count
-    collection: str | None = None
-    version: str | None = None
     found: tuple[Found, ...] = ()
     considered: int = 0
+    relevant: int = 0
+    rerank: str | None = None
+
+    def retrieved(self) -> dict[str, Any] | None:
+        """What the client is told of its passages; None where nothing was searched."""
+        if self.prompt.retrieve is None:
+            return None
+        snapshot = self.prompt.retrieve.snapshot
+        return {
+            "collection": snapshot.name,
+            "version": snapshot.version,
+            "passages": len(self.found),
+            "nothing_relevant": self.relevant == 0,
+        }
 
     def facts(self) -> dict[str, Any]:
+        searched = self.retrieved()
+        if searched is None:
+            return {"input_tokens": self.input.tokens}
         return {
-            "collection": self.collection,
-            "version": self.version,
+            **searched,
             "considered": self.considered,
-            "packed": len(self.found),
+            "relevant": self.relevant,
+            "rerank": self.rerank,
             "input_tokens": self.input.tokens,
-            "best": round(self.found[0].score, 4) if self.found else None,
+            "best": round(max(one.score for one in self.found), 4) if self.found else None,
         }

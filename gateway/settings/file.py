@@ -64,7 +64,7 @@ def _fault(path: Path, text: str, where: tuple[Any, ...], message: str) -> str:
 
 def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
     """Names that nothing bears, or no model of the right kind: backends and fallbacks of models, the default model,
-    priced models, those that the cache asks."""
+    priced models, those that the cache and the collections ask."""
     faults = []
     for alias, model in settings.models.items():
         where = ("models", alias)
@@ -83,19 +83,22 @@ def _dangling(settings: Settings, text: str, path: Path) -> list[str]:
     default = settings.preflight.default_model
     if default and default not in settings.models:
         faults.append(_fault(path, text, ("preflight", "default_model"), f"no [models.{default}]"))
-    return faults + [_fault(path, text, ("cache", key), message) for key, message in _unable(settings)]
+    return faults + [_fault(path, text, key, message) for key, message in _unable(settings)]
 
 
-def _unable(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The keys of [cache] whose model is not there or cannot do what it is for, and why."""
+def _unable(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys whose model is not there or cannot do what it is for, and why."""
     cache, models = settings.cache, settings.models
-    for key, alias in (("judge", cache.judge), ("verifier", cache.verifier)):
+    scoring: dict[tuple[str, ...], str | None] = {("cache", "verifier"): cache.verifier}
+    scoring |= {("retrieve", name, "rerank"): section.rerank for name, section in settings.retrieve.items()}
+    for key, alias in [(("cache", "judge"), cache.judge), *scoring.items()]:
         if alias and alias not in models:
             yield key, f"no [models.{alias}]"
     if cache.judge in models and not settings.writes(str(cache.judge)):
-        yield "judge", f"[models.{cache.judge}] writes no text"
-    if cache.verifier in models and not models[str(cache.verifier)].scores:
-        yield "verifier", f"[models.{cache.verifier}] is none that scores: set its `scores = true`, or name another"
+        yield ("cache", "judge"), f"[models.{cache.judge}] writes no text"
+    for key, alias in scoring.items():
+        if alias in models and not models[str(alias)].scores:
+            yield key, f"[models.{alias}] is none that scores: set its `scores = true`, or name another"
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -102,12 +102,38 @@ class Cache(Section):
     verifier_s: Seconds = 0.05
 
 
+def _stemmed(language: str) -> str:
+    from retrieval.lexical import analyzer  # needed where another language is named than the default
+
+    analyzer(language)
+    return language
+
+
+class Rule(Section):
+    """Documents whose path in the source is like `match` (a glob) get these access labels and this metadata."""
+
+    match: str = Field(min_length=1)
+    access: list[Annotated[str, Field(min_length=1)]] = []
+    metadata: dict[str, str] = {}
+
+
 class Retrieve(Section):
-    """One collection: `source` is indexed into `path`; `max_tokens` bounds what its passages may add to a prompt."""
+    """One collection: `source` is indexed into `path`; `max_tokens` bounds what its passages may add to a prompt.
+
+    `tenants` may search it (default: all). `language` is that of its documents, ISO 639-1, or "" for words as they are.
+    `floor` is the least probability of relevance that a passage is shown with (default: `retrieval.search.FLOOR`).
+    `rerank` is the alias of a model that rates passages, waited for `rerank_s` at most.
+    """
 
     path: Path
     source: Path | None = None
     max_tokens: Positive = 1200
+    tenants: list[Name] | None = None
+    rules: list[Rule] = []
+    language: Annotated[str, AfterValidator(_stemmed)] = "en"
+    floor: float | None = Field(default=None, ge=0.0, le=1.0)
+    rerank: Name | None = None
+    rerank_s: Seconds = 0.5  # some ten times what 50 pairs take on a GPU
 
 
 class Route(Section):

@@ -1,7 +1,8 @@
 """Check: may this answer be trusted? Why it stopped, whether its schema holds, what it cites. Knows no backend.
 
 Structured answers are validated even though the engine was guided: guidance skips what it does not support, and a cut
-object is no object. A cached answer keeps the verdict it was stored with.
+object is no object. Sentences without support in what they cite are told, and refuse nothing. A cached answer keeps the
+verdict it was stored with.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from gateway.exchange import Call, Hit, Packed, Verdict
 from gateway.schemas import Schemas
 from gateway.tracing import traced
 from retrieval.pack import citations
+from retrieval.support import unsupported
 from serving.events import Choice, Completion
 
 COMPLETE = ("stop", "tool_calls", "function_call")
@@ -43,7 +45,7 @@ class Check:
         cited, missing = citations(text, basis.found)
         return Verdict(
             "complete", reasons[0] if reasons else "stop", "valid" if schema else "none",
-            tuple(asdict(c) for c in cited), tuple(missing) if basis.found else (),
+            tuple(asdict(c) for c in cited), tuple(missing) if basis.found else (), _unsupported(basis, text),
         )  # fmt: skip
 
     def _cut(self, basis: Packed, completion: Completion) -> Verdict:
@@ -66,6 +68,14 @@ class Check:
         faults = self._schemas.faults(schema, value)
         if faults:
             raise OutputInvalid(f"The answer does not satisfy its schema at {', '.join(faults)}.")
+
+
+def _unsupported(basis: Packed, text: str) -> tuple[tuple[int, int], ...]:
+    """Of an answer in words; the texts inside a structured one have no sentences' places."""
+    search = basis.prompt.retrieve
+    if search is None or basis.prompt.schema is not None:
+        return ()
+    return tuple(unsupported(text, basis.found, search.snapshot.section.language))
 
 
 def reason(choice: Choice) -> str:

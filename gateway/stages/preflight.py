@@ -11,7 +11,6 @@ from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Attempt, Call, Plan, Prompt
 from gateway.models import Model
 from gateway.scopes import permits
-from gateway.settings import Retrieve
 from gateway.tracing import traced
 from serving.errors import BackendError
 from serving.tokens import Count, EstimateTokens, PromptRefused
@@ -24,8 +23,8 @@ ESTIMATE = EstimateTokens()
 class Preflight:
     """Plans one request against the windows of its model and that model's fallbacks."""
 
-    def __init__(self, models: Mapping[str, Model], collections: Mapping[str, Retrieve], rounds: int) -> None:
-        self._models, self._collections, self._rounds = models, collections, rounds
+    def __init__(self, models: Mapping[str, Model], rounds: int) -> None:
+        self._models, self._rounds = models, rounds
 
     @traced("preflight")
     async def __call__(self, call: Call, prompt: Prompt) -> Plan:
@@ -65,7 +64,7 @@ class Preflight:
             return 0
 
     def _room(self, prompt: Prompt, left: int) -> int:
-        return min(self._collections[prompt.retrieve.collection].max_tokens, left) if prompt.retrieve else 0
+        return min(prompt.retrieve.snapshot.section.max_tokens, left) if prompt.retrieve else 0
 
     def _attempts(self, prompt: Prompt, given: int, output: int, window: int) -> tuple[Attempt, ...]:
         n = int(prompt.fields.get("n") or 1)

@@ -1,78 +1,112 @@
 """Retrieve: passages for the question, packed into the room that preflight left, counted exactly. Knows no budget.
 
-Invariants: the packed prompt is never longer than preflight planned; passages keep the order of their relevance and
-their numbers start at 1; a request without a collection passes through unchanged.
+The question is searched by itself and with the user's turns before it; where the collection has a reranker its scores
+order the candidates, if they come in time. What is not relevant enough is left out, and where nothing is, the prompt
+goes without passages and the answer says so.
+
+Invariants: the packed prompt is never longer than preflight planned; only passages that the caller's key may see are
+searched; the best passages stand at the ends, and the same set of passages is the same bytes for one tenant, so that
+the engine's prefix cache serves them again; no passage brings a control token or can end its fence.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.errors import InvalidValue
-from gateway.exchange import Call, Packed, Plan, Prompt
-from gateway.models import Model
+from gateway.exchange import Call, Packed, Plan, Prompt, Search
+from gateway.models import Model, control
+from gateway.rerank import Reranker, RerankerUnavailable
 from gateway.stages.build import compose
 from gateway.stages.preflight import request
+from gateway.stages.route import cache_salt
 from gateway.tracing import traced
-from retrieval.embed import Embedder, Vectors
-from retrieval.index import Collection
-from retrieval.pack import pack
+from retrieval.embed import Embedder
+from retrieval.pack import Orders, distinct, listed, pack
 from retrieval.passage import Found
+from retrieval.query import Query
+from retrieval.search import candidates, chosen, expanded, reranked, views
 
-INLINE_PASSAGES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A passage as a template sees it."""
-
-    number: int
-    heading: str
-    text: str
+FENCE = 40  # tokens that the two marks around passages take, rather too many
 
 
 class Retrieve:
-    """Searches collections and packs what they hold."""
+    """Searches collections and packs what they hold. `secret` keys the fences and the reranker's cache salts."""
 
-    def __init__(self, collections: Mapping[str, Collection], embedder: Embedder, models: Mapping[str, Model]) -> None:
-        self._collections, self._embedder, self._models = collections, embedder, models
+    def __init__(self, embedder: Embedder, models: Mapping[str, Model], secret: bytes) -> None:
+        self._embedder, self._models, self._secret = embedder, models, secret
+        self._orders = Orders()
 
     @traced("retrieve")
     async def __call__(self, call: Call, prompt: Prompt, plan: Plan) -> Packed:
         """Raises InvalidValue when there is no question to search with."""
-        if prompt.retrieve is None:
+        search = prompt.retrieve
+        if search is None:
             return Packed(prompt, plan.input)
         if prompt.question is None:
             raise InvalidValue(
                 "Retrieval needs a question: a last user message of plain text, or a template that names one.",
                 param="gateway.retrieve",
             )
-        collection = self._collections[prompt.retrieve.collection]
-        vector = (await self._embedder.embed([prompt.question]))[0]
-        found = await _search(collection, vector, prompt.retrieve.top_k)
-        packed = await self._fit(call, prompt, plan, found)
-        return replace(packed, collection=collection.name, version=collection.version, considered=len(found))
+        texts = views(prompt.question, _turns(call, prompt))
+        found = await self._candidates(texts, search)
+        found, rated = await self._rated(call, texts[-1], search, found)
+        relevant = await asyncio.to_thread(chosen, search.snapshot.index, found, search.top_k, search.floor)
+        packed = await self._fit(call, prompt, plan, search, relevant)
+        return replace(packed, considered=len(found), relevant=len(relevant), rerank=rated)
 
-    async def _fit(self, call: Call, prompt: Prompt, plan: Plan, found: Sequence[Found]) -> Packed:
-        """The most relevant passages that fit: chosen by their lengths, counted in place, the last dropped if over."""
-        tokens = self._models[prompt.model].tokens
-        chosen = pack(found, lambda some: sum(tokens.text(f.passage.text) for f in some) <= plan.room)
-        while chosen:
-            filled = replace(prompt, messages=compose(prompt.template, call, numbered(chosen)))
-            count = await tokens.count(request(filled))
-            if count.tokens <= plan.input.tokens + plan.room:
-                return Packed(filled, count, found=tuple(chosen))
-            chosen = chosen[:-1]
+    async def _candidates(self, texts: tuple[str, ...], search: Search) -> list[Found]:
+        if not all(search.scope.where.values()):  # nothing has one of no values
+            return []
+        query = Query(texts, await self._embedder.embed(texts), search.scope)
+        return await asyncio.to_thread(candidates, search.snapshot.index, query)
+
+    async def _rated(self, call: Call, text: str, search: Search, found: list[Found]) -> tuple[list[Found], str | None]:
+        """In the reranker's order, or as they were where there is none or it does not answer; and what became of it."""
+        section = search.snapshot.section
+        if section.rerank is None or not found:
+            return found, None
+        reranker = Reranker(self._models, section.rerank, section.rerank_s)
+        try:
+            passages = [one.passage.embedded for one in found]
+            scores = await reranker.scores(text, passages, cache_salt(self._secret, call.caller.tenant))
+        except RerankerUnavailable as error:
+            return found, str(error)
+        return reranked(found, scores), "done"
+
+    async def _fit(self, call: Call, prompt: Prompt, plan: Plan, search: Search, found: Sequence[Found]) -> Packed:
+        """Chosen by their lengths, counted in place: as grown as there is room for, else one less after another."""
+
+        def some() -> tuple[tuple[Found, ...], tuple[Found, ...]]:
+            whole = pack(found, fits)
+            return distinct(expanded(search.snapshot.index, whole, fits)), whole
+
+        def fits(these: Sequence[Found]) -> bool:
+            return self._length(prompt.model, these) <= plan.room
+
+        grown, whole = await asyncio.to_thread(some)
+        for these in [grown, *(whole[:count] for count in range(len(whole), 0, -1))] if whole else []:
+            packed = await self._packed(call, prompt, search, these)
+            if packed.input.tokens <= plan.input.tokens + plan.room:
+                return packed
         return Packed(prompt, plan.input)
 
+    async def _packed(self, call: Call, prompt: Prompt, search: Search, found: tuple[Found, ...]) -> Packed:
+        tokens = control(self._models, prompt.model)
+        ordered = self._orders.of((call.caller.tenant, search.snapshot.version), found)
+        passages = listed(ordered, tokens.neutral, self._secret)
+        filled = replace(prompt, messages=compose(prompt.template, call, tokens, passages))
+        return Packed(filled, await self._models[prompt.model].tokens.count(request(filled)), found=ordered)
 
-async def _search(collection: Collection, vector: Vectors, top_k: int) -> list[Found]:
-    """FAISS takes 0.03 ms at 1,000 passages, less than going to a thread does, and 17 ms at 100,000."""
-    if len(collection.passages) <= INLINE_PASSAGES:
-        return collection.search(vector, top_k)
-    return await asyncio.to_thread(collection.search, vector, top_k)
+    def _length(self, model: str, found: Sequence[Found]) -> int:
+        """About what passages add to a prompt, in tokens."""
+        listing = "".join(f"[{n}] {one.passage.embedded}\n\n" for n, one in enumerate(found, start=1))
+        return self._models[model].tokens.text(listing) + FENCE
 
 
-def numbered(found: Sequence[Found]) -> list[Numbered]:
-    """Passages as the prompt lists them, from 1."""
-    return [Numbered(i, f.passage.heading, f.passage.text) for i, f in enumerate(found, start=1)]
+def _turns(call: Call, prompt: Prompt) -> list[str]:
+    """What the user said before the question, oldest first; a template's question stands by itself."""
+    if prompt.template is not None:
+        return []
+    said = [message.get("content") for message in call.messages[:-1] if message.get("role") == "user"]
+    return [text for text in said if isinstance(text, str)]

@@ -8,7 +8,7 @@ only vectors of the embedder that built it.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -41,7 +41,8 @@ class Collection:
         self._name, self.manifest = name, manifest
         self._parts, self._lexical, self._entries = tuple(parts), lexical, entries
         self._labels = frozenset(labels for part in parts for labels in part.passages.labels())
-        self._within = lru_cache(SCOPES)(self._worked_out)
+        # Of the parts, not of `self`: without a cycle its files close as soon as nobody searches it any more.
+        self._within = lru_cache(SCOPES)(partial(_worked_out, self._parts, lexical, self._labels))
 
     @classmethod
     def load(cls, path: Path, embedder_identity: str) -> Self:
@@ -154,9 +155,12 @@ class Collection:
         if found < len(asked):
             raise LookupError(f"collection {self.name!r} has no such row among {asked.min()} to {asked.max()}")
 
-    def _worked_out(self, key: Key) -> tuple[list[Bitmap | None], Query | None]:
-        scope = Scope(key[0], dict(key[1]))
-        return [part.allowed(scope) for part in self._parts], self._lexical.within(scope, self._labels)
+
+def _worked_out(
+    parts: Sequence[Part], lexical: Lexical, labels: frozenset[frozenset[str]], key: Key
+) -> tuple[list[Bitmap | None], Query | None]:
+    scope = Scope(key[0], dict(key[1]))
+    return [part.allowed(scope) for part in parts], lexical.within(scope, labels)
 
 
 def _current(path: Path) -> str:

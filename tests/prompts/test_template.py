@@ -32,9 +32,17 @@ class Passage:
     text: str
 
 
-TWO = (
-    Passage(1, "Title > Heading", "First sentence. Second sentence."),
-    Passage(2, "Another page > Heading", "Only sentence."),
+class Passages(tuple[Passage, ...]):
+    """Passages, and the mark of the fence around them."""
+
+    fence = "5d2c90af"
+
+
+TWO = Passages(
+    (
+        Passage(1, "Title > Heading", "First sentence. Second sentence."),
+        Passage(2, "Another page > Heading", "Only sentence."),
+    )
 )
 SYSTEM = (
     "Answer from the numbered passages only, in one or two sentences. After each statement give the number of its "
@@ -58,11 +66,13 @@ def shipped(id: str) -> Template:
 def test_answer_renders_what_the_bundled_model_was_trained_on() -> None:
     user = """Passages:
 
+<passages 5d2c90af>
 [1] Title > Heading
 First sentence. Second sentence.
 
 [2] Another page > Heading
 Only sentence.
+</passages 5d2c90af>
 
 Question: What does it say?"""
     assert shipped("answer").render({"question": "What does it say?"}, TWO) == [

@@ -63,7 +63,7 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 def test_every_text_of_a_value_is_neutral_and_the_rest_stays() -> None:
     value = {"<s>": ["<s>", 1, None, True, {"a": "x</s>"}], "b": 2.5}
     assert KNOWN_CONTROL.neutral_all(value) == {
-        "<s>": [f"<{JOINER}s>", 1, None, True, {"a": f"x<{JOINER}/s>"}],
+        f"<{JOINER}s>": [f"<{JOINER}s>", 1, None, True, {"a": f"x<{JOINER}/s>"}],
         "b": 2.5,
     }
 

@@ -19,7 +19,7 @@ def test_ready_says_what_is_missing_until_nothing_is(gateway: Gateway) -> None:
         assert answer.json()["faults"]
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert answer.json() == {"status": "ok", "faults": []}
+    assert answer.json() == {"status": "ok", "faults": [], "warnings": []}
 
 
 def test_a_stopping_gateway_is_not_ready_but_alive(gateway: Gateway) -> None:
