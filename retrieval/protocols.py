@@ -40,7 +40,10 @@ class Embeds(Protocol):
         """Tokens of a text that it reads; the rest is cut off."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), dimensions]; blocks. For bulk work."""
+        """Of passages, float32 [len(texts), dimensions]; blocks. For bulk work."""
+
+    def ask(self, texts: Sequence[str]) -> Vectors:
+        """Of questions, which some models are given another prompt for; as `encode` else."""
 
     def tokens(self, text: str) -> int:
         """Tokens of the whole text, its own marks included."""
