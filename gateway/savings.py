@@ -1,8 +1,8 @@
-"""What the cache has saved and how right it was, from the journal and from what was observed. Knows no terminal.
+"""What the cache has saved, how right it was and what its judge used, from the journal and from what was observed.
 
 Saved is what the engines did not have to make: tokens as they were told with each hit, dollars by the rate card, and
 the time that they take for as many tokens in the requests of late. Requests share an engine, so that GPUs were freed
-for less than that time.
+for less than that time. Knows no terminal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,17 @@ from typing import Any
 
 import orjson
 
+from gateway.caching.judgements import JUDGE
+from gateway.caching.lessons import own, undecided
 from gateway.prices import Prices, usd
-from gateway.similarity.bounds import interval
-from gateway.state import Feedback, Journal
+from gateway.similarity.bounds import lower, upper
+from gateway.state import Feedback, Journal, Observation
 from serving.events import Usage
 
 HITS = ("exact", "semantic")
 TIMED = 200  # newest answers whose pace is taken for the engines'
+EVER = (0.0, 1e11)  # seconds since the epoch
+LIMITS = 0.975  # confidence of each of two limits, 95% of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +57,40 @@ async def savings(journal: Journal, prices: Prices, newest: int) -> Savings:
 
 
 async def observed(feedback: Feedback) -> list[dict[str, Any]]:
-    """Of each pool how many would-be hits were compared with a fresh answer or judged by users, and how many were wrong
-    (`low` and `high`: 95% limits of their share). Raises StateUnavailable."""
-    pools = []
-    for pool in await feedback.pools():
-        seen = await feedback.observations(pool)
-        wrong = sum(not one.right for one in seen)
-        low, high = interval(wrong, len(seen))
-        share = {"wrong_rate": round(wrong / len(seen), 4) if seen else None}
-        pools.append(
-            {"pool": pool, "seen": len(seen), "wrong": wrong} | share | {"low": round(low, 4), "high": round(high, 4)}
-        )
-    return pools
+    """Of each pool how many would-be hits were compared with a fresh answer or judged by users, how many were wrong, of
+    how many nobody could tell; and the same of those that came near to a hit. Raises StateUnavailable."""
+    return [
+        _pool(name, await feedback.observations(name), await feedback.observations(undecided(name)))
+        for name in sorted({own(pool) for pool in await feedback.pools()})
+    ]
+
+
+async def judged(journal: Journal) -> dict[str, Any] | None:
+    """What the judge was asked and used, which no tenant pays; None where it never was. Raises StateUnavailable."""
+    for row in await journal.usage(("tenant",), *EVER, JUDGE):
+        used = {name: row[name] for name in ("input_tokens", "output_tokens")}
+        return {"comparisons": row["requests"]} | used | {"usd": usd(row["cost_nano"])}
+    return None
+
+
+def _pool(name: str, seen: Sequence[Observation], unknown: Sequence[Observation]) -> dict[str, Any]:
+    """`low` and `high`: 95% limits of the wrong share of the hits, had all of which nobody could tell been right, or
+    wrong."""
+    hits, near = [one for one in seen if one.source != "near"], [one for one in seen if one.source == "near"]
+    wrong, unsure = sum(not one.right for one in hits), sum(one.source != "near" for one in unknown)
+    every = len(hits) + unsure
+    return {
+        "pool": name,
+        "seen": len(hits),
+        "wrong": wrong,
+        "undecided": unsure,
+        "wrong_rate": round(wrong / len(hits), 4) if hits else None,
+        "low": round(lower(wrong, every, LIMITS), 4),
+        "high": round(upper(wrong + unsure, every, LIMITS), 4),
+        "near": len(near),
+        "near_wrong": sum(not one.right for one in near),
+        "near_undecided": len(unknown) - unsure,
+    }
 
 
 async def _whole(journal: Journal, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

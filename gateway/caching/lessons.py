@@ -3,7 +3,7 @@
 What could not be told is counted in a pool beside: it is no proof of anything, and to leave it out without a word would
 make the observed share look better known than it is. To the verifier, which serves on proof alone, it counts as wrong.
 
-Invariant: `base` of a name is the pool itself, as requests know it; its other names are made and read here only.
+Invariant: what is not a pool's own name has it as its beginning (`own`).
 """
 
 from collections.abc import Mapping
@@ -61,6 +61,6 @@ def undecided(pool: str) -> str:
     return pool + _UNDECIDED
 
 
-def base(pool: str) -> bool:
-    """Whether a name is a pool's own: `scope:prompt:model`, the scope of a tenant with its name."""
-    return pool.count(":") == (3 if pool.startswith("tenant:") else 2)
+def own(name: str) -> str:
+    """The pool that a name belongs to: `shared:prompt:model`, or `tenant:acme:prompt:model`."""
+    return ":".join(name.split(":")[: 4 if name.startswith("tenant:") else 3])

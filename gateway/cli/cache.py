@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.caching.lessons import own, undecided
 from gateway.caching.slots import known_tag
 from gateway.cli import pairs
 from gateway.cli.cache_stats import stats
@@ -83,7 +84,10 @@ def _labelled(file: Path, judge: Judge) -> dict[str, list[Observed]]:
 
 def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, list[Observed]]:
     async def read(opened: State) -> dict[str, list[Observed]]:
-        names = [pool] if pool else await opened.feedback.pools()
+        names = [pool] if pool else sorted({own(name) for name in await opened.feedback.pools()})
+        for name in names:
+            if unknown := len(await opened.feedback.observations(undecided(name))):
+                typer.echo(f"{name}: of {unknown} more nobody could tell; they are not among the seen", err=True)
         return {name: list(await opened.feedback.observations(name)) for name in names}
 
     found = {name: seen for name, seen in with_state(settings_of(config, state), read).items() if seen}

@@ -1,0 +1,128 @@
+"""What a verifier's scores are worth is learned, and it serves on proof only."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.caching.evidence import Learned
+from gateway.caching.kept import Kept
+from gateway.caching.verifier import Scores, Verifier, scored
+from gateway.exchange import Hit, Slot, Verdict
+from gateway.models import Model
+from gateway.rerank import RERANK, Reranker, RerankerUnavailable
+from gateway.similarity.bounds import upper
+from gateway.state import Observation, State
+from gateway.state.open import open_state
+from serving.events import Completion, Start
+from serving.pool import Pool
+from serving.tokens import EstimateTokens
+from tests.fakes.backend import JSON, FakeBackend, Script
+from tests.fakes.client import faked
+
+POOL = "tenant:acme:advise:small"
+KEPT = Kept(Completion(Start("id", 1, "small"), (), None), Verdict("complete", "stop"))
+SLOT = Slot("key", "partition", POOL, None, (), "How tall is it?", 60.0)
+NEAR = [
+    (question, Hit("semantic", KEPT, 0.9, 1.0, key, POOL, 0.8, ("changed",), near=True))
+    for question, key in (("How high is it?", "a"), ("How wide is it?", "b"))
+]
+
+
+def seen(score: float, right: bool, number: int = 0) -> Observation:
+    return Observation(scored(POOL, "cross"), "k", 0.9, score, right, float(number))
+
+
+def scores(*pairs: tuple[float, int, int]) -> Scores:
+    """Of so many right and wrong at each score."""
+    return Scores.of("open", [seen(s, right) for s, good, bad in pairs for right in [True] * good + [False] * bad])
+
+
+def test_before_anything_is_known_no_score_is_worth_anything() -> None:
+    assert [Scores.of("open", []).probability(score) for score in (-5.0, 0.5, 1.0)] == [0.0] * 3
+
+
+def test_a_probability_is_what_is_proven_of_the_pairs_that_look_at_least_as_good() -> None:
+    known = scores((0.9, 400, 0), (0.5, 80, 20))
+    assert known.probability(0.95) == known.probability(0.9) == pytest.approx(1 - upper(0, 400))
+    assert known.probability(0.7) == known.probability(0.5) == pytest.approx(1 - upper(20, 500))
+    assert known.probability(0.4) == 0.0
+
+
+def test_a_higher_score_is_never_worth_less() -> None:
+    """Of few nothing is proven, but what is proven of more of them holds."""
+    known = scores((0.9, 3, 0), (0.5, 400, 0))
+    assert known.probability(0.99) == known.probability(0.6) > 0.99
+
+
+def test_any_scale_will_do() -> None:
+    """Some models give log-odds, and only the order counts."""
+    assert scores((7.5, 400, 0), (-2.0, 0, 50)).probability(8.0) > 0.99
+
+
+@asynccontextmanager
+async def verifier(*given: float, most: float = 0.01) -> AsyncIterator[tuple[Verifier, State, FakeBackend]]:
+    results = [{"index": number, "relevance_score": score} for number, score in enumerate(given)]
+    async with faked() as (backend, fake):
+        fake.answers[RERANK] = Script((json.dumps({"results": results}).encode(),), headers=JSON)
+        models = {"cross": Model("cross", "tiny", Pool([backend]), EstimateTokens(), 128, 1)}
+        state = await open_state("sqlite:///:memory:")
+        try:
+            learned = Learned(state.feedback, Scores.of)
+            yield Verifier(Reranker(models, "cross", 5.0), "cross", learned, most), state, fake
+        finally:
+            await state.close()
+
+
+async def observed(state: State, observations: Sequence[Observation]) -> None:
+    for one in observations:
+        await state.feedback.observe(one)
+
+
+def test_cold_it_serves_nothing_and_says_what_it_saw() -> None:
+    async def run() -> None:
+        async with verifier(0.1, 0.99) as (asked, _, fake):
+            best = await asked.best(SLOT, "open", NEAR)
+            assert (best.entry, best.near, best.probability) == ("b", True, 0.8)
+            assert best.verified is not None
+            assert (best.verified.model, best.verified.score, best.verified.probability) == ("cross", 0.99, 0.0)
+            assert best.reasons[-1] == "cross scores the pair 0.990, right with probability 0.0000"
+            body = fake.requests[-1].body
+            assert (body["query"], body["documents"]) == (SLOT.question, ["How high is it?", "How wide is it?"])
+            assert body["cache_salt"] == "partition"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("right", "near"), [(290, True), (310, False)])
+def test_it_serves_once_the_rate_is_proven(right: int, near: bool) -> None:
+    """Three hundred right ones and no wrong one show that a hundredth or less is wrong."""
+
+    async def run() -> None:
+        async with verifier(0.99, 0.1) as (asked, state, _):
+            await observed(state, [seen(0.97, True, number) for number in range(right)])
+            best = await asked.best(SLOT, "open", NEAR)
+            assert (best.entry, best.near) == ("a", near)
+
+    asyncio.run(run())
+
+
+def test_a_lower_score_than_the_proven_ones_serves_nothing() -> None:
+    async def run() -> None:
+        async with verifier(0.96, 0.1) as (asked, state, _):
+            await observed(state, [seen(0.97, True, number) for number in range(400)])
+            assert (await asked.best(SLOT, "open", NEAR)).near
+
+    asyncio.run(run())
+
+
+def test_one_that_does_not_answer_is_told() -> None:
+    async def run() -> None:
+        async with verifier(0.9, 0.9) as (asked, _, fake):
+            fake.answers[RERANK] = Script(status=500)
+            with pytest.raises(RerankerUnavailable):
+                await asked.best(SLOT, "open", NEAR)
+
+    asyncio.run(run())
