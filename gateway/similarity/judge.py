@@ -18,11 +18,13 @@ _VETOES: dict[Relation, tuple[tuple[str, vetoes.Veto], ...]] = {
     "changed": vetoes.STRICT,
     "statement": vetoes.STRICT,
     "report": vetoes.OF_STATEMENTS,
+    "described": vetoes.OF_DESCRIBED,
     "restated": vetoes.OF_RESTATED,
 }
 _SAYS: dict[Relation, str] = {
     "identical": "the same words",
     "same": "the same content words",
+    "described": "a case, told at length",
     "restated": "restated at length",
     "statement": "statements of the same content words",
     "report": "long statements, {words.exchanged} content words exchanged, {words.added} added",

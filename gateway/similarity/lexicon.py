@@ -173,6 +173,7 @@ POINTING: Final = _words("following below above attached")
 # Before `I`: the answer depends on who asks.
 OF_ASKER: Final = _words("am was will would should shall")
 SUBJECT: Final = _words("i we")
+OF_POSSESSOR: Final = _words("my our")
 OBJECT: Final = _words("me us")
 HAVE_TO: Final = frozenset({("have", "to"), ("has", "to"), ("had", "to"), ("need", "to"), ("needs", "to")})
 # One of these for another says something else: pay with it, pay for it. (Of, in, on and at are often exchanged.)

@@ -44,6 +44,7 @@ class Reading:
     - letters: words of one letter, in order; duty: should, must or have to
     - asks: the kinds of answer; question: it asks anything
     - points: it speaks of what is not in it (this picture); own: of what holds for the asker (am I, should I)
+    - tells: it says something of the asker beside what it asks (I have had it since May. My son is ill.)
     - english: so that the tables say enough of it
     """
 
@@ -70,6 +71,7 @@ class Reading:
     question: bool
     points: bool
     own: bool
+    tells: bool
     english: bool
 
 
@@ -107,6 +109,7 @@ def read(text: str) -> Reading:
         question=bool(asked) or "?" in text,
         points=any(map(_points, plain, [*plain[1:], ""])),
         english=len(forms & lex.ENGLISH) >= MARKS,
+        tells=any(map(_tells, [".", *heart], heart)),
         own="whether" in asked and any(form in lex.OF_ASKER and after == "i" for form, after in pairwise(heart)),
     )
 
@@ -176,6 +179,13 @@ def _first_content(words: Sequence[Word]) -> str:
 
 def _points(form: str, following: str) -> bool:
     return form in lex.POINTING or (form in ("this", "these") and following not in _TIMES)
+
+
+def _tells(before: str, form: str) -> bool:
+    """A clause begins with the asker; after an auxiliary it is a question's (do I, can we)."""
+    if form in lex.SUBJECT:
+        return before not in lex.AUXILIARIES and before not in lex.NEGATIONS
+    return form in lex.OF_POSSESSOR and before in _ENDS
 
 
 def _tense(forms: list[str]) -> str:

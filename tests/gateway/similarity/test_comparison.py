@@ -5,9 +5,13 @@ import pytest
 from gateway.similarity.comparison import Comparison, Relation, relate
 from gateway.similarity.reading import read
 
-LONG = "My laptop makes a loud noise after the last update and shuts down when I open a large video. What can I do?"
+LONG = "A laptop makes a loud noise after the last update and shuts down when one opens a large video. What is wrong?"
 RESTATED = (
-    "Since I installed new software, my computer is very noisy and turns off if big movies start. How is that fixed?"
+    "Since the new software was installed, a computer is very noisy and turns off if big movies start. What is it?"
+)
+CASE = "My laptop makes a loud noise after the last update and shuts down when I open a large video. What can I do?"
+TOLD_ANEW = (
+    "Since the update this laptop is very loud, and I cannot open any large video or it turns off. How is that fixed?"
 )
 REPORT = "The minister said on Monday that the bridge near the old harbour would reopen before the end of the summer."
 
@@ -27,9 +31,16 @@ REPORT = "The minister said on Monday that the bridge near the old harbour would
         ("I lost the card", "I have lost my card", "statement"),
         ("I lost the card", "I lost the phone", "changed"),
         (REPORT, REPORT.replace("old", "new"), "report"),
+        (REPORT, REPORT.replace("old", "narrow old stone"), "report"),
+        (REPORT, REPORT.replace("old", "narrow old stone fishing"), "changed"),
         (LONG, RESTATED, "restated"),
         (LONG, LONG.replace("laptop", "phone"), "changed"),
-        (LONG.removesuffix(" What can I do?"), RESTATED, "changed"),
+        (LONG.removesuffix(" What is wrong?"), RESTATED, "changed"),
+        (CASE, TOLD_ANEW, "described"),
+        (CASE, "Since the update a laptop is loud and turns off at a large video, what can be done?", "described"),
+        (CASE, CASE.replace("laptop", "phone"), "changed"),
+        (CASE, "What can I do for my laptop?", "changed"),
+        ("My laptop is loud after the last update. What can I do?", "How is my laptop fixed that is loud?", "changed"),
     ],
 )
 def test_relations(one: str, other: str, relation: Relation) -> None:

@@ -36,7 +36,13 @@ def test_a_changed_question_is_served_under_no_usual_setting(words: Comparison, 
 
 @pytest.mark.parametrize(
     ("relation", "similarity", "probability"),
-    [("same", 0.99, 0.99), ("same", 0.945, 0.95), ("restated", 0.89, 0.99), ("identical", 0.8, 0.998)],
+    [
+        ("same", 0.99, 0.99),
+        ("same", 0.95, 0.95),
+        ("restated", 0.89, 0.99),
+        ("described", 0.92, 0.99),
+        ("identical", 0.8, 0.998),
+    ],
 )
 def test_limits_of_open_questions(relation: Relation, similarity: float, probability: float) -> None:
     assert prior.opened(relation, Comparison(6, 0, 0, 6), similarity) == pytest.approx(probability)
@@ -52,6 +58,13 @@ def test_an_added_word_and_an_exchanged_one_weigh() -> None:
     several = [prior.log_odds(Comparison(9, *changed, 9), 0.97) for changed in ((0, 0), (0, 1), (0, 3))]
     assert all(more > less for more, less in pairwise(several))
     assert prior.log_odds(Comparison(9, 3, 0, 12), 0.97) < several[0]
+
+
+def test_a_case_told_in_other_words_needs_less_similarity() -> None:
+    told = [prior.opened("described", Comparison(9, exchanged, 0, 9), 0.89) for exchanged in range(prior.MOST + 2)]
+    assert all(fewer < more for fewer, more in pairwise(told[: prior.MOST + 1]))
+    assert told[prior.MOST] == told[prior.MOST + 1]
+    assert told[1] < 0.99 < told[3]
 
 
 def test_rivals_and_support() -> None:
