@@ -17,7 +17,6 @@ from retrieval.collection import digests
 # Bytes. Below it a copy costs milliseconds; above it are only the vectors, texts and words of some 10,000 passages or
 # more, with which copies would fill disk and memory.
 LARGE: Final = 16 << 20
-LOCKS: Final = ".lock"  # what Tantivy holds while it writes or opens; the file stays behind
 
 
 @contextmanager
@@ -49,8 +48,7 @@ def carry(version: Path, draft: Path, files: Mapping[str, str]) -> None:
 
 def digested(draft: Path, version: Path, known: Mapping[str, str]) -> dict[str, str]:
     """The digest of every file of a draft, by name; of a link to a file of the version before, as it was there."""
-    paths = (path for path in draft.rglob("*") if path.is_file() and path.suffix != LOCKS)
-    names = sorted(path.relative_to(draft).as_posix() for path in paths)
+    names = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
     return {name: _digest(draft / name, version / name, known.get(name)) for name in names}
 
 

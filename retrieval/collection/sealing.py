@@ -14,13 +14,12 @@ from retrieval.collection import files, leftover, manifest, merging
 from retrieval.collection.collection import LEXICAL, REMOVED, Collection
 from retrieval.collection.drafting import SPILLED, PartDraft
 from retrieval.collection.entries import DOCUMENTS
-from retrieval.collection.part import KINDS, VECTORS, Bitmap
-from retrieval.collection.passages import PASSAGES
+from retrieval.collection.part import Bitmap
 from retrieval.lexical import LexicalWriter
 from retrieval.protocols import Rows
 
 ANEW: Final = frozenset({DOCUMENTS, REMOVED})  # files that each version has its own of
-OF_A_PART: Final = (PASSAGES, KINDS, VECTORS)
+LOCKS: Final = ".lock"  # what Tantivy holds while it writes or opens; the file stays behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +82,11 @@ def _removed(stays: Stays | None, *, before: bool) -> Rows:
 
 
 def tidy(draft: Path, parts: Sequence[manifest.Part]) -> None:
-    """Delete from a draft what no version has: what its index was made of, and what a part was merged from."""
+    """Delete from a draft what no version has: locks, what its index was made of, and what a part was merged from."""
     names = {part.name for part in parts}
     for path in draft.iterdir():
-        merged = path.name.split(".")[0] not in names and path.name.endswith(OF_A_PART)
-        if merged or path.name == leftover.NOTE or path.name.endswith(SPILLED):
+        part = path.name.partition(".")[0]
+        if (part.isdigit() and part not in names) or path.name.endswith(SPILLED) or path.name == leftover.NOTE:
             path.unlink()
+    for path in (draft / LEXICAL).glob(f"*{LOCKS}"):
+        path.unlink()
