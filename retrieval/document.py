@@ -7,12 +7,10 @@ looked up; a heading path starts with the document's title; sections come in rea
 not overlap, and none reaches beyond its section.
 """
 
-import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final, Literal
 
 MAX_BYTES: Final = 20 * 2**20  # a book is 1 MB of text; what is larger is an archive, and would hold up every build
@@ -38,10 +36,6 @@ class Source:
     data: bytes
     problem: str = ""
     at: str = ""
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +85,6 @@ class Mark:
     heading: str
     start: int
     end: int
-
-
-def identify(path: Path, folder: Path) -> str:
-    """The id of a file in a folder. Bytes of its name that are not UTF-8 are spelled out, so that it can be printed."""
-    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
-
-
-def read(path: Path, folder: Path) -> Source:
-    """The bytes of a file that lies in `folder`, links followed. Raises Unreadable."""
-    name = identify(path, folder)
-    try:
-        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
-            raise Unreadable(name, "is a link out of the folder: copy the file into it")
-        if not path.is_file():
-            raise Unreadable(name, "is not a regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Unreadable(name, f"cannot be opened ({error.strerror})") from error
-    except RuntimeError as error:  # pathlib's word for links in a circle
-        raise Unreadable(name, "is a link that leads to itself") from error
-    if len(data) > MAX_BYTES:
-        raise Unreadable(name, f"is larger than {MAX_BYTES // 2**20} MiB: split it")
-    return Source(name, data)
 
 
 def outline(

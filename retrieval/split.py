@@ -2,7 +2,7 @@
 
 Knows tokens only through a counting function, and neither vectors nor files.
 
-Invariants: a passage lies within one section; what is embedded, `Passage.embedded`, has at most `LIMIT` word pieces;
+Invariants: a passage lies within one section; what is embedded, `Passage.embedded`, has at most so many tokens;
 `document.text[passage.start : passage.end] == passage.text`; every character of a section but white space is in a
 passage, and passages overlap only where prose had to be cut. A table or a piece of code is cut only where it does not
 fit by itself, between rows or lines; a passage that begins in the middle of a table has the table's first row at the
@@ -44,16 +44,20 @@ class _Piece:
     block: Block | None
 
 
-def split(document: Document, tokens: Tokens) -> list[Passage]:
-    """All passages of a document in reading order. `tokens` counts word pieces, the model's own marks included."""
-    return [passage for section in document.sections for passage in _Splitting(document, section, tokens).passages()]
+def split(document: Document, tokens: Tokens, limit: int = LIMIT) -> list[Passage]:
+    """All passages of a document in reading order, each of `limit` tokens at most (at least 100).
+
+    `tokens` counts those that the model reads, its own marks included.
+    """
+    splitting = (_Splitting(document, section, tokens, limit) for section in document.sections)
+    return [passage for one in splitting for passage in one.passages()]
 
 
 class _Splitting:
     """One section, while it is split."""
 
-    def __init__(self, document: Document, section: Section, tokens: Tokens) -> None:
-        self._document, self._section, self._tokens = document, section, tokens
+    def __init__(self, document: Document, section: Section, tokens: Tokens, limit: int) -> None:
+        self._document, self._section, self._tokens, self._limit = document, section, tokens, limit
         self._path = _shortened(" > ".join(section.heading_path), tokens)
         self._fixed = tokens(self._path)
         self._starts = [block.start for block in section.blocks]
@@ -86,13 +90,13 @@ class _Splitting:
 
     def _count(self, start: int, end: int) -> int:
         if end - start > MAX_CHARS:
-            return LIMIT + 1
+            return self._limit + 1
         return self._tokens(f"{self._heading(start)}\n{self._document.text[start:end]}")
 
     def _pieces(self, piece: _Piece, level: int = 0) -> Iterator[_Piece]:
         """Cut a piece at the best places until each part fits; where no white space is left, in halves."""
         cuts = CUTS[piece.block.kind if piece.block else "prose"]
-        if self._count(piece.start, piece.end) <= LIMIT or piece.end - piece.start < 2:
+        if self._count(piece.start, piece.end) <= self._limit or piece.end - piece.start < 2:
             yield piece
         elif level == len(cuts):
             middle = (piece.start + piece.end) // 2
@@ -106,7 +110,7 @@ class _Splitting:
         """Join neighbours while they fit. The last piece of a passage opens the next one too, if it is short prose."""
         taken = list(pieces[:1])
         for piece in pieces[1:]:
-            if self._count(taken[0].start, piece.end) <= LIMIT:
+            if self._count(taken[0].start, piece.end) <= self._limit:
                 taken.append(piece)
                 continue
             yield taken[0].start, taken[-1].end
@@ -116,7 +120,7 @@ class _Splitting:
     def _carries(self, last: _Piece, piece: _Piece) -> bool:
         if last.block or piece.block or self._count(last.start, last.end) - self._fixed > OVERLAP:
             return False
-        return self._count(last.start, piece.end) <= LIMIT
+        return self._count(last.start, piece.end) <= self._limit
 
 
 def _regions(section: Section) -> Iterator[_Piece]:

@@ -3,7 +3,7 @@
 Knows the conversation with `worker`, and no format.
 
 Invariants: nothing that a file holds can take more memory or processor time than `limits` says, or end this process. A
-document at which the process dies is the failure of that document alone. It is tried once more in a fresh process first,
+document at which the process dies is the failure of that document alone. It is tried once more in a fresh process,
 unless it was the first there or ran out of time: what the ones before left in memory must not count against it.
 
 Measured: 0.15 s to start a process, 0.5 ms a document more than parsing takes.

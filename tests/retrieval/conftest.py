@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.collection import Collection
 from retrieval.embed import Embedder
-from retrieval.index import Collection
 from retrieval.ingest import build
 
 DOCUMENTS = Path(__file__).parents[2] / "documents"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from retrieval.document import Document, Source, outline
 from retrieval.embed import Embedder
-from retrieval.parse import parse
+from retrieval.parsing.markdown import parse
 from retrieval.split import HEADING_LIMIT, LIMIT, MAX_CHARS, OVERLAP, split
 
 

@@ -1,0 +1,100 @@
+"""A build's work on Ray Data: files are read and texts embedded by pools of actors, on this machine or a cluster.
+
+Files are read where the actors run: on a cluster the folder is one that all machines have under the same path. The
+driver alone decides and writes, so that the collection is the same as that of a local build.
+
+Invariant: the driver holds one chunk of texts at a time, and Ray's back-pressure bounds what is read ahead.
+"""
+
+import os
+import pickle
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from retrieval.ingest.engine import BATCH
+from retrieval.ingest.files import File
+from retrieval.ingest.reading import Outcome, Reader
+from retrieval.protocols import Embeds
+from retrieval.query import Vectors
+
+CHUNK: Final = 50_000  # texts, 50 MB: an hour of one core, against which an actor's ten seconds to load a model are few
+FILES: Final = 20_000  # given to Ray at a time
+FILES_A_CALL: Final = 64
+Batch = Mapping[str, Any]
+
+
+class EngineUnavailable(Exception):
+    """Raised when an engine's library is not installed."""
+
+
+class RayEngine:
+    """Connects to the cluster that RAY_ADDRESS names, or starts Ray on this machine. `embedder` makes one in an actor.
+
+    Raises EngineUnavailable.
+    """
+
+    chunk: Final = CHUNK
+
+    def __init__(self, embedder: Callable[[], Embeds]) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read at import; nothing is reported anywhere
+        try:
+            import ray
+            import ray.data
+        except ImportError as error:
+            raise EngineUnavailable("Ray is not installed: pip install 'tollgate[ray]'") from error
+        if not ray.is_initialized():
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level="warning")
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True  # the first of two copies is the one that is kept
+        context.enable_progress_bars = False
+        self._ray, self._embedder = ray, embedder
+        self._pool = (1, max(1, int(ray.cluster_resources().get("CPU", 1))))
+
+    def read(self, files: Iterable[File], seen: Collection[str]) -> Iterator[Outcome]:
+        known = self._ray.put(frozenset(seen))
+        ahead = iter(files)
+        while rows := [{"file": pickle.dumps(file)} for file in islice(ahead, FILES)]:
+            made = self._ray.data.from_items(rows).map_batches(
+                _Read, fn_constructor_args=(self._embedder, known), batch_size=FILES_A_CALL, concurrency=self._pool
+            )
+            for row in made.iter_rows():
+                yield pickle.loads(row["outcome"])
+
+    def embed(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        if not order:
+            return
+        made = self._ray.data.from_items([{"at": at, "text": texts[at]} for at in order]).map_batches(
+            _Embed, fn_constructor_args=(self._embedder,), batch_size=BATCH, concurrency=self._pool
+        )
+        for batch in made.iter_batches(batch_size=None):
+            yield batch["at"].tolist(), np.ascontiguousarray(np.stack(batch["vector"]), np.float32)
+
+
+class _Read:
+    """An actor that reads files."""
+
+    def __init__(self, embedder: Callable[[], Embeds], known: Any) -> None:
+        import ray
+
+        made = embedder()
+        self._reader = Reader(made.tokens, made.window)
+        self._seen: frozenset[str] = ray.get(known)
+
+    def __call__(self, batch: Batch) -> Iterator[Batch]:
+        for row in batch["file"]:
+            outcomes = self._reader.read(pickle.loads(row), self._seen)
+            yield from ({"outcome": [pickle.dumps(outcome)]} for outcome in outcomes)
+
+
+class _Embed:
+    """An actor that embeds texts."""
+
+    def __init__(self, embedder: Callable[[], Embeds]) -> None:
+        self._embedder = embedder()
+
+    def __call__(self, batch: Batch) -> Batch:
+        return {"at": batch["at"], "vector": self._embedder.encode(batch["text"].tolist())}
