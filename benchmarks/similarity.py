@@ -155,10 +155,12 @@ def learning(rate: float, seed: int) -> Decide:
     return decide
 
 
-def stream(rows: Sequence[dict[str, Any]], vectors: dict[str, Any], seed: int, decide: Decide) -> Served:
-    order = np.random.default_rng(seed).permutation(len(rows))[:REQUESTS]
+def stream(
+    rows: Sequence[dict[str, Any]], vectors: dict[str, Any], seed: int, decide: Decide, requests: int = REQUESTS
+) -> Served:
+    order = np.random.default_rng(seed).permutation(len(rows))[:requests]
     kept: list[dict[str, Any]] = []
-    matrix: Vectors = np.empty((REQUESTS, MINILM.dimensions), np.float32)
+    matrix: Vectors = np.empty((requests, MINILM.dimensions), np.float32)
     hits = wrong = 0
     for row in (rows[at] for at in order):
         cosines = matrix[: len(kept)] @ vectors[row["text"]]

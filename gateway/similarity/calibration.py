@@ -7,7 +7,8 @@ observed moves the limit both ways:
 - down, when the observations alone show with 95% confidence that the larger region keeps the rate.
 
 Knows no questions. Observed should be a fair sample of the would-be hits, or one that looks harder at doubtful ones;
-reports of users, who report what is wrong, only make it more careful. Invariant: `least` changes in `learn` only.
+reports of users, who report what is wrong, only make it more careful. Invariant: `least` and `proven` change in `learn`
+only.
 """
 
 from collections import deque
@@ -50,6 +51,7 @@ class Calibration:
         self._wrong = np.zeros(len(LIMITS), np.int64)
         self._said = 0.0  # wrong ones that the prior led to expect
         self._least: dict[float, float] = {}
+        self._from: dict[tuple[float, float], float] = {}
 
     @classmethod
     def of(cls, kind: Kind, observations: Iterable[Observed] = ()) -> Self:
@@ -66,6 +68,7 @@ class Calibration:
         if len(self._seen) > KEPT:
             self._count(*self._seen.popleft(), -1)
         self._least.clear()
+        self._from.clear()
 
     def least(self, max_error_rate: float) -> float:
         """The smallest probability that may be served; NEVER when nothing keeps the rate."""
@@ -74,11 +77,18 @@ class Calibration:
             found = self._least[max_error_rate] = self._find(max_error_rate)
         return found
 
+    def proven(self, max_error_rate: float, confidence: float = CONFIDENCE) -> float:
+        """The smallest probability from which on what was observed alone shows that the rate holds; else NEVER."""
+        found = self._from.get((max_error_rate, confidence))
+        if found is None:
+            shown = (float(limit) for at, limit in enumerate(LIMITS) if self._proven(at, max_error_rate, confidence))
+            found = self._from[max_error_rate, confidence] = next(shown, NEVER)
+        return found
+
     def _find(self, rate: float) -> float:
         """The lowest limit below the prior's that is proven, else the lowest from there on that is expected to hold."""
         cold = 1 - rate
-        proven = (float(limit) for at, limit in enumerate(LIMITS) if limit < cold and self._proven(at, rate))
-        if (lowest := next(proven, None)) is not None:
+        if (lowest := self.proven(rate)) < cold:
             return lowest
         held = (limit for limit in (cold, *LIMITS[cold < LIMITS]) if self._expected(float(limit)) <= rate + EXACT)
         return float(next(held, NEVER))
@@ -89,11 +99,11 @@ class Calibration:
         doubt = max(1.0, (DOUBT + self._wrong[0]) / (DOUBT + self._said))
         return float((PRIOR * (1 - limit) * doubt + self._wrong[at]) / (PRIOR + self._all[at]))
 
-    def _proven(self, at: int, rate: float) -> bool:
+    def _proven(self, at: int, rate: float, confidence: float) -> bool:
         seen, wrong = int(self._all[at]), int(self._wrong[at])
         if seen - self._all[min(at + EDGE, len(LIMITS) - 1)] < LOOKED:
             return False
-        return wrong <= rate * seen and upper(wrong, seen, CONFIDENCE) <= rate
+        return wrong <= rate * seen and upper(wrong, seen, confidence) <= rate
 
     def _count(self, probability: float, right: bool, by: int) -> None:
         reached = int(np.searchsorted(LIMITS, probability, side="right"))

@@ -1,11 +1,14 @@
 """The decision: what speaks against it, else how probable the prior finds it, against what this pool may serve."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from gateway.similarity import prior, vetoes
 from gateway.similarity.calibration import Calibration
 from gateway.similarity.comparison import Comparison, Relation, relate
+from gateway.similarity.features import features
+from gateway.similarity.learned import Correction
 from gateway.similarity.reading import Reading, read
 from gateway.similarity.verdict import Decision, Kind, Other
 
@@ -50,12 +53,19 @@ class Judge:
         self.max_error_rate, self.kind, self.names, self._ignore = max_error_rate, kind, names, frozenset(ignore)
 
     def decide(
-        self, cached: str, asked: str, similarity: float, evidence: Calibration, others: Sequence[Other] = ()
+        self,
+        cached: str,
+        asked: str,
+        similarity: float,
+        evidence: Calibration,
+        others: Sequence[Other] = (),
+        correction: Correction | None = None,
     ) -> Decision:
         """Whether the answer kept for `cached` may be served for `asked`; `similarity` is their cosine (-1 .. 1).
 
         `others` are further kept questions near `asked`, the nearest first; for a closed set only, where the same
-        answer is given to many questions: then they more than double the hits.
+        answer is given to many questions: then they more than double the hits. `correction` is the pool's own model,
+        where there is one: it may serve what the evidence alone does not.
         """
         a, b = read(cached), read(asked)
         words = Comparison.of(a, b)
@@ -67,8 +77,18 @@ class Judge:
         else:
             probability, said = prior.opened(relation, words, similarity), _SAYS[relation].format(words=words)
         least = evidence.least(self.max_error_rate)
-        needs = f"probability {probability:.4f}, served from {least:.4f}"
-        return Decision(probability >= least, probability, (said, f"similarity {similarity:.3f}", needs))
+        why = said, f"similarity {similarity:.3f}", f"probability {probability:.4f}, served from {least:.4f}"
+        looks = features(a, b, words, relation, similarity, others)
+        if probability >= least or correction is None:
+            return Decision(probability >= least, probability, why, features=looks)
+        return self._corrected(Decision(False, probability, why, features=looks), correction)
+
+    def _corrected(self, decision: Decision, correction: Correction) -> Decision:
+        """What the pool's own model makes of what is not served."""
+        probability = correction.probability(decision.probability, decision.features)
+        least = correction.least(self.max_error_rate)
+        why = *decision.reasons, f"as learned here {probability:.4f}, proven from {least:.4f}"
+        return replace(decision, hit=probability >= least, learned=probability >= least, reasons=why)
 
     def _against(self, a: Reading, b: Reading, relation: Relation) -> str | None:
         """The first difference that forbids it, by name."""

@@ -9,11 +9,16 @@ Kind = Literal["open", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether the kept answer is served, the probability that it is right, and why, in words for the trace."""
+    """Whether the kept answer is served, the prior's probability that it is right, and why, in words for the trace.
+
+    `learned`: the prior alone would not have served it. `features` describe the comparison; none where it was refused.
+    """
 
     hit: bool
     probability: float
     reasons: tuple[str, ...]
+    learned: bool = False
+    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
