@@ -9,8 +9,8 @@ import numpy as np
 
 from retrieval.query import Vectors
 
-# A logistic regression on the ten best passages of each question of mtRAG-UN (Apache-2.0; by the last turn alone, and in
-# its conversation) and XQuAD (CC BY-SA 4.0; with the paragraph that answers, without it, and without all its article).
+# A logistic regression on the ten best passages of each question of mtRAG-UN (Apache-2.0; by the last turn alone, and
+# in its conversation) and XQuAD (CC BY-SA 4.0; with the paragraph that answers, without it, without its whole article).
 # `benchmarks.retrieval_quality` fits it anew.
 INTERCEPT: Final = -6.8
 SLOPE: Final = 8.8

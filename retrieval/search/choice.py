@@ -13,7 +13,7 @@ from retrieval.passage import Found
 from retrieval.protocols import Index
 from retrieval.search.calibration import FLOOR
 
-REPETITION: Final = 0.2  # what a passage loses by saying just what another one says
+REPETITION: Final = 0.1  # what a passage loses by saying just what another one says
 
 
 def reranked(found: Sequence[Found], scores: Sequence[float]) -> list[Found]:
@@ -30,8 +30,8 @@ def reranked(found: Sequence[Found], scores: Sequence[float]) -> list[Found]:
 def chosen(
     index: Index, found: Sequence[Found], top_k: int, floor: float = FLOOR, repetition: float = REPETITION
 ) -> list[Found]:
-    """At most `top_k` (1 up) of the candidates, best first, all at least as probable as `floor`; none, and nothing relevant
-    was found. With `repetition` 0 they are simply the best.
+    """At most `top_k` (1 up) of the candidates, best first, all at least as probable as `floor`; none where nothing
+    relevant was found. With `repetition` 0 they are simply the best.
 
     Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next is the most probable, less `repetition`
     times its largest cosine to one that was taken.
