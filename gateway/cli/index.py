@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show, usable
+from gateway.cli.evaluate import eval_
 from gateway.cli.indexing import EngineName, built, strictly
 from gateway.settings import Retrieve, Settings
 from retrieval import collection
@@ -27,6 +28,9 @@ Engine = Annotated[EngineName, typer.Option(help="Where the work is done; ray ne
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 when a document is left out.")]
 Labels = Annotated[list[str] | None, typer.Option("--access", help="An access label; repeat.")]
 Pairs = Annotated[list[str] | None, typer.Option("--metadata", help="key=value; repeat.")]
+
+
+app.command("eval")(eval_)
 
 
 @app.command("build")
