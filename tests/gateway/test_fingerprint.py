@@ -1,14 +1,20 @@
 """Changing any one part changes the partition; the question alone changes only the key."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.exchange import Call, Prompt, PromptRef, Retrieval
+from gateway.exchange import Call, Prompt, PromptRef, Search, Snapshot
 from gateway.fingerprint import fingerprint
+from gateway.settings import Retrieve
+from gateway.state import Scopes
 from prompts.template import parse
+from retrieval.query import Scope
 from tests.gateway.calls import call, caller
+from tests.gateway.indexes import Named
 
 SOURCE = """---
 description: d
@@ -21,12 +27,20 @@ question: question
 """
 TURNS = ({"role": "system", "content": "Be kind."}, {"role": "user", "content": "Why?"})
 WHO = caller("acme")
+DOCS = Retrieve(path=Path("docs"))
+
+
+def search(
+    version: str = "v1", name: str = "docs", section: Retrieve = DOCS, top_k: int = 4, floor: float = 0.1,
+    access: tuple[str, ...] = ("hr",), where: Mapping[str, tuple[str, ...]] = {"team": ("people",)},
+) -> Search:  # fmt: skip
+    return Search(Snapshot(name, Named(version), section), top_k, floor, Scope(frozenset(access), where))
 
 
 def prompt(**changes: Any) -> Prompt:
     plain = Prompt(
         model="small", messages=TURNS, fields={"temperature": 0.5, "seed": 1}, template=None, question="Why?",
-        schema={"type": "object"}, retrieve=Retrieval("docs", 4), on_length="return", cache="exact",
+        schema={"type": "object"}, retrieve=search(), on_length="return", cache="exact",
     )  # fmt: skip
     return replace(plain, **changes)
 
@@ -35,7 +49,6 @@ def digests(of: Prompt, asked: Call | None = None, **changes: Any) -> tuple[str,
     rest: dict[str, Any] = {
         "shared": False,
         "served": "tiny",
-        "collection": "v1",
         "embedder": "minilm",
         "output": 64,
     } | changes
@@ -119,9 +132,19 @@ def test_the_question_is_taken_without_the_space_around_it(same: str) -> None:
         {"fields": {"temperature": 0.5, "seed": 1, "max_tokens": 5}},
         {"schema": {"type": "array"}},
         {"schema": None},
-        {"retrieve": Retrieval("other", 4)},
-        {"retrieve": Retrieval("docs", 5)},
         {"retrieve": None},
+        {"retrieve": search(name="other")},
+        {"retrieve": search(version="v2")},
+        {"retrieve": search(top_k=5)},
+        {"retrieve": search(floor=0.2)},
+        {"retrieve": search(access=())},
+        {"retrieve": search(access=("hr", "board"))},
+        {"retrieve": search(where={})},
+        {"retrieve": search(where={"team": ()})},
+        {"retrieve": search(where={"team": ("people", "legal")})},
+        {"retrieve": search(where={"people": ("team",)})},
+        {"retrieve": search(section=DOCS.model_copy(update={"max_tokens": 300}))},
+        {"retrieve": search(section=DOCS.model_copy(update={"rerank": "cross"}))},
         {"on_length": "continue"},
     ],
 )
@@ -131,7 +154,7 @@ def test_each_part_of_the_prompt_changes_the_partition(changes: dict[str, Any]) 
     assert one[1] != other[1]
 
 
-@pytest.mark.parametrize("changes", [{"served": "large"}, {"collection": "v2"}, {"embedder": "other"}, {"output": 65}])
+@pytest.mark.parametrize("changes", [{"served": "large"}, {"embedder": "other"}, {"output": 65}])
 def test_each_part_beside_the_prompt_changes_the_partition(changes: dict[str, Any]) -> None:
     assert digests(prompt())[0] != digests(prompt(), **changes)[0]
 
@@ -140,6 +163,18 @@ def test_the_tenant_changes_the_partition_and_the_key_does_not() -> None:
     mine = digests(prompt(), call(who=WHO, messages=TURNS))
     assert digests(prompt(), call(who=caller("globex"), messages=TURNS))[0] != mine[0]
     assert digests(prompt(), call(who=replace(WHO, key="another"), messages=TURNS)) == mine
+
+
+def test_the_order_of_labels_and_values_changes_nothing() -> None:
+    one = search(access=("hr", "board"), where={"team": ("people", "legal"), "year": ("2026",)})
+    other = search(access=("board", "hr"), where={"year": ("2026",), "team": ("legal", "people")})
+    assert digests(prompt(retrieve=one)) == digests(prompt(retrieve=other))
+
+
+def test_labels_part_only_what_is_searched() -> None:
+    """Of a key that holds some, an answer without passages is the same one."""
+    holding = replace(WHO, scopes=Scopes(access=("hr",)))
+    assert digests(prompt(retrieve=None), call(who=holding)) == digests(prompt(retrieve=None), call(who=WHO))
 
 
 def test_the_question_changes_only_the_key() -> None:

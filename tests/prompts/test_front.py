@@ -134,6 +134,13 @@ def test_a_header_that_cannot_be_read(text: str, message: str) -> None:
     assert "\n" not in fault
 
 
+def test_a_filter_has_one_value_or_several() -> None:
+    said = "retrieve: {collection: docs, filter: {team: people, year: ['2025', '2026']}, floor: 0.2}\nquestion: topic"
+    got = front(f"---\ndescription: d\nvariables: {{topic: {{type: string}}}}\n{said}\n---\n").retrieve
+    assert got is not None
+    assert (got.filter, got.floor) == ({"team": ["people"], "year": ["2025", "2026"]}, 0.2)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -155,6 +162,11 @@ def test_a_header_that_cannot_be_read(text: str, message: str) -> None:
         ("question: anything", "t:4: question: 'anything' is not a declared variable of type string"),
         ("cache: semantic", "t:4: cache: semantic compares the question alone"),
         ("retrieve: {collection: docs}", "t:4: retrieve: searches for the question"),
+        ("retrieve: {collection: docs, floor: 2}", "t:4: retrieve.floor: Input should be less than or equal to 1"),
+        ("retrieve: {collection: docs, filter: people}", "t:4: retrieve.filter: Input should be a valid dictionary"),
+        ("retrieve: {collection: docs, filter: {team: 1}}", "t:4: retrieve.filter.team: Input should be a valid list"),
+        ("retrieve: {collection: docs, filter: {team: []}}", "t:4: retrieve.filter.team: List should have at least 1"),
+        ("retrieve: {collection: docs, access: [hr]}", "t:4: retrieve.access: unknown key"),
         ("output_schema: {type: object}\non_length: continue", "t:5: on_length: continue cannot be combined"),
     ],
 )

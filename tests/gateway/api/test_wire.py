@@ -20,14 +20,15 @@ def test_the_gateway_object_becomes_options() -> None:
     wanted = {
         "cache": "refresh",
         "semantic": True,
-        "retrieve": {"collection": "docs", "top_k": 6},
+        "retrieve": {"collection": "docs", "top_k": 6, "filter": {"team": "people", "year": ["2026", "2025", "2026"]}},
         "truncate": "never",
         "on_length": "retry",
         "task": "classify",
         "tags": {"feature": "search"},
         "explain": True,
     }
-    options = Options("refresh", True, Retrieval("docs", 6), "retry", {"feature": "search"}, True)
+    wanted_docs = Retrieval("docs", 6, {"team": ("people",), "year": ("2025", "2026")})
+    options = Options("refresh", True, wanted_docs, "retry", {"feature": "search"}, True)
     assert checked(GatewayBody, wanted).options() == options
 
 
@@ -47,6 +48,14 @@ def test_what_the_gateway_object_leaves_out_is_up_to_the_template() -> None:
         ({"retrieve": {"collection": "docs", "top_k": 51}}, "retrieve.top_k"),
         ({"retrieve": {"collection": "docs", "k": 1}}, "retrieve.k"),
         ({"retrieve": {}}, "retrieve.collection"),
+        ({"retrieve": {"collection": "docs", "filter": "team"}}, "retrieve.filter"),
+        ({"retrieve": {"collection": "docs", "filter": {"team": 1}}}, "retrieve.filter.team"),
+        ({"retrieve": {"collection": "docs", "filter": {"team": []}}}, "retrieve.filter.team"),
+        ({"retrieve": {"collection": "docs", "filter": {"team": ["a", None]}}}, "retrieve.filter.team[1]"),
+        ({"retrieve": {"collection": "docs", "filter": {"team": "x" * 257}}}, "retrieve.filter.team[0]"),
+        ({"retrieve": {"collection": "docs", "filter": {f"k{i}": "v" for i in range(17)}}}, "retrieve.filter"),
+        ({"retrieve": {"collection": "docs", "floor": 0.5}}, "retrieve.floor"),
+        ({"retrieve": {"collection": "docs", "access": ["hr"]}}, "retrieve.access"),
         ({"truncate": "middle"}, "truncate"),
         ({"on_length": "shout"}, "on_length"),
         ({"tags": {f"t{i}": "" for i in range(17)}}, "tags"),

@@ -1,8 +1,10 @@
-"""Passages for a question: within the room, in the order of relevance, in the messages, and cited afterwards.
+"""Passages for a question: within the room, the best at the ends, in the messages, and cited afterwards.
 
 The model's own tokenizer counts here (the scripted backend has no /tokenize), so that lengths are real.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +13,35 @@ import pytest
 
 from gateway.errors import InvalidValue
 from gateway.exchange import Retrieval
+from gateway.rerank import RERANK
 from tests.conftest import TINY_MODEL
-from tests.fakes.backend import Script, said
+from tests.fakes.backend import HANG, JSON, Script, said
 from tests.fakes.background import running
 from tests.gateway.assembled import Assembled, Outcome, assembled
-from tests.gateway.calls import template
+from tests.gateway.calls import caller, template
 
 QUESTION = "What does the KV cache do?"
 
 
 @pytest.fixture(scope="module")
 def counting(docs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembled]:
-    """Alias `narrow` has a small window; collection `brief` may add 150 tokens at most."""
+    """Alias `narrow` has a small window. Collection `brief` may add 150 tokens at most; of `strict` nothing is
+    relevant, of `all` everything; `rated` has a reranker, the second backend's `/rerank`."""
     model = {"backends": ["first"], "tokenizer": TINY_MODEL, "max_output": 64}
+    collections: dict[str, dict[str, Any]] = {
+        "docs": {},
+        "brief": {"max_tokens": 150},
+        "strict": {"floor": 1.0},
+        "all": {"floor": 0.0, "max_tokens": 3000},
+        "rated": {"floor": 0.0, "rerank": "cross", "rerank_s": 0.5},
+    }
     sections: dict[str, Any] = {
-        "models": {"small": model, "narrow": model | {"window": 420}},
-        "retrieve": {"docs": {"path": docs, "max_tokens": 1200}, "brief": {"path": docs, "max_tokens": 150}},
+        "models": {
+            "small": model,
+            "narrow": model | {"window": 420},
+            "cross": {"backends": ["second"], "scores": True, "window": 512},
+        },
+        "retrieve": {name: {"path": docs, **more} for name, more in collections.items()},
     }
     with running(assembled(tmp_path_factory.mktemp("counting"), tokenize=False, **sections)) as gateway:
         yield gateway
@@ -44,44 +59,133 @@ def sent(gateway: Assembled) -> str:
     return "\n".join(m["content"] for m in gateway.chats()[-1].body["messages"])
 
 
-def test_passages_are_numbered_in_the_order_of_relevance(counting: Assembled) -> None:
+def shown(gateway: Assembled) -> list[str]:
+    """The headings of the passages in the last prompt, in its order."""
+    return re.findall(r"^\[\d+\] (.*)$", sent(gateway), re.MULTILINE)
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What the client is told of what was retrieved."""
+    return dict(outcome.closed.gateway["retrieve"])
+
+
+def test_the_best_passage_is_the_first_and_the_second_best_the_last(counting: Assembled) -> None:
+    best = [shown_alone(counting, count) for count in (1, 2)]
+    counting.ask(**template("answer", question=QUESTION))
+    headings = shown(counting)
+    assert len(headings) == 4
+    assert [headings[0], headings[-1]] == best[1] == [best[0][0], best[1][1]]
+
+
+def shown_alone(gateway: Assembled, top_k: int) -> list[str]:
+    gateway.ask(**template("answer", question=QUESTION), retrieve=Retrieval("docs", top_k))
+    return shown(gateway)
+
+
+def test_passages_are_numbered_and_stand_between_marks_that_only_the_gateway_can_write(counting: Assembled) -> None:
     outcome = counting.ask(**template("answer", question=QUESTION))
-    packed = facts(counting, outcome, "retrieve")
-    assert packed["collection"] == "docs"
-    assert packed["considered"] == packed["packed"] == 4
     text = sent(counting)
-    places = [text.index(f"[{number}] ") for number in (1, 2, 3, 4)]
-    assert places == sorted(places)
-    assert "[5] " not in text
-    assert text.index("KV cache") < places[1]
+    (opening,) = re.findall(r"^<passages ([0-9a-f]{8})>$", text, re.MULTILINE)
+    inside, _, after = text.partition(f"<passages {opening}>\n")[2].partition(f"\n</passages {opening}>")
+    assert [line[:4] for line in inside.splitlines() if line.startswith("[")] == ["[1] ", "[2] ", "[3] ", "[4] "]
+    assert after.strip() == f"Question: {QUESTION}"
+    assert told(outcome) == {
+        "collection": "docs",
+        "version": counting.runtime.collections["docs"].version,
+        "passages": 4,
+        "nothing_relevant": False,
+    }
+
+
+def test_the_same_passages_are_the_same_bytes_for_one_tenant(counting: Assembled) -> None:
+    """However another question ranks them: so the engine's prefix cache has them."""
+    who, everything = caller(), Retrieval("all", 50)
+    prompts = []
+    for question in (QUESTION, "Which keys and values of tokens are in a cache?"):
+        counting.ask(**template("answer", question=question), who=who, retrieve=everything)
+        prompts.append(sent(counting).partition("Question:")[0])
+    assert prompts[0].count("\n[") > 10
+    assert prompts[0] == prompts[1]
+
+
+def test_a_floor_that_nothing_reaches_gives_no_passages_and_says_so(counting: Assembled) -> None:
+    outcome = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("strict", 4))
+    assert "Passages: none." in sent(counting)
+    assert (told(outcome)["passages"], told(outcome)["nothing_relevant"]) == (0, True)
+    packed = facts(counting, outcome, "retrieve")
+    assert (packed["relevant"], packed["nothing_relevant"]) == (0, True)
+    assert packed["considered"] > 0
+
+
+def test_a_filter_with_no_value_left_finds_nothing(counting: Assembled) -> None:
+    outcome = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("docs", 4, {"team": ()}))
+    assert (told(outcome)["nothing_relevant"], facts(counting, outcome, "retrieve")["considered"]) == (True, 0)
+
+
+def test_a_question_is_read_in_its_conversation(counting: Assembled) -> None:
+    """By itself it names nothing."""
+    before = ("What is a tenant?", "What is the temperature of sampling?")
+    firsts = []
+    for topic in before:
+        said = ({"role": "user", "content": topic}, {"role": "assistant", "content": "Well."})
+        turns = (*said, {"role": "user", "content": "Can you explain that further?"})
+        counting.ask(messages=turns, retrieve=Retrieval("all", 1))
+        firsts += shown(counting)
+    assert [heading.split(" ")[0] for heading in firsts] == ["Tenants", "Temperature"]
+
+
+def test_a_rerankers_scores_decide_who_is_shown(counting: Assembled) -> None:
+    fused = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("all", 1))
+    usual, count = shown(counting), facts(counting, fused, "retrieve")["considered"]
+
+    def asked() -> Outcome:
+        return counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("rated", 1), cache="skip")
+
+    counting.spare.answers[RERANK] = rated(count)
+    best_last = asked()
+    assert facts(counting, best_last, "retrieve")["rerank"] == "done"
+    assert shown(counting) != usual
+    query = next(seen.body for seen in counting.spare.requests if seen.path == RERANK)
+    assert query["query"] == QUESTION
+    assert query["documents"][0].startswith(usual[0])
+    counting.spare.answers[RERANK] = Script((HANG,))
+    late = asked()
+    assert "no scores within 0.5 s" in facts(counting, late, "retrieve")["rerank"]
+    assert shown(counting) == usual
+
+
+def rated(count: int) -> Script:
+    """Scores as vLLM gives them, the higher the later a text comes."""
+    results = [{"index": index, "relevance_score": index / count} for index in range(count)]
+    return Script((json.dumps({"results": results}).encode(),), headers=JSON)
 
 
 @pytest.mark.parametrize("collection", ["docs", "brief"])
 def test_the_packed_prompt_is_never_longer_than_planned(counting: Assembled, collection: str) -> None:
     outcome = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval(collection, 50))
     plan, packed = facts(counting, outcome, "preflight"), facts(counting, outcome, "retrieve")
-    assert 0 < packed["packed"] <= packed["considered"]
+    assert 0 < packed["passages"] <= packed["considered"]
     assert plan["input_tokens"] < packed["input_tokens"] <= plan["input_tokens"] + plan["room"]
 
 
 def test_fewer_passages_fit_less_room(counting: Assembled) -> None:
     many = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("docs", 50))
     few = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("brief", 50))
-    assert facts(counting, few, "retrieve")["packed"] < facts(counting, many, "retrieve")["packed"]
+    assert facts(counting, few, "retrieve")["passages"] < facts(counting, many, "retrieve")["passages"]
 
 
 def test_passages_are_dropped_where_the_window_is_small(counting: Assembled) -> None:
     asked = template("answer", question=QUESTION) | {"model": "narrow"}
     outcome = counting.ask(**asked, retrieve=Retrieval("docs", 50))
     plan, packed = facts(counting, outcome, "preflight"), facts(counting, outcome, "retrieve")
-    assert packed["packed"] < 4
+    assert packed["passages"] < 4
     assert packed["input_tokens"] + plan["output_ceiling"] <= 420
 
 
 def test_without_room_the_prompt_goes_without_passages(counting: Assembled) -> None:
     asked = template("answer", question=QUESTION + " please" * 100) | {"model": "narrow"}
     outcome = counting.ask(**asked, fields={"max_tokens": 400})
-    assert facts(counting, outcome, "retrieve")["packed"] == 0
+    assert facts(counting, outcome, "retrieve")["passages"] == 0
     assert "Passages: none." in sent(counting)
 
 
@@ -111,14 +215,16 @@ def test_retrieval_needs_a_question(counting: Assembled) -> None:
 
 def test_citations_are_resolved_and_unknown_numbers_told(counting: Assembled) -> None:
     counting.fake.plan(Script(said("It keeps keys [2], values [1, 9] and more [2].")))
-    told = counting.ask(**template("answer", question=QUESTION)).closed.gateway
-    assert [c["number"] for c in told["citations"]] == [2, 1]
-    assert all(c["document"].endswith(".md") and c["passage"] and c["score"] for c in told["citations"])
-    assert told["citations"][1]["document"] == "kv-cache.md"
-    assert told["checks"]["unknown_citations"] == [9]
+    outcome = counting.ask(**template("answer", question=QUESTION)).closed.gateway
+    assert [c["number"] for c in outcome["citations"]] == [2, 1]
+    assert all(c["document"].endswith(".md") and c["passage"] and c["score"] for c in outcome["citations"])
+    assert outcome["citations"][1]["document"] == "kv-cache.md"
+    assert [c["heading"] for c in outcome["citations"]] == [shown(counting)[1], shown(counting)[0]]
+    assert outcome["checks"]["unknown_citations"] == [9]
 
 
 def test_brackets_without_passages_are_no_citations(counting: Assembled) -> None:
     counting.fake.plan(Script(said("See array[1].")))
-    told = counting.ask("What is first?").closed.gateway
-    assert (told["citations"], told["checks"]["unknown_citations"]) == ([], [])
+    outcome = counting.ask("What is first?").closed.gateway
+    assert (outcome["citations"], outcome["checks"]["unknown_citations"]) == ([], [])
+    assert "retrieve" not in outcome
