@@ -29,7 +29,7 @@ OTHERS: Final = "def|func|fun|fn|function|sub|procedure|type|table|view"
 # export async function name; pub fn name; func (r *T) name; impl<T> Name for U; create table name
 DECLARED: Final = re.compile(
     rf"(?:[\w@]+[ \t]+){{0,5}}(?i:(?P<container>{CONTAINERS})|{OTHERS})\b(?:<[^<>]*>)?[ \t]*\*?[ \t]*"
-    r"(?:\([^()]*\)[ \t]*)?(?P<name>[A-Za-z_$][\w$.:]*)"
+    r"(?:\([^()]*\)[ \t]*)?(?P<name>[A-Za-z_$][\w$]*(?:[.:]+[\w$]+)*)"
 )
 # int main(...), private static List<X> name(...), name(), const name = (...) =>: where a body opens
 OPENED: Final = re.compile(

@@ -2,7 +2,7 @@
 
 Knows the conversation with `worker`, and no format.
 
-Invariants: nothing that a file holds can take more memory or processor time than `limits` says, or end this process. A
+Invariants: nothing that a file holds can take more memory or processor time than its limits, or end this process. A
 document at which the process dies is the failure of that document alone. It is tried once more in a fresh process,
 unless it was the first there or ran out of time: what the ones before left in memory must not count against it.
 
@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
@@ -24,11 +24,10 @@ from typing import Any, Final, Self
 import orjson
 
 from retrieval.document import Block, Document, Section
-from retrieval.parsing import limits
-from retrieval.parsing.worker import OUT_OF_MEMORY, READY
+from retrieval.parsing.limits import Limits
+from retrieval.parsing.worker import READY
 
-PATIENCE_S: Final = 600.0  # of silence: on a busy machine `limits.SECONDS` of processor time may take as long as that
-TOO_LONG: Final = f"took more than {limits.SECONDS} s of processor time to read: split it"
+PATIENCE_S: Final = 600.0  # of silence: on a busy machine a process may wait long for its processor time
 ROOT: Final = Path(__file__).parents[2]  # where the process finds this package, installed or not
 
 
@@ -51,7 +50,8 @@ class _Died(Exception):
 class Sandbox:
     """A context manager, used from one thread. The process is started by the first file."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._worker: Connection
         self._served = 0  # documents, by this process
@@ -86,7 +86,7 @@ class Sandbox:
             except _Died as death:
                 failed, served = replace(self._current, failure=str(death)), self._served
                 self.close()
-            if served == 0 or failed.failure == TOO_LONG:
+            if served == 0 or failed.failure == self._limits.out_of_time:
                 yield failed
                 done += 1
                 if not failed.digest:
@@ -110,8 +110,8 @@ class Sandbox:
             self._current = Parsed(name)
 
     def _survived(self, parsed: Parsed) -> Parsed:
-        if parsed.failure == OUT_OF_MEMORY:
-            raise _Died(OUT_OF_MEMORY)
+        if parsed.failure == self._limits.out_of_memory:
+            raise _Died(parsed.failure)
         return parsed
 
     def _start(self) -> None:
@@ -120,7 +120,12 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "retrieval.parsing.worker", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-m",
+                    "retrieval.parsing.worker",
+                    *map(str, (theirs.fileno(), *astuple(self._limits))),
+                ],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
                 stdin=subprocess.DEVNULL,
@@ -134,7 +139,7 @@ class Sandbox:
             ready = False
         if not ready:
             self.close()
-            raise OSError("the process that parses does not start: try `python -m retrieval.parsing.worker 1`")
+            raise OSError("the process that parses does not start: try `python -m retrieval.parsing.worker 1 1024 30`")
 
     def _send(self, message: bytes) -> None:
         try:
@@ -161,7 +166,7 @@ class Sandbox:
         assert self._process is not None
         code = self._process.wait()
         if code == -signal.SIGXCPU:
-            return TOO_LONG
+            return self._limits.out_of_time
         return f"ended its parser ({signal.Signals(-code).name if code < 0 else f'status {code}'})"
 
 

@@ -1,4 +1,4 @@
-"""The process that parses: `python -m retrieval.parsing.worker N`, N being its end of a socket.
+"""The process that parses: `python -m retrieval.parsing.worker N MEMORY SECONDS`, N being its end of a socket.
 
 It opens no file of a collection by itself: descriptors come in, and documents go out. `sandbox` is the other end.
 Once READY was sent, each file is a conversation:
@@ -22,16 +22,17 @@ from typing import IO, Any, Final
 import orjson
 
 from retrieval.document import Source, Unreadable
-from retrieval.parsing import limits
 from retrieval.parsing.formats import Format, format_of, parse
+from retrieval.parsing.limits import Limits
 
 READY: Final = b"ready"
-OUT_OF_MEMORY: Final = f"needs more than {limits.MEMORY // 2**20:,} MiB of memory to read: split it"
 
 
 def main() -> None:
+    end, memory, seconds = map(int, sys.argv[1:])
+    limits = Limits(memory, seconds)
     limits.confine()
-    with Connection(int(sys.argv[1])) as parent:
+    with Connection(end) as parent:
         parent.send_bytes(READY)
         while True:
             try:
@@ -39,33 +40,33 @@ def main() -> None:
             except EOFError:
                 return
             with os.fdopen(recv_handle(parent), "rb") as file:
-                _read(parent, file, asked["id"], asked["skip"])
+                _read(parent, file, asked["id"], asked["skip"], limits)
 
 
-def _read(parent: Connection, file: IO[bytes], name: str, skip: int) -> None:
+def _read(parent: Connection, file: IO[bytes], name: str, skip: int, limits: Limits) -> None:
     format = format_of(name)
     assert format is not None  # the parent sends no other
-    limits.allow()
+    limits.begin()
     try:
         for source in islice(format.sources(file, name), skip, None):
             _send(parent, {"id": source.id, "digest": _digest(source), "at": source.at})
             if parent.recv_bytes() == b"1":
-                _send(parent, _result(source, format))
-            limits.allow()
+                _send(parent, _result(source, format, limits))
+            limits.begin()
         _send(parent, {})
     except MemoryError:
-        _send(parent, {"failure": OUT_OF_MEMORY})
+        _send(parent, {"failure": limits.out_of_memory})
     except Exception as error:  # over a broken archive its reader raises whatever it stumbles upon
         _send(parent, {"failure": f"cannot be read to its end ({type(error).__name__})"})
 
 
-def _result(source: Source, format: Format) -> dict[str, Any]:
+def _result(source: Source, format: Format, limits: Limits) -> dict[str, Any]:
     try:
         return {"document": parse(source, format)}
     except Unreadable as error:
         return {"failure": error.reason}
     except MemoryError:
-        return {"failure": OUT_OF_MEMORY}
+        return {"failure": limits.out_of_memory}
     except Exception as error:  # a parser that fails over one file must not end the build
         return {"failure": f"cannot be parsed ({type(error).__name__})"}
 

@@ -1,0 +1,117 @@
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from retrieval.document import Document, Source
+from retrieval.parsing import markdown
+from retrieval.parsing.limits import Limits
+from retrieval.parsing.sandbox import Parsed, Sandbox
+
+Read = Callable[[str, bytes], list[Parsed]]
+LIMITS = Limits(memory=512, seconds=2)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(LIMITS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def read(sandbox: Sandbox, tmp_path: Path) -> Read:
+    def read(name: str, data: bytes) -> list[Parsed]:
+        (tmp_path / name).write_bytes(data)
+        descriptor = os.open(tmp_path / name, os.O_RDONLY)
+        try:
+            return list(sandbox.read(descriptor, name, lambda digest: True))
+        finally:
+            os.close(descriptor)
+
+    return read
+
+
+def pid(sandbox: Sandbox) -> int:
+    assert sandbox._process
+    return sandbox._process.pid
+
+
+def memory_bomb() -> bytes:
+    """Some 10 MB of JSON that make more objects than 512 MiB have room for."""
+    return b'{"text": "a", "metadata": ' + b"[" + b"{}," * (5 * 2**20) + b"{}]}"
+
+
+def test_what_comes_out_is_what_the_parser_made(read: Read) -> None:
+    text = b"---\naccess: hr\nmetadata: {a: b}\n---\n# T\n\n| a |\n|---|\n| 1 |\n\n## B\n\ntext\n"
+    (parsed,) = read("a.md", text)
+    assert parsed.document == markdown.parse(Source("a.md", text))
+
+
+def test_a_document_that_is_not_wanted_is_not_parsed(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
+    descriptor = os.open(tmp_path / "a.jsonl", os.O_RDONLY)
+    seen: list[str] = []
+    first = list(sandbox.read(descriptor, "a.jsonl", lambda digest: not seen.append(digest)))  # type: ignore[func-returns-value]
+    second = list(sandbox.read(descriptor, "a.jsonl", lambda digest: digest == seen[1]))
+    os.close(descriptor)
+    assert [one.digest for one in second] == [one.digest for one in first] == seen[:2]
+    assert [one.document and one.document.id for one in second] == [None, "a.jsonl/2"]
+
+
+def test_what_takes_too_much_memory_fails_alone_and_the_rest_is_read(read: Read, sandbox: Sandbox) -> None:
+    read("before.md", b"text")
+    found = read("a.jsonl", b'{"text": "first"}\n' + memory_bomb() + b'\n{"text": "last"}\n')
+    assert [one.failure for one in found] == ["", LIMITS.out_of_memory, ""]
+    assert [one.at for one in found] == ["line 1", "line 2", "line 3"]
+
+
+def test_what_takes_too_long_fails_alone(read: Read) -> None:
+    (parsed,) = read("deep.html", b"<table><tr><td>" * 20_000)
+    assert parsed.failure == LIMITS.out_of_time
+    assert read("after.md", b"text")[0].document
+
+
+def test_a_process_that_is_killed_is_started_anew(read: Read, sandbox: Sandbox) -> None:
+    read("a.md", b"text")
+    os.kill(pid(sandbox), 9)
+    (parsed,) = read("b.md", b"other text")
+    assert isinstance(parsed.document, Document)
+
+
+def test_the_process_has_the_limits_and_writes_no_file(read: Read, sandbox: Sandbox) -> None:
+    read("a.md", b"text")
+    assert resource.prlimit(pid(sandbox), resource.RLIMIT_AS) == (LIMITS.memory * 2**20, LIMITS.memory * 2**20)
+    assert resource.prlimit(pid(sandbox), resource.RLIMIT_FSIZE) == (0, 0)
+    assert resource.prlimit(pid(sandbox), resource.RLIMIT_CPU)[0] < 60
+
+
+def test_a_process_that_does_not_start_is_an_error_and_no_failure_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    (tmp_path / "a.md").write_text("text")
+    descriptor = os.open(tmp_path / "a.md", os.O_RDONLY)
+    with Sandbox() as broken, pytest.raises(OSError, match="does not start"):
+        list(broken.read(descriptor, "a.md", lambda digest: True))
+    os.close(descriptor)
+
+
+def test_it_ends_when_its_parent_does(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text")
+    script = (
+        "import os, sys; from retrieval.parsing.sandbox import Sandbox; sandbox = Sandbox();"
+        "list(sandbox.read(os.open(sys.argv[1], os.O_RDONLY), 'a.md', lambda digest: True));"
+        "print(sandbox._process.pid, flush=True); os._exit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.md")], capture_output=True, text=True)
+    child = Path(f"/proc/{int(done.stdout)}")
+    for _ in range(600):
+        if not child.exists() or "Z" in (child / "stat").read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the process outlives its parent")
