@@ -24,7 +24,7 @@ from retrieval.query import Scope
 
 ROW, TEXT, ACCESS, METADATA = "row", "text", "access", "metadata"
 WORDS: Final = "words"  # the name of our analyzer in the index
-# ISO 639-1 codes of the languages that Snowball stems and Tantivy has stop words for.
+# ISO 639-1 codes of the languages that Snowball stems, and of those that Tantivy has no stop words for.
 LANGUAGES: Final = {
     "ar": "arabic",
     "da": "danish",
@@ -45,6 +45,7 @@ LANGUAGES: Final = {
     "ta": "tamil",
     "tr": "turkish",
 }
+WITHOUT_STOP_WORDS: Final = frozenset({"ar", "el", "ro", "ta", "tr"})
 MAX_WORD: Final = 64  # bytes; what is longer is no word (a key, base64), and nobody types it
 MAX_WORDS: Final = 256  # of a question, distinct; a question of 8 kB could have a thousand, each a list to walk
 HEAP: Final = 64_000_000  # bytes for one thread of the writer; Tantivy asks for 15 MB at least
@@ -144,9 +145,10 @@ def analyzer(language: str) -> TextAnalyzer:
     if language and language not in LANGUAGES:
         raise ValueError(f"no stemmer for language {language!r}: use one of {', '.join(LANGUAGES)}, or '' for none")
     words = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(MAX_WORD)).filter(Filter.lowercase())
+    if language and language not in WITHOUT_STOP_WORDS:
+        words = words.filter(Filter.stopword(LANGUAGES[language]))
     if language:
-        name = LANGUAGES[language]
-        words = words.filter(Filter.stopword(name)).filter(Filter.stemmer(name))
+        words = words.filter(Filter.stemmer(LANGUAGES[language]))
     return words.build()
 
 
