@@ -228,6 +228,31 @@ def test_who_asks_after_a_purge_does_not_read_along_what_was_begun_before(core: 
     core.assert_settled(*(outcome.call for outcome in outcomes))
 
 
+def test_an_answer_that_is_kept_while_its_flight_is_asked_for_is_found(
+    core: Assembled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is slow to say whether there was a purge: meanwhile the answer is made, and no second one is."""
+    question, who, answers = "What if it is over?", caller(), core.runtime.state.answers
+    core.fake.plan(Script(said("This."), delay=SLOW_S))
+
+    async def run() -> Outcome:
+        first = asyncio.create_task(core.reading(call(question, who=who)))
+        await until(lambda: generations(core, question) > 0)
+        purged = answers.purged
+
+        async def slowly(tags: Sequence[str], since: float) -> bool:
+            await first
+            await drained()
+            return await purged(tags, since)
+
+        monkeypatch.setattr(answers, "purged", slowly)
+        return await core.reading(call(question, who=who))
+
+    second = core.do(run())
+    assert (second.text, second.cache["verdict"]) == ("This.", "exact")
+    assert generations(core, question) == 1
+
+
 def test_who_reads_a_fallbacks_answer_along_is_told_which_model_it_is(core: Assembled) -> None:
     question, who = "Who answers for you?", caller()
     core.fake.plan(Script(status=500))
