@@ -97,8 +97,8 @@ class Findings:
                 "source": self._source(counted or self.plan.input),
             },
         } | self._judged(completion)
-        if self.packed and (retrieved := self.packed.retrieved()):
-            body["retrieve"] = retrieved
+        if self.prompt.retrieve:  # of a hit only what was searched is known, not what was found
+            body["retrieve"] = (self.packed and self.packed.retrieved()) or self.prompt.retrieve.facts()
         return body | ({"explain": self._call.trace.tree()} if self._call.options.explain else {})
 
     def record(

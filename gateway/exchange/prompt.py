@@ -41,6 +41,9 @@ class Search:
     floor: float
     scope: Scope
 
+    def facts(self) -> dict[str, Any]:
+        return {"collection": self.snapshot.name, "version": self.snapshot.version}
+
     def parts(self) -> tuple[Any, ...]:
         """Everything of it that changes an answer, as JSON: what is found, and how much of it a prompt may hold."""
         section = self.snapshot.section
@@ -137,15 +140,9 @@ class Packed:
 
     def retrieved(self) -> dict[str, Any] | None:
         """What the client is told of its passages; None where nothing was searched."""
-        if self.prompt.retrieve is None:
-            return None
-        snapshot = self.prompt.retrieve.snapshot
-        return {
-            "collection": snapshot.name,
-            "version": snapshot.version,
-            "passages": len(self.found),
-            "nothing_relevant": self.relevant == 0,
-        }
+        search = self.prompt.retrieve
+        told = {"passages": len(self.found), "nothing_relevant": self.relevant == 0}
+        return search.facts() | told if search else None
 
     def facts(self) -> dict[str, Any]:
         searched = self.retrieved()
