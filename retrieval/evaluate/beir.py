@@ -80,9 +80,9 @@ def _records(path: Path, decoded: Callable[[Mapping[str, Any]], Record]) -> dict
         if not line.strip():
             continue
         try:
-            record = decoded(json.loads(line))
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise BadFolder(f"{path}:{number}: {_reason(error)}") from error
+            record = decoded(_object(line))
+        except ValueError as error:
+            raise BadFolder(f"{path}:{number}: {error}") from error
         if record.id in found:
             raise BadFolder(f"{path}:{number}: the _id {record.id!r} was given to an earlier line")
         found[record.id] = record
@@ -91,12 +91,25 @@ def _records(path: Path, decoded: Callable[[Mapping[str, Any]], Record]) -> dict
     return found
 
 
+def _object(line: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("not JSON that is used: too deeply nested") from error
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
+
+
 def _text(row: Mapping[str, Any]) -> Text:
     return Text(_string(row, "_id"), _string(row, "title", ""), _string(row, "text"))
 
 
 def _question(row: Mapping[str, Any]) -> Question:
-    history = row.get("history") or (row.get("metadata") or {}).get("history") or []
+    metadata = row.get("metadata")
+    history = row.get("history") or (metadata.get("history") if isinstance(metadata, dict) else None) or []
     if not isinstance(history, list) or not all(isinstance(turn, str) for turn in history):
         raise ValueError("history is no list of strings")
     return Question(_string(row, "_id"), _string(row, "text"), tuple(history))
@@ -137,12 +150,6 @@ def _lines(path: Path) -> Iterator[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise BadFolder(f"{path} is not UTF-8 near its byte {error.start}") from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON: {error.msg} at column {error.colno}"
-    return str(error) if type(error) is ValueError else "not a JSON object"
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from retrieval.query import Vectors
 INTERCEPT: Final = -6.8
 SLOPE: Final = 8.8
 # A passage that is less probable is not shown. See the curve in README.md, "Retrieval".
-FLOOR: Final = 0.05
+FLOOR: Final = 0.04
 
 
 def likely(scores: Vectors) -> Vectors:
