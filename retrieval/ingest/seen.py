@@ -26,19 +26,22 @@ class Seen:
 class Cache(Collection[str]):
     """The fingerprints that were seen, and what of. A context manager; from one thread, and one process at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, patience_s: float = 5.0) -> None:
+        self._path, self._patience_s = path, patience_s
 
     def __enter__(self) -> Self:
-        self.database = sqlite3.connect(self._path, isolation_level=None)
+        self.database = sqlite3.connect(self._path, self._patience_s, isolation_level=None)
+        self._uncommitted = 0
         try:
             self._prepare()
+        except sqlite3.OperationalError:  # it cannot be written just now, which a new one could not be either
+            raise
         except sqlite3.DatabaseError:  # damaged: it is a cache
             self.database.close()
-            self._path.unlink()
-            self.database = sqlite3.connect(self._path, isolation_level=None)
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+            self.database = sqlite3.connect(self._path, self._patience_s, isolation_level=None)
             self._prepare()
-        self._uncommitted = 0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,6 +84,8 @@ class Cache(Collection[str]):
         self.database.execute("DELETE FROM seen WHERE fingerprint NOT IN (SELECT fingerprint FROM present)")
 
     def _prepare(self) -> None:
+        if self.database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("damaged")
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("PRAGMA synchronous = NORMAL")  # the last documents before a power cut are parsed again
         if self.database.execute("PRAGMA user_version").fetchone()[0] != FORMAT:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`memory` is MiB of address space, of which the parsers themselves take some 300; `seconds` is processor time for
+    """`memory` is MiB of address space, of which the parsers themselves take some 100; `seconds` is processor time for
     one document, of which the longest manuals take some ten."""
 
     memory: int = 1024

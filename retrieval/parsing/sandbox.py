@@ -50,8 +50,8 @@ class _Died(Exception):
 class Sandbox:
     """A context manager, used from one thread. The process is started by the first file."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._process: subprocess.Popen[bytes] | None = None
         self._worker: Connection
         self._served = 0  # documents, by this process
@@ -118,14 +118,10 @@ class Sandbox:
         if self._process:
             return
         ours, theirs = socket.socketpair()
+        arguments = map(str, (theirs.fileno(), *astuple(self._limits)))
         with theirs:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "retrieval.parsing.worker",
-                    *map(str, (theirs.fileno(), *astuple(self._limits))),
-                ],
+                [sys.executable, "-m", "retrieval.parsing.worker", *arguments],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
                 stdin=subprocess.DEVNULL,

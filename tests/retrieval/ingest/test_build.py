@@ -13,7 +13,7 @@ from retrieval.collection import Collection, Manifest, NoCollection, rollback, w
 from retrieval.embed import Embedder
 from retrieval.ingest import NothingToIndex, Progress, Rule, build
 from retrieval.passage import Passage
-from retrieval.query import Scope
+from retrieval.query import Scope, Vectors
 
 ROOT = Path(__file__).parents[3]
 BUILD = """
@@ -130,7 +130,7 @@ def test_only_what_changed_is_embedded_again(documents: Folder) -> None:
     assert all(np.array_equal(before[name], after[name]) for name in kept)
 
 
-def vectors(collection: Collection) -> dict[str, object]:
+def vectors(collection: Collection) -> dict[str, Vectors]:
     rows = collection.rows().tolist()
     return {one.id: vector for one, vector in zip(collection.passages(rows), collection.vectors(rows), strict=True)}
 
