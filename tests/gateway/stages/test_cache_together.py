@@ -228,12 +228,13 @@ def test_who_asks_after_a_purge_does_not_read_along_what_was_begun_before(core: 
     core.assert_settled(*(outcome.call for outcome in outcomes))
 
 
-def test_an_answer_that_is_kept_while_its_flight_is_asked_for_is_found(
-    core: Assembled, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("leaves", "verdict"), [(False, "exact"), (True, "miss")])
+def test_a_flight_that_is_over_before_one_is_aboard_keeps_nobody_waiting(
+    core: Assembled, monkeypatch: pytest.MonkeyPatch, leaves: bool, verdict: str
 ) -> None:
-    """The store is slow to say whether there was a purge: meanwhile the answer is made, and no second one is."""
-    question, who, answers = "What if it is over?", caller(), core.runtime.state.answers
-    core.fake.plan(Script(said("This."), delay=SLOW_S))
+    """The store is slow to say whether there was a purge: meanwhile the answer is made and kept, or given up."""
+    question, who, answers = f"What if it is over, {leaves}?", caller(), core.runtime.state.answers
+    core.fake.plan(Script(said("This."), delay=SLOW_S), *[Script(said("Mine."))] * leaves)
 
     async def run() -> Outcome:
         first = asyncio.create_task(core.reading(call(question, who=who)))
@@ -241,7 +242,9 @@ def test_an_answer_that_is_kept_while_its_flight_is_asked_for_is_found(
         purged = answers.purged
 
         async def slowly(tags: Sequence[str], since: float) -> bool:
-            await first
+            if leaves:
+                first.cancel()
+            await asyncio.wait([first])
             await drained()
             return await purged(tags, since)
 
@@ -249,8 +252,8 @@ def test_an_answer_that_is_kept_while_its_flight_is_asked_for_is_found(
         return await core.reading(call(question, who=who))
 
     second = core.do(run())
-    assert (second.text, second.cache["verdict"]) == ("This.", "exact")
-    assert generations(core, question) == 1
+    assert (second.text, second.cache["verdict"]) == ("Mine." if leaves else "This.", verdict)
+    assert generations(core, question) == 1 + leaves
 
 
 def test_who_reads_a_fallbacks_answer_along_is_told_which_model_it_is(core: Assembled) -> None:
