@@ -186,3 +186,26 @@ def test_a_flight_is_open_until_it_is_over() -> None:
         assert making.flight("key") is None
 
     run(story)
+
+
+def test_a_forgotten_flight_leaves_the_next_one_its_place_and_its_claim() -> None:
+    async def story(world: World) -> None:
+        first, second = world.process("a"), world.process("b")
+        old = first.open("key", 1.0)
+        await first.claimed("key", world.look)
+        first.forget("key", old)
+        assert first.flight("key") is None
+        new = first.open("key", 2.0)
+        assert await first.claimed("key", world.look) is None
+        first.forget("key", old)  # by another who had found it before
+        old.give_up()
+        await drained()
+        assert first.flight("key") is new
+        waiting = asyncio.create_task(second.claimed("key", world.look))
+        await world.looked()
+        assert not waiting.done()
+        new.give_up()
+        assert await waiting is None
+        assert first.flight("key") is None
+
+    run(story)
