@@ -40,7 +40,11 @@ REPORT = "The minister said on Monday that the bridge near the old harbour would
         (CASE, "Since the update a laptop is loud and turns off at a large video, what can be done?", "described"),
         (CASE, CASE.replace("laptop", "phone"), "changed"),
         (CASE, "What can I do for my laptop?", "changed"),
-        ("My laptop is loud after the last update. What can I do?", "How is my laptop fixed that is loud?", "changed"),
+        (
+            "My laptop is hot from the last update. What can I do?",
+            "How is my laptop fixed from the hot update?",
+            "changed",
+        ),
     ],
 )
 def test_relations(one: str, other: str, relation: Relation) -> None:

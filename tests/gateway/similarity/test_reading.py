@@ -119,6 +119,7 @@ def attribute(name: str, text: str) -> object:
         ("tells", "What is it that my boss said?", False),
         ("tells", "It hurts. My knee is red.", True),
         ("tells", "How do I open it, and can we close it?", False),
+        ("tells", "Why can't I open it?", False),
         ("tells", "I want to know what it is.", False),
         ("question", "you there?", True),
         ("question", "It is here.", False),
