@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.cli.common import Failure, Json, show
+from gateway.cli.plot import lines
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.evaluate import FUSED, BadFolder, Judged, Results, at, collection, curve, evaluate, read, run_lines
 from retrieval.search import FLOOR
@@ -48,7 +49,7 @@ def eval_(
         if run:
             run.write_text("".join(f"{line}\n" for id, of in results.fused.items() for line in run_lines(id, of)))
         if plot:
-            _draw(plot, results, folder.resolve().name)
+            lines(plot, results.by_cut(), "k", "nDCG@k", folder.resolve().name)
     _show(judged, results, as_json)
 
 
@@ -86,12 +87,6 @@ def _floors(results: Results) -> list[dict[str, float]]:
         {"floor": round(p.floor, DIGITS), "recognised": round(p.recognised, DIGITS), "lost": round(p.lost, DIGITS)}
         for p in points
     ]
-
-
-def _draw(path: Path, results: Results, title: str) -> None:
-    from gateway.cli.plot import lines  # matplotlib takes half a second to import
-
-    lines(path, results.by_cut(), "k", "nDCG@k", title)
 
 
 def _default_cache() -> Path:

@@ -43,14 +43,21 @@ class Question:
 class Judged:
     """`questions` are those with a relevant document, `grades` its grades above 0; `unanswerable` those that have none,
     for test.tsv gives only zeros, or no file in qrels names them. `missing` counts the relevant documents that are not
-    in the corpus: nothing can find them, and they count as missed. `digest` is the corpus's SHA-256."""
+    in the corpus: nothing can find them, and they count as missed."""
 
     corpus: tuple[Text, ...]
     questions: tuple[Question, ...]
     unanswerable: tuple[Question, ...]
     grades: Mapping[str, Mapping[str, int]]
-    missing: int
-    digest: str
+    missing: int = 0
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the corpus, however its file is written."""
+        content = hashlib.sha256()
+        for text in self.corpus:
+            content.update(json.dumps([text.id, text.title, text.text]).encode())
+        return content.hexdigest()
 
 
 Record = TypeVar("Record", Text, Question)
@@ -71,7 +78,7 @@ def read(folder: Path) -> Judged:
         )
     elsewhere = {id for path in (folder / QRELS).parent.glob("*.tsv") for id in _grades(path)} - set(grades)
     unanswerable = tuple(q for id, q in queries.items() if not relevant.get(id) and id not in elsewhere)
-    return Judged(tuple(corpus.values()), questions, unanswerable, relevant, missing, _digest(folder / CORPUS))
+    return Judged(tuple(corpus.values()), questions, unanswerable, relevant, missing)
 
 
 def _records(path: Path, decoded: Callable[[Mapping[str, Any]], Record]) -> dict[str, Record]:
@@ -150,8 +157,3 @@ def _lines(path: Path) -> Iterator[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise BadFolder(f"{path} is not UTF-8 near its byte {error.start}") from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

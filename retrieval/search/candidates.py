@@ -7,6 +7,7 @@ lower than that of all that were ranked.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,24 +24,42 @@ DEPTH: Final = 100
 CANDIDATES: Final = 50  # what a reranker rates at most; ten times what is packed
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What any component found, by row: unit `vectors` [n, dimensions], the BM25 score `lexical` [n] of the question by
+    itself, and the `share` [n], which is the mean over all views, as is the vector `question` [dimensions]."""
+
+    rows: Rows
+    vectors: Vectors
+    lexical: Vectors
+    share: Vectors
+    question: Vectors
+
+
 def candidates(index: Index, query: Query, k: int = CANDIDATES) -> list[Found]:
     """At most `k` passages that the query's scope may see, the most probable first."""
-    depth = max(k, DEPTH)
+    pool = pooled(index, query, max(k, DEPTH))
+    if not len(pool.rows):
+        return []
+    scores = fused(pool.vectors @ pool.question, pool.share)
+    better = fused(pool.vectors @ closer(pool.question, pool.vectors, scores), pool.share)
+    order = np.argsort(-better, kind="stable")[:k]
+    # The feedback tells which passage is better, not how good it is: the probabilities are those of the first scores.
+    probable = np.sort(likely(scores[order]))[::-1].tolist()
+    parts = _parts(pool.vectors[order] @ query.vectors[0], pool.lexical[order])
+    rows = pool.rows[order].tolist()
+    return [Found(*fields) for fields in zip(index.passages(rows), probable, parts, rows, strict=True)]
+
+
+def pooled(index: Index, query: Query, depth: int = DEPTH) -> Pool:
+    """What the components rank among their first `depth` passages, for any view."""
     dense = [index.dense(vector, depth, query.scope) for vector in query.vectors]
     lexical = [index.lexical(view, depth, query.scope) for view in query.views]
     rows: Rows = np.unique(np.concatenate([ranked.rows for ranked in (*dense, *lexical)]))
-    if not len(rows):
-        return []
-    vectors, question = index.vectors(rows.tolist()), query.vectors.mean(axis=0)
-    words = [_spread(ranked, rows) for ranked in lexical]
-    share = np.mean([shares(*pair, len(index)) for pair in zip(words, query.views, strict=True)], axis=0)
-    scores = fused(vectors @ question, share)
-    order = np.argsort(-fused(vectors @ closer(question, vectors, scores), share), kind="stable")[:k]
-    parts = _parts(vectors[order] @ query.vectors[0], words[0][order])
-    # The feedback tells which passage is better, not how good it is: the probabilities are those of the first scores.
-    probable = np.sort(likely(scores[order]))[::-1].tolist()
-    passages = index.passages(rows[order].tolist())
-    return [Found(*fields) for fields in zip(passages, probable, parts, rows[order].tolist(), strict=True)]
+    scores = [_spread(ranked, rows) for ranked in lexical]
+    views = [shares(of, view, len(index)) for of, view in zip(scores, query.views, strict=True)]
+    vectors = index.vectors(rows.tolist())
+    return Pool(rows, vectors, scores[0], np.mean(views, axis=0), query.vectors.mean(axis=0))
 
 
 def _spread(ranked: Ranked, rows: Rows) -> Vectors:

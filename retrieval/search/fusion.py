@@ -38,13 +38,15 @@ def fused(cosines: Vectors, lexical: Vectors) -> Vectors:
     return cosines + lexical
 
 
-def closer(question: Vectors, vectors: Vectors, scores: Vectors) -> Vectors:
+def closer(
+    question: Vectors, vectors: Vectors, scores: Vectors, feedback: float = FEEDBACK, fall: float = FALL
+) -> Vectors:
     """The question's vector [dimensions] moved towards the best passages' [n, dimensions], its length kept.
 
     Rocchio's feedback without a user ("Relevance feedback in information retrieval", 1971), each passage heard by its
     score: one that is far ahead is heard alone.
     """
     best = np.argsort(-scores, kind="stable")[:HEARD]
-    heard = np.exp((scores[best] - scores[best[0]]) / FALL)
-    moved = question + FEEDBACK * (heard / heard.sum()) @ vectors[best]
+    heard = np.exp((scores[best] - scores[best[0]]) / fall)
+    moved = question + feedback * (heard / heard.sum()) @ vectors[best]
     return np.asarray(moved * (np.linalg.norm(question) / np.linalg.norm(moved)), np.float32)

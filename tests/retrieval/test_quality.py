@@ -26,8 +26,6 @@ def results(samples: Collection, embedder: Embedder) -> Results:
         questions=tuple(Question(id, row["question"]) for id, row in asked.items()),
         unanswerable=tuple(map(Question, STRANGE, STRANGE)),
         grades={id: {row["document"]: 1} for id, row in asked.items()},
-        missing=0,
-        digest="",
     )
     return evaluate(samples, embedder, judged, lambda done, total: None)
 
