@@ -19,11 +19,18 @@ from retrieval.collection import digests
 LARGE: Final = 16 << 20
 
 
+class Altered(ValueError):
+    """Raised when a file is not the one that was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path.name} was altered after it was written ({path.stat().st_size:,} bytes)")
+
+
 @contextmanager
 def opened(version: Path, files: Mapping[str, str]) -> Iterator[Path]:
     """A folder with the files of a version, by name with their digests, for as long as they take to be opened.
 
-    Raises OSError; ValueError that names the first file that is not what was written.
+    Raises OSError; Altered for the first file that is.
     """
     with TemporaryDirectory(prefix="collection-", ignore_cleanup_errors=True) as own:
         for name, digest in files.items():
@@ -38,8 +45,7 @@ def opened(version: Path, files: Mapping[str, str]) -> Iterator[Path]:
 
 
 def carry(version: Path, draft: Path, files: Mapping[str, str]) -> None:
-    """Take files of a version into a draft, to be left as they are. Raises OSError; ValueError as `opened` does, for
-    what is copied."""
+    """Take files of a version into a draft, to be left as they are. Raises OSError; Altered, for what is copied."""
     for name, digest in files.items():
         (draft / name).parent.mkdir(exist_ok=True)
         if not (_large(version / name) and _linked(version / name, draft / name)):
@@ -53,19 +59,15 @@ def digested(draft: Path, version: Path, known: Mapping[str, str]) -> dict[str, 
 
 
 def copy(source: Path, target: Path, digest: str) -> None:
-    """Raises OSError; ValueError when the file does not have this digest."""
+    """Raises OSError; Altered when the file does not have this digest."""
     if digests.copy(source, target) != digest:
-        raise _altered(source)
+        raise Altered(source)
 
 
 def check(path: Path, digest: str) -> None:
-    """Raises OSError; ValueError when the file does not have this digest."""
+    """Raises OSError; Altered when the file does not have this digest."""
     if digests.of_file(path) != digest:
-        raise _altered(path)
-
-
-def _altered(path: Path) -> ValueError:
-    return ValueError(f"{path.name} was altered after it was written ({path.stat().st_size:,} bytes)")
+        raise Altered(path)
 
 
 def _large(path: Path) -> bool:

@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,6 @@ MANIFEST: Final = "manifest.json"
 DRAFT: Final = ".draft"
 INTERRUPTED: Final = ".interrupted"
 VERSION: Final = re.compile(r"[0-9a-f]{16}")
-KEPT: Final = 2  # versions: the current one, and the one before it for a rollback and for who finds this one damaged
 
 
 @contextmanager
@@ -46,19 +45,21 @@ def current(folder: Path) -> str:
 def others(folder: Path) -> list[str]:
     """The versions to fall back on, best first: those that CURRENT names after the current one; or all in the folder,
     the one written last first, where CURRENT was altered."""
-    try:
+    with suppress(OSError, ValueError):
         first, *older = _named(folder)
         if (folder / first).is_dir():
             return older
-    except (OSError, ValueError):
-        pass
     return present(folder)
 
 
 def present(folder: Path) -> list[str]:
     """The versions that lie in the folder, whole or not, the one written last first."""
-    versions = [path for path in folder.glob("*") if VERSION.fullmatch(path.name) and path.is_dir()]
-    return [path.name for path in sorted(versions, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
+    written: dict[str, int] = {}
+    for path in folder.glob("*"):
+        if VERSION.fullmatch(path.name):
+            with suppress(FileNotFoundError):  # a writer deletes old ones at any time
+                written[path.name] = path.stat().st_mtime_ns
+    return sorted(filter(lambda version: (folder / version).is_dir(), written), key=written.__getitem__, reverse=True)
 
 
 def _named(folder: Path) -> list[str]:

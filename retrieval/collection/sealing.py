@@ -32,8 +32,8 @@ class Stays:
 
 
 def seal(draft: Path, language: str, stays: Stays | None, part: PartDraft, live: Bitmap) -> tuple[manifest.Part, ...]:
-    """Write parts, words and removed rows into a draft; `live` is of the new part. Raises OSError; ValueError when a
-    file of the version before was altered."""
+    """Write parts, words and removed rows into a draft; `live` is of the new part. Raises OSError; Altered
+    when a file of the version before was."""
     sources: list[merging.Source] = [*stays.base.parts, part] if stays else [part]
     lives = [*stays.live, live] if stays else [live]
     if merging.worthwhile(lives):

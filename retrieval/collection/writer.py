@@ -8,7 +8,7 @@ Invariants: whatever ends a writer before the swap leaves the version that was t
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from retrieval.collection import digests, files, known, layout, leftover, manife
 from retrieval.collection.collection import Collection
 from retrieval.collection.drafting import PartDraft, of_unit_length
 from retrieval.collection.entries import DOCUMENTS, Entry, Listing
-from retrieval.collection.errors import CollectionError, WrongEmbedder
+from retrieval.collection.errors import CollectionError, CorruptCollection, WrongEmbedder
 from retrieval.collection.good import load_last_good
 from retrieval.collection.leftover import Label
 from retrieval.collection.manifest import Manifest
@@ -169,26 +169,30 @@ def writing(path: Path, embedder_identity: str, dimensions: int, language: str =
     """Write to the collection in a folder, alone: another writer, in whatever process, waits until this one is done.
 
     `language` is an ISO 639-1 code that Snowball stems, or "" for words as they are.
-    Raises OSError; ValueError for a language that is none of those.
+    Raises OSError; ValueError for a language that is none of those; CorruptCollection when the version that is built on
+    is damaged in the meantime.
     """
     analyzer(language)
     with layout.exclusive(path):
         base, kept = _base(path, embedder_identity, dimensions, language)
         number = 1 + max((int(part.name) for part in base.manifest.parts), default=-1) if base else 0
-        writer = Writer(path, Label(embedder_identity, dimensions, str(number)), language, base, kept)
+        label = Label(embedder_identity, dimensions, str(number))
         try:
-            yield writer
-        finally:
-            writer.close()
+            with closing(Writer(path, label, language, base, kept)) as writer:
+                yield writer
+        except files.Altered as error:
+            raise CorruptCollection(path.name, f"was damaged while it was built on: {error}") from error
         shutil.rmtree(path / layout.DRAFT, ignore_errors=True)  # of one that changed nothing
 
 
 def _base(path: Path, embedder: str, dimensions: int, language: str) -> tuple[Collection | None, list[str]]:
-    """What can be built on, and the versions to be kept beside the new one."""
+    """What can be built on; and the version that is kept beside the new one, for a rollback or in case of damage."""
     try:
         found = load_last_good(path, embedder).collection
     except WrongEmbedder:
-        return None, [layout.current(path)]
+        with suppress(OSError, ValueError):
+            return None, [layout.current(path)]  # good for who goes back to that embedder
+        return None, []
     except CollectionError:
         return None, []
     same = (found.manifest.dimensions, found.manifest.language) == (dimensions, language)

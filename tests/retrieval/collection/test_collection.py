@@ -1,3 +1,6 @@
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +116,35 @@ def test_a_passage_is_not_had_by_its_neighbour_that_may_be_seen(tmp_path: Path) 
         writer.commit({})
     assert loaded(tmp_path).around(0) == [first]
     assert second.section == secret.section
+
+
+def test_many_threads_may_ask_at_once(ten: Collection) -> None:
+    everything = ten.passages(range(50))
+
+    def ask(seed: int) -> None:
+        scope = Scope(frozenset({str(seed)}))
+        for row in np.random.default_rng(seed).integers(0, 50, 100).tolist():
+            passage = everything[row]
+            assert ten.dense(vector(passage.embedded), 1, scope).rows.tolist() == [row]
+            assert row in ten.lexical(passage.text, 50, scope).rows
+            assert ten.passages([row, 0]) == [passage, everything[0]]
+            assert passage in ten.around(row)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(40)))
+
+
+def test_it_closes_when_nobody_has_it_any_more(tmp_path: Path) -> None:
+    written(tmp_path, TEN)
+    collection = loaded(tmp_path)
+    check(collection)
+    gone = weakref.ref(collection)
+    gc.disable()
+    try:
+        del collection
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_missing_collection_says_what_to_run(tmp_path: Path) -> None:

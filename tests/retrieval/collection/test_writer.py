@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.collection import Collection, Entry, NoCollection, Writer, layout, writing
+from retrieval.collection import Collection, CorruptCollection, Entry, NoCollection, Writer, layout, writing
 from retrieval.passage import Passage
 from retrieval.query import Vectors
 from tests.retrieval.collection.made import (
@@ -269,3 +269,18 @@ def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
         writer.commit(BY)
     second.join(60)
     assert documents(loaded(tmp_path)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", ["0.kinds.npy", "0.passages.db", "lexical/meta.json"])
+def test_a_version_that_is_damaged_while_it_is_built_on_stays_what_it_is(tmp_path: Path, name: str) -> None:
+    good = written(tmp_path, ["large"], count=30)
+    with pytest.raises(CorruptCollection, match=f"was damaged while it was built on: {Path(name).name} was altered"):
+        damage_while_writing(tmp_path, tmp_path / good.version / name)
+    assert layout.current(tmp_path) == good.version
+
+
+def damage_while_writing(path: Path, file: Path) -> None:
+    with writing(path, EMBEDDER, DIMENSIONS) as writer:
+        put(writer, passages("a", 1))
+        file.write_bytes(file.read_bytes() + b"x")
+        writer.commit(BY)
