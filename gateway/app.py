@@ -128,6 +128,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     judgements = Judgements(state.journal, prices, metrics.judge)
     judge = settings.cache.judge
     opinion = Opinion(models, judge, allowance, judgements) if judge else None
+    if opinion:
+        stack.callback(opinion.close)
     pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections, secret, opinion)
     return Runtime(
         settings=settings,

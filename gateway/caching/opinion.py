@@ -75,7 +75,14 @@ class Opinion:
         told: Callable[[Judgement], Awaitable[None]],
     ) -> None:
         self._models, self._alias, self._allowance, self._told = models, alias, allowance, told
-        self._turns, self._open = asyncio.Semaphore(AT_ONCE), 0
+        self._turns, self._open, self._closed = asyncio.Semaphore(AT_ONCE), 0, False
+        self._deadlines: set[asyncio.Timeout] = set()
+
+    def close(self) -> None:
+        """Ask nobody any more, nor wait for those who were asked: a stop has other work to wait for."""
+        self._closed, now = True, asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            deadline.reschedule(now)
 
     async def same(self, question: str, kept: str, fresh: str, salt: str) -> bool | None:
         """Whether two answers to the question say the same; None where that is not known.
@@ -94,6 +101,8 @@ class Opinion:
         self._open += 1
         try:
             async with self._turns:
+                if self._closed:
+                    return "refused", Usage()
                 bodies = [_body(model, question, pair, salt) for pair in ((kept, fresh), (fresh, kept))]
                 return await self._within(model, bodies)
         finally:
@@ -103,7 +112,8 @@ class Opinion:
         """Of what a failed one has used only the first answer is known; against the allowance it counts as the most."""
         answers: list[Completion] = []
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(SECONDS) as deadline:
+                self._deadlines.add(deadline)
                 most = await _most(model, bodies)
                 if most is None or not self._allowance.take(most):
                     return "refused", Usage()
@@ -111,6 +121,8 @@ class Opinion:
                     answers.append(await _asked(model, body))
         except (BackendError, PromptRefused, TimeoutError):
             return "failed", _used(answers)
+        finally:
+            self._deadlines.discard(deadline)
         self._allowance.give_back(most - _used(answers).total_tokens)
         return _outcome(answers), _used(answers)
 

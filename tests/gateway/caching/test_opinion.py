@@ -168,6 +168,21 @@ def test_few_are_asked_at_a_time_and_few_wait() -> None:
     asyncio.run(run())
 
 
+def test_a_stop_waits_for_no_opinion() -> None:
+    async def run() -> None:
+        async with judge() as asked:
+            asked.fake.usual = lambda seen: Script((HANG,))
+            many = [asyncio.create_task(asked.same()) for _ in range(AT_ONCE + 2)]
+            await until(lambda: len(asked.fake.chats()) == AT_ONCE)
+            asked.opinion.close()
+            assert await asyncio.gather(*many) == [None] * len(many)
+            assert sorted(asked.outcomes()) == ["failed"] * AT_ONCE + ["refused"] * 2
+            assert await asked.same() is None
+            assert len(asked.fake.chats()) == AT_ONCE
+
+    asyncio.run(run())
+
+
 def test_a_model_that_is_not_connected_tells_nothing() -> None:
     async def run() -> None:
         async with judge() as asked:
