@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from gateway.errors import OutputInvalid, OutputTruncated, Unavailable
+from gateway.exchange import Retrieval
 from gateway.stages.check import reason
 from serving.events import Choice
 from tests.fakes.backend import Script, said
 from tests.gateway.assembled import Assembled
-from tests.gateway.calls import template
+from tests.gateway.calls import caller, template
 
 SCHEMA = {
     "type": "object",
@@ -96,3 +97,31 @@ def test_an_answer_that_the_engine_ended_itself_is_no_answer(
 )
 def test_the_honest_reason_of_a_tool_call(message: dict[str, Any], honest: str) -> None:
     assert reason(Choice(0, message, "tool_calls")) == honest
+
+
+def test_sentences_without_support_are_told_by_their_places_and_refuse_nothing(core: Assembled) -> None:
+    held, wrong = "The KV cache keeps the keys and values of earlier tokens [1].", "Penguins eat fish and squid [1]."
+    core.fake.plan(Script(said(held, " ", wrong)))
+    outcome = core.ask(**template("answer", question="What does the KV cache do?"), retrieve=Retrieval("docs", 2))
+    text = f"{held} {wrong}"
+    assert outcome.text == text
+    assert outcome.closed.gateway["checks"]["unsupported"] == [[text.index(wrong), len(text)]]
+    (check,) = (stage for stage in core.row(outcome.call)["detail"]["stages"] if stage["stage"] == "check")
+    assert check["facts"]["unsupported"] == 1
+    assert "Penguins" not in str(core.row(outcome.call))
+
+
+def test_a_cached_answer_keeps_what_was_said_of_its_support(core: Assembled) -> None:
+    who, asked = caller(), template("answer", question="What is kept in the KV cache?")
+    core.fake.plan(Script(said("Penguins eat fish and squid [1].")))
+    made, found = core.ask(**asked, who=who), core.ask(**asked, who=who)
+    assert found.cache["verdict"] == "exact"
+    assert found.closed.gateway["checks"] == made.closed.gateway["checks"]
+    assert found.closed.gateway["retrieve"] == {
+        name: made.closed.gateway["retrieve"][name] for name in ("collection", "version")
+    }
+
+
+def test_where_nothing_was_searched_nothing_is_compared(core: Assembled) -> None:
+    core.fake.plan(Script(said("Penguins eat fish and squid.")))
+    assert core.ask().closed.gateway["checks"]["unsupported"] == []
