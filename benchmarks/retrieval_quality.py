@@ -4,7 +4,7 @@
 
 FOLDER holds gzip'd JSON lines, `retrieval_*.jsonl.gz`: documents with doc, title and text, questions with query, text,
 rel and, where there is one, history; such a set is measured by the last turn alone and in its conversation. nDCG@10 is
-of documents, which rank where their best passage does, with 95% limits by bootstrap (10,000 resamples, seed 0). A lead
+of documents, which rank where their best passage does, with 95% limits by bootstrap (2,000 resamples, seed 0). A lead
 is the mean difference to another ranking, paired by question. `others` is nDCG@10 with the settings of the fusion that
 have the best mean on the other files: of GRID, weight of the words, FEEDBACK and FALL. In the last table questions are
 unanswerable as people judged, or because XQuAD's paragraph that answers is taken away, or all its article; the first

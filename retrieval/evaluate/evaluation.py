@@ -13,7 +13,7 @@ import numpy as np
 
 from retrieval.evaluate.beir import Judged, Question
 from retrieval.evaluate.metrics import interval, ndcg, recall, reciprocal_rank
-from retrieval.evaluate.rankings import FUSED, Rankings, Scores, rankings
+from retrieval.evaluate.rankings import COMPONENTS, FUSED, PLAIN, Rankings, Scores, rankings
 from retrieval.protocols import Embeds, Index
 from retrieval.query import Query
 from retrieval.search import views
@@ -72,41 +72,33 @@ class Results:
 
 def evaluate(index: Index, embedder: Embeds, judged: Judged, report: Report) -> Results:
     """Ask every question, one after the other. Blocks. Raises EmbedderUnavailable."""
-    unanswerable = judged.unanswerable[:UNANSWERABLE]
-    asked = _Asked(index, embedder, report, len(judged.questions) + len(unanswerable))
-    answered = [asked.rankings(question) for question in judged.questions]
-    others = [asked.rankings(question) for question in unanswerable]
-    wanted = [judged.grades[question.id] for question in judged.questions]
-    measures = {
-        name: [_measures(list(one.documents[name]), grades) for one, grades in zip(answered, wanted, strict=True)]
-        for name in answered[0].documents
-    }
-    every = [*answered, *others]
-    ids = [question.id for question in (*judged.questions, *unanswerable)]
-    return Results(
-        measures,
-        {name: [one.seconds[name] for one in every] for name in every[0].seconds},
-        asked.embedding,
-        {id: one.documents[FUSED] for id, one in zip(ids, every, strict=True)},
-        [_top(one) for one in answered],
-        [_top(one) for one in others],
-    )
+    asked = (*judged.questions, *judged.unanswerable[:UNANSWERABLE])
+    measures: dict[str, list[Measures]] = {name: [] for name in (*COMPONENTS, *PLAIN, FUSED)}
+    seconds: dict[str, list[float]] = {name: [] for name in (*COMPONENTS, FUSED)}
+    embedding: list[float] = []
+    fused: dict[str, Scores] = {}
+    for done, question in enumerate(asked, 1):
+        found, took = _asked(index, embedder, question)
+        embedding.append(took)
+        fused[question.id] = found.documents[FUSED]
+        for name, spent in found.seconds.items():
+            seconds[name].append(spent)
+        if grades := judged.grades.get(question.id):
+            for name, documents in found.documents.items():
+                measures[name].append(_measures(list(documents), grades))
+        report(done, len(asked))
+    tops = [next(iter(scores.values()), 0.0) for scores in fused.values()]
+    answerable, unanswerable = tops[: len(judged.questions)], tops[len(judged.questions) :]
+    return Results(measures, seconds, embedding, fused, answerable, unanswerable)
 
 
-class _Asked:
-    """Asks questions, and counts them."""
-
-    def __init__(self, index: Index, embedder: Embeds, report: Report, total: int) -> None:
-        self.embedding: list[float] = []
-        self._index, self._embedder, self._report, self._total = index, embedder, report, total
-
-    def rankings(self, question: Question) -> Rankings:
-        texts = views(question.text, question.history)
-        started = perf_counter()
-        vectors = self._embedder.ask(texts)
-        self.embedding.append(perf_counter() - started)
-        self._report(len(self.embedding), self._total)
-        return rankings(self._index, Query(texts, vectors))
+def _asked(index: Index, embedder: Embeds, question: Question) -> tuple[Rankings, float]:
+    """What a question finds, and the seconds that its embedding took."""
+    texts = views(question.text, question.history)
+    started = perf_counter()
+    vectors = embedder.ask(texts)
+    took = perf_counter() - started
+    return rankings(index, Query(texts, vectors)), took
 
 
 def _measures(ranked: Sequence[str], grades: Mapping[str, int]) -> Measures:
@@ -132,7 +124,3 @@ def _latency(seconds: Sequence[float] | None) -> dict[str, float | None]:
         return {"p50_ms": None, "p99_ms": None}
     p50, p99 = np.quantile(seconds, (0.5, 0.99)) * 1000
     return {"p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2)}
-
-
-def _top(rankings: Rankings) -> float:
-    return next(iter(rankings.documents[FUSED].values()), 0.0)
