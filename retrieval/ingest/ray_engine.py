@@ -6,6 +6,7 @@ driver alone decides and writes, so that the collection is the same as that of a
 Invariant: the driver holds one chunk of texts at a time, and Ray's back-pressure bounds what is read ahead.
 """
 
+import logging
 import os
 import pickle
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -50,15 +51,16 @@ class RayEngine:
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True  # the first of two copies is the one that is kept
         context.enable_progress_bars = False
-        self._ray, self._embedder = ray, embedder
-        self._pool = (1, max(1, int(ray.cluster_resources().get("CPU", 1))))
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        self._data, self._embedder = ray.data, embedder
+        self._pool = ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, int(ray.cluster_resources()["CPU"])))
 
     def read(self, files: Iterable[File], seen: Collection[str]) -> Iterator[Outcome]:
-        known = self._ray.put(frozenset(seen))
+        known = frozenset(seen)
         ahead = iter(files)
         while rows := [{"file": pickle.dumps(file)} for file in islice(ahead, FILES)]:
-            made = self._ray.data.from_items(rows).map_batches(
-                _Read, fn_constructor_args=(self._embedder, known), batch_size=FILES_A_CALL, concurrency=self._pool
+            made = self._data.from_items(rows).map_batches(
+                _Read, fn_constructor_args=(self._embedder, known), batch_size=FILES_A_CALL, compute=self._pool
             )
             for row in made.iter_rows():
                 yield pickle.loads(row["outcome"])
@@ -67,8 +69,8 @@ class RayEngine:
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         if not order:
             return
-        made = self._ray.data.from_items([{"at": at, "text": texts[at]} for at in order]).map_batches(
-            _Embed, fn_constructor_args=(self._embedder,), batch_size=BATCH, concurrency=self._pool
+        made = self._data.from_items([{"at": at, "text": texts[at]} for at in order]).map_batches(
+            _Embed, fn_constructor_args=(self._embedder,), batch_size=BATCH, compute=self._pool
         )
         for batch in made.iter_batches(batch_size=None):
             yield batch["at"].tolist(), np.ascontiguousarray(np.stack(batch["vector"]), np.float32)
@@ -77,12 +79,9 @@ class RayEngine:
 class _Read:
     """An actor that reads files."""
 
-    def __init__(self, embedder: Callable[[], Embeds], known: Any) -> None:
-        import ray
-
+    def __init__(self, embedder: Callable[[], Embeds], seen: frozenset[str]) -> None:
         made = embedder()
-        self._reader = Reader(made.tokens, made.window)
-        self._seen: frozenset[str] = ray.get(known)
+        self._reader, self._seen = Reader(made.tokens, made.window), seen
 
     def __call__(self, batch: Batch) -> Iterator[Batch]:
         for row in batch["file"]:
