@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.similarity import Decide, Pair, Served, embedded, lines, pairs, stream
-from gateway.similarity import Calibration, Correction, Decision, Judge, Kind, Other
+from gateway.similarity import NEAR, Calibration, Correction, Decision, Judge, Kind, Other
 from gateway.similarity.bounds import interval
 
 NEARLY = 5  # as `gateway.caching.samples.NEARLY`
@@ -49,10 +49,10 @@ class Pool:
         if near < LEAST:
             return False
         found = self.judge.decide(kept, asked, near, self.hits, others, self.correction)
-        if self.how == "near" and found.features:
+        if self.how == "near" and found.probability >= NEAR:
             found = found if found.hit else _at_least(found, self.every.proven(self.rate))
         self.learned += found.learned
-        if found.features and self.chance.random() < self.sample * (1 if found.hit else NEARLY):
+        if found.probability >= NEAR and self.chance.random() < self.sample * (1 if found.hit else NEARLY):
             self._learn(found, right)
         return found.hit
 

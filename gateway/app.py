@@ -178,7 +178,7 @@ def cache(
     opinion: Opinion | None = None,
 ) -> Cache:
     """The cache stage on a state; `opinion` is the judge's."""
-    evidence, scores = Evidence(state.feedback), Learned(state.feedback, Scores.of)
+    evidence, scores = Evidence(state.feedback, section.learn), Learned(state.feedback, Scores.of)
     lessons, most = Lessons(evidence, scores), section.max_error_rate
     verifier = None
     if section.verifier:

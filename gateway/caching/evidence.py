@@ -9,9 +9,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
-from gateway.similarity import Calibration, Kind
+from gateway.similarity import Calibration, Correction, Kind
 from gateway.state import Feedback, Observation, StateUnavailable
 
 log = logging.getLogger("tollgate.cache")
@@ -55,7 +55,7 @@ class Learned(Generic[F]):
             log.warning("an observation could not be kept: %s", error)
             return
         for (pool, _), known in self._pools.items():
-            if pool == observation.pool:
+            if pool == observation.pool and observation.source != "near":  # of these there are many, each says little
                 known.due = min(known.due, time.monotonic() + AGAIN_S)
 
     def _read(self, pool: str, kind: Kind) -> "asyncio.Task[F]":
@@ -79,8 +79,25 @@ class Learned(Generic[F]):
             self._pools.popitem(last=False)
 
 
-class Evidence(Learned[Calibration]):
-    """The calibrations of pools."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a pool's observations say: how far the prior holds there, and the pool's own model, where there is one."""
 
-    def __init__(self, feedback: Feedback) -> None:
-        super().__init__(feedback, Calibration.of)
+    calibration: Calibration
+    correction: Correction | None = None
+
+    @classmethod
+    def alone(cls, kind: Kind, observations: Sequence[Observation]) -> Self:
+        """Without a model. The prior is judged by what it serves: near misses and a model's hits are none of that."""
+        return cls(Calibration.of(kind, (one for one in observations if one.source != "near")))
+
+    @classmethod
+    def with_model(cls, kind: Kind, observations: Sequence[Observation]) -> Self:
+        return cls(cls.alone(kind, observations).calibration, Correction.of(kind, observations))
+
+
+class Evidence(Learned[Known]):
+    """What is known of pools; where they `learn`, with a model of their own."""
+
+    def __init__(self, feedback: Feedback, learn: bool = False) -> None:
+        super().__init__(feedback, Known.with_model if learn else Known.alone)

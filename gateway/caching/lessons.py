@@ -20,7 +20,7 @@ _UNDECIDED = ":undecided"
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A would-be hit, or what came `near` to one, as it was judged."""
+    """A would-be hit, or what came `near` to one, as it was judged. `learned`: the pool's own model served it."""
 
     pool: str
     entry: str
@@ -28,6 +28,13 @@ class Lesson:
     probability: float
     verified: Verified | None
     near: bool
+    learned: bool = False
+    features: tuple[float, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether the prior alone served it."""
+        return not self.near and not self.learned and self.verified is None
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self | None:
@@ -36,7 +43,8 @@ class Lesson:
             return None
         verified = Verified(**facts["verifier"]) if "verifier" in facts else None
         said = facts["pool"], facts["entry"], facts["score"], facts["probability"]
-        return cls(*said, verified, facts.get("near", False))
+        chosen = facts.get("near", False), facts.get("learned", False)
+        return cls(*said, verified, *chosen, tuple(facts.get("features", ())))
 
 
 class Lessons:
@@ -47,10 +55,11 @@ class Lessons:
 
     async def teach(self, lesson: Lesson, right: bool | None, at: float, by: Literal["fresh", "user"]) -> None:
         """Whether the kept answer was right: None where nobody can tell."""
-        source: Literal["fresh", "near", "user"] = "near" if lesson.near and by == "fresh" else by
+        source: Literal["fresh", "near", "user"] = by if by == "user" or lesson.alone else "near"
         pool = lesson.pool + ("" if right is not None else _UNDECIDED)
-        observation = Observation(pool, lesson.entry, lesson.score, lesson.probability, bool(right), at, source)
-        await self._evidence.learn(observation)
+        told = lesson.score, lesson.probability, bool(right), at, source, lesson.features
+        if lesson.alone or by == "fresh" or not right:  # praise of what others chose would speak for the prior
+            await self._evidence.learn(Observation(pool, lesson.entry, *told))
         if (said := lesson.verified) is not None:
             pool = scored(lesson.pool, said.model)
             await self._scores.learn(Observation(pool, lesson.entry, lesson.score, said.score, bool(right), at, source))

@@ -42,7 +42,8 @@ class Samples:
         """Compare the kept answer with a fresh one to the question."""
         assert isinstance(hit.given, Kept)
         if hit.probability is not None:
-            lesson = Lesson(hit.pool, hit.entry, hit.score, hit.probability, hit.verified, hit.near)
+            told = hit.pool, hit.entry, hit.score, hit.probability, hit.verified, hit.near, hit.learned, hit.features
+            lesson = Lesson(*told)
             right = await self._right(hit.pool, question, hit.given.completion, fresh)
             await self._lessons.teach(lesson, right, at, "fresh")
 

@@ -20,7 +20,7 @@ from gateway.caching.verifier import Verifier
 from gateway.exchange import Hit, Slot
 from gateway.neighbours import Neighbours
 from gateway.rerank import RerankerUnavailable
-from gateway.similarity import Decision, Judge, Other
+from gateway.similarity import NEAR, Decision, Judge, Other
 from gateway.state import Answers, Entry
 from prompts.front import Cache
 from retrieval.embed import Embedder
@@ -28,7 +28,6 @@ from retrieval.embed import Embedder
 CANDIDATES = 5
 # Below it no entry is read to be judged: of question pairs that near not 7 in 10 mean the same (QQP at 0.80).
 LEAST = 0.7
-NEAR = 0.5  # probability from which on a second opinion is sought; the calibration looks no further down
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Similar:
 
     async def _judged(self, slot: Slot, says: Cache, at: float, nearest: Sequence[tuple[str, float]]) -> Hit | Nearest:
         """The first that the prior serves; else what is to be said of all of them."""
-        evidence, judge = await self._evidence.of(slot.pool, says.kind), _judge(self._most, says)
+        known, judge = await self._evidence.of(slot.pool, says.kind), _judge(self._most, says)
         around = await self._around(nearest, at) if says.kind == "closed" else {}
         refused: list[tuple[_Candidate, Decision]] = []
         for key, score in nearest:
@@ -94,7 +93,8 @@ class Similar:
             if candidate is None or score < LEAST:
                 continue
             others = _others(candidate, around)
-            decision = judge.decide(candidate.entry.question, slot.question, score, evidence, others)
+            asked = candidate.entry.question, slot.question, score
+            decision = judge.decide(*asked, known.calibration, others, known.correction)
             if decision.hit:
                 return _hit(candidate, at, slot.pool, decision)
             refused.append((candidate, decision))
@@ -155,5 +155,5 @@ def _hit(candidate: _Candidate, at: float, pool: str, decision: Decision) -> Hit
     entry = candidate.entry
     return Hit(
         "semantic", candidate.kept, candidate.score, at - entry.created, entry.key, pool,
-        decision.probability, decision.reasons,
+        decision.probability, decision.reasons, learned=decision.learned, features=decision.features,
     )  # fmt: skip

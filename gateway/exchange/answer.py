@@ -74,7 +74,8 @@ class Verified:
 class Hit:
     """An answer given before that may stand for this one. `score` is the cosine similarity (exact: 1.0), `age` in
     seconds, `entry` its key in the cache. Of a semantic hit, the `probability` that it is right, and why, in words, and
-    what a verifier says, where one was asked. `near`: it comes near to one that is served, and is not.
+    what a verifier says, where one was asked. `near`: it comes near to one that is served, and is not. `learned`: the
+    pool's own model serves it, by its `features`, and not the prior.
 
     `shared`: it is being made just now, for an identical request, by the alias `model`, which may be a fallback.
     """
@@ -91,6 +92,8 @@ class Hit:
     model: str | None = None
     verified: Verified | None = None
     near: bool = False
+    learned: bool = False
+    features: tuple[float, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -102,6 +105,7 @@ class Hit:
             | _likeness(self)
             | ({"shared": True} if self.shared else {})
             | ({"near": True} if self.near else {})
+            | ({"learned": True} if self.learned else {})
         )
 
 
@@ -134,6 +138,7 @@ def _likeness(hit: Hit) -> dict[str, Any]:
     if hit.probability is None:
         return told
     told |= {"pool": hit.pool, "probability": round(hit.probability, 4), "reasons": list(hit.reasons)}
+    told |= {"features": list(hit.features)}
     return told | ({"verifier": hit.verified.facts()} if hit.verified else {})
 
 

@@ -84,7 +84,8 @@ class Cache(Section):
 
     `judge` is an alias that is asked, beside the requests, whether two answers say the same where that cannot be told
     otherwise; its tokens are at most `judge_share` of those that requests use. `verifier` is one that scores: it is
-    asked, for `verifier_s` at most, about questions that came near to a hit.
+    asked, for `verifier_s` at most, about questions that came near to a hit. `learn`: what was compared gives each pool
+    a model of its own, which may serve more where that is proven.
     """
 
     plain: Literal["off", "exact", "semantic"] = "exact"
@@ -100,6 +101,7 @@ class Cache(Section):
     judge_share: float = Field(default=0.05, gt=0.0, le=1.0)
     verifier: Name | None = None
     verifier_s: Seconds = 0.05
+    learn: bool = False
 
 
 def _stemmed(language: str) -> str:

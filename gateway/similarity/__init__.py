@@ -6,7 +6,7 @@ HTTP, no store and no embedder. Invariant: `max_error_rate` bounds the wrong sha
 
 from gateway.similarity.calibration import Calibration, Observed
 from gateway.similarity.judge import Judge, Names
-from gateway.similarity.learned import Correction
+from gateway.similarity.learned import NEAR, Correction
 from gateway.similarity.verdict import Decision, Kind, Other
 
-__all__ = ["Calibration", "Correction", "Decision", "Judge", "Kind", "Names", "Observed", "Other"]
+__all__ = ["NEAR", "Calibration", "Correction", "Decision", "Judge", "Kind", "Names", "Observed", "Other"]

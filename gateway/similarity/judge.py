@@ -8,7 +8,7 @@ from gateway.similarity import prior, vetoes
 from gateway.similarity.calibration import Calibration
 from gateway.similarity.comparison import Comparison, Relation, relate
 from gateway.similarity.features import features
-from gateway.similarity.learned import Correction
+from gateway.similarity.learned import NEAR, Correction
 from gateway.similarity.reading import Reading, read
 from gateway.similarity.verdict import Decision, Kind, Other
 
@@ -79,7 +79,7 @@ class Judge:
         least = evidence.least(self.max_error_rate)
         why = said, f"similarity {similarity:.3f}", f"probability {probability:.4f}, served from {least:.4f}"
         looks = features(a, b, words, relation, similarity, others)
-        if probability >= least or correction is None:
+        if probability >= least or probability < NEAR or correction is None:
             return Decision(probability >= least, probability, why, features=looks)
         return self._corrected(Decision(False, probability, why, features=looks), correction)
 

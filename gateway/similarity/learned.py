@@ -22,6 +22,7 @@ from gateway.similarity.verdict import Kind
 
 Vector = NDArray[np.float64]
 
+NEAR: Final = 0.5  # the prior's probability from which on comparisons are looked at; nothing is known of others
 FIRST: Final = 200  # observations from which on a model is tried: some ten for each of its weights
 BOTH: Final = 10  # right ones and wrong ones among them, at least
 FOLDS: Final = 5
@@ -66,7 +67,7 @@ class Correction:
 
         Should be a fair sample of what is compared, near misses included, or one that looks harder at doubtful ones.
         """
-        seen = [one for one in observations if known(one.features)][-KEPT:]
+        seen = [one for one in observations if one.probability >= NEAR and known(one.features)][-KEPT:]
         right = np.array([one.right for one in seen], float)
         if len(seen) < FIRST or min(right.sum(), (1 - right).sum()) < BOTH:
             return None

@@ -5,7 +5,7 @@ by the time of its place in the stream, and is kept as short.
 """
 
 import json
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from gateway.state import POOL, Observation
@@ -52,7 +52,8 @@ class RedisFeedback:
 
 def _observation(pool: str, *rest: Any) -> Observation:
     """What was kept before there were features has none."""
-    return Observation(pool, *rest[:6], features=tuple(rest[6]) if len(rest) > 6 else ())
+    features: tuple[float, ...] = tuple(rest[6]) if len(rest) > 6 else ()
+    return replace(Observation(pool, *rest[:6]), features=features)
 
 
 def _stream(pool: str) -> str:

@@ -1,11 +1,13 @@
 """What is known of a pool is read once, and again after something was learned."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gateway.caching import evidence as module
-from gateway.caching.evidence import Evidence
+from gateway.caching.evidence import Evidence, Known
+from gateway.similarity.features import NAMES, VERSION
 from gateway.state import Observation, StateUnavailable
 from gateway.state.open import open_state
 from tests.gateway.waiting import until
@@ -71,6 +73,33 @@ def test_the_pools_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPat
             for name in "abc":
                 await evidence.of(name, "open")
             assert [pool for pool, _ in evidence._pools] == ["b", "c"]
+        finally:
+            await state.close()
+
+    asyncio.run(run())
+
+
+def test_near_misses_say_nothing_of_the_prior() -> None:
+    near = [replace(observation(number), source="near") for number in range(50)]
+    cold = Known.alone("open", ()).calibration.least(0.01)
+    assert Known.alone("open", near).calibration.least(0.01) == cold
+    assert Known.alone("open", [replace(one, source="fresh") for one in near]).calibration.least(0.01) > cold
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_a_pool_has_a_model_of_its_own_where_it_is_to_learn(learn: bool) -> None:
+    """Of 300 near misses those with support are right."""
+
+    async def run() -> None:
+        state = await open_state("sqlite:///:memory:")
+        try:
+            evidence = Evidence(state.feedback, learn)
+            for number in range(300):
+                looks = VERSION, 0.85, 0.5, float(number % 2) * 4, *[0.5] * (len(NAMES) - 3)
+                seen = Observation(POOL, "k", 0.85, 0.8, number % 2 == 1, float(number), "near", looks)
+                await state.feedback.observe(seen)
+            known = await evidence.of(POOL, "open")
+            assert (known.correction is not None) is learn
         finally:
             await state.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -17,14 +18,14 @@ LESSON = Lesson(POOL, "k", 0.97, 0.99, None, False)
 CROSS = Verified("cross", 0.8, 0.5)
 
 
-def taught(lesson: Lesson, right: bool | None) -> dict[str, list[Observation]]:
+def taught(lesson: Lesson, right: bool | None, by: Literal["fresh", "user"] = "fresh") -> dict[str, list[Observation]]:
     """All pools after one lesson."""
 
     async def run() -> dict[str, list[Observation]]:
         state = await open_state("sqlite:///:memory:")
         try:
             lessons = Lessons(Evidence(state.feedback), Learned(state.feedback, Scores.of))
-            await lessons.teach(lesson, right, 5.0, "fresh")
+            await lessons.teach(lesson, right, 5.0, by)
             return {pool: await state.feedback.observations(pool) for pool in await state.feedback.pools()}
         finally:
             await state.close()
@@ -39,6 +40,23 @@ def test_a_pool_learns_of_its_hits(right: bool) -> None:
 
 def test_what_came_near_is_told_from_hits() -> None:
     assert taught(replace(LESSON, near=True), True) == {POOL: [Observation(POOL, "k", 0.97, 0.99, True, 5.0, "near")]}
+
+
+@pytest.mark.parametrize("lesson", [replace(LESSON, learned=True), replace(LESSON, verified=CROSS)])
+def test_what_others_than_the_prior_chose_is_told_from_its_hits(lesson: Lesson) -> None:
+    assert taught(lesson, True)[POOL][0].source == "near"
+
+
+def test_features_are_kept() -> None:
+    described = replace(LESSON, features=(1.0, 0.5))
+    assert taught(described, True)[POOL][0].features == (1.0, 0.5)
+
+
+def test_praise_of_what_others_chose_does_not_speak_for_the_prior() -> None:
+    for lesson in (replace(LESSON, learned=True), replace(LESSON, verified=CROSS)):
+        assert POOL not in taught(lesson, True, "user")
+        assert taught(lesson, False, "user")[POOL][0].source == "user"
+    assert taught(LESSON, True, "user")[POOL][0].source == "user"
 
 
 def test_what_nobody_can_tell_is_counted_beside() -> None:
@@ -65,4 +83,6 @@ def test_a_lesson_is_read_from_what_a_request_noted() -> None:
     facts = {"pool": POOL, "entry": "k", "score": 0.97, "probability": 0.99}
     assert Lesson.of(facts) == LESSON
     assert Lesson.of(facts | {"verifier": CROSS.facts(), "near": True}) == replace(LESSON, verified=CROSS, near=True)
+    described = replace(LESSON, learned=True, features=(1.0, 0.5))
+    assert Lesson.of(facts | {"learned": True, "features": [1.0, 0.5]}) == described
     assert Lesson.of({"verdict": "miss", "entry": "k"}) is None

@@ -108,6 +108,14 @@ def test_the_judge_serves_more_and_says_so() -> None:
     assert "as learned here" in after.reasons[-1]
 
 
+def test_nothing_is_known_below_what_was_looked_at() -> None:
+    far = [seen._replace(probability=0.4) for seen in islice(observed(), 1000)]
+    assert Correction.of("open", far) is None
+    correction, evidence = taught(2000), Calibration.of("open")
+    found = Judge(0.4).decide("Where is it?", "When did the bus leave?", 0.7, evidence, correction=correction)
+    assert (found.probability < 0.5, found.hit, len(found.reasons)) == (True, False, 3)
+
+
 def test_what_is_forbidden_stays_forbidden_and_what_the_prior_serves_is_served() -> None:
     correction, evidence = taught(2000), Calibration.of("open")
     assert correction is not None
