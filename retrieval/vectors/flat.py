@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from retrieval.query import Vectors
-from retrieval.vectors.values import Allowed, Nearest, Positions, selector
+from retrieval.vectors.values import Allowed, Nearest, Positions, selector, sixteen
 
 
 class Flat:
@@ -38,8 +38,7 @@ def make(chunks: Iterator[Vectors], dimensions: int, path: Path) -> Flat:
     """Raises RuntimeError when FAISS cannot write."""
     import faiss
 
-    index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    index.is_trained = True  # 16-bit floats have nothing to learn
+    index = sixteen(dimensions)
     for chunk in chunks:
         index.add(chunk)
     faiss.write_index(index, str(path))

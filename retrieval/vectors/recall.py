@@ -56,10 +56,10 @@ def recall(index: Searched, asked: Vectors, nearest: Positions) -> float:
 
 
 def least(measured: Callable[[int], float], wanted: float, most: int) -> int:
-    """The smallest number of 8, 11, 16, 22, 32... at which `measured` is as wanted; `most` when none is."""
+    """The smallest number of 8, 9, 11, 13, 16, 19... at which `measured` is as wanted; `most` when none is."""
     number = 8.0
     while number < most and measured(int(number)) < wanted:
-        number *= np.sqrt(2)
+        number *= 2**0.25
     return min(int(number), most)
 
 

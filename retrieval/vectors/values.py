@@ -28,6 +28,15 @@ def selector(allowed: Allowed | None) -> "faiss.IDSelector | None":
     return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg] # its Python form
 
 
+def sixteen(dimensions: int) -> "faiss.IndexScalarQuantizer":
+    """An empty index of 16-bit floats that compares with every one."""
+    import faiss
+
+    index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = True  # there is nothing to learn
+    return index
+
+
 def checked(vectors: Any, first: int = 0) -> Vectors:
     """`vectors` [n, dimensions] as float32. Raises ValueError for one that is not finite or not of unit length; `first`
     is the number of the first in what it is about."""

@@ -4,18 +4,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
 from retrieval.query import Vectors
-from retrieval.vectors import Built, Kind, VectorIndex
+from retrieval.vectors import Built, Kind, VectorIndex, cells
 from retrieval.vectors.values import Allowed, Positions
 
 Made = Callable[[Kind], tuple[Built, VectorIndex]]
 
 pytestmark = pytest.mark.parametrize("kind", list(Kind))
 TOP = 10
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that of MANY vectors, too, some selections are compared one by one and others are not."""
+    monkeypatch.setattr(cells, "FEW", 1000)
 
 
 def exact(vectors: Vectors, question: Vectors, rows: Positions) -> list[int]:
@@ -96,7 +103,8 @@ def test_what_cannot_be_asked_is_refused(kind: Kind, made: Made, vectors: Vector
     for shape in (question[:-1], question[None]):
         with pytest.raises(ValueError, match="shape"):
             index.search(shape, TOP)
-    for allowed in (np.ones(3999, bool), np.ones(4000, np.int64)):
+    wrong_rows: list[Any] = [np.ones(3999, bool), np.ones(4000, np.int64)]
+    for allowed in wrong_rows:
         with pytest.raises(ValueError, match="4000 bools"):
             index.search(question, TOP, allowed)
 
