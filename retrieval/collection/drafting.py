@@ -26,6 +26,7 @@ from retrieval.vectors import build
 
 SPILLED: Final = "vectors.f16"  # float16 [positions, dimensions]: the index that is made of it keeps no more either
 REMEMBERED: Final = 10_000  # documents and kinds whose numbers are not looked up again: passages come by document
+CACHE_KIB: Final = 65_536  # the index of digests, in which each passage goes anywhere, of a million passages
 UNIT: Final = 0.01  # how far from 1 a length may be: 16-bit numbers put it off by 0.001
 PASSAGE: Final = "insert into passages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -38,6 +39,7 @@ class PartDraft:
         self._folder, self._dimensions = folder, dimensions
         self._database = sqlite3.connect(folder / f"{name}.{PASSAGES}")
         self._database.execute("pragma synchronous = off")  # the file is flushed as a whole before it is named
+        self._database.execute(f"pragma cache_size = -{CACHE_KIB}")
         self._database.executescript(SCHEMA)
         self._spilled = (folder / f"{name}.{SPILLED}").open("wb")
         self._rows = 0

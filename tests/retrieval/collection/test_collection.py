@@ -129,6 +129,7 @@ def test_many_threads_may_ask_at_once(ten: Collection) -> None:
             assert row in ten.lexical(passage.text, 50, scope).rows
             assert ten.passages([row, 0]) == [passage, everything[0]]
             assert passage in ten.around(row)
+            assert ten.lexical(passage.text, 50, Scope(where={"unknown": ("x",)})).rows.tolist() == []
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(40)))
