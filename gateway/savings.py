@@ -14,14 +14,13 @@ import orjson
 from gateway.caching.judgements import JUDGE
 from gateway.caching.lessons import own, undecided
 from gateway.prices import Prices, usd
-from gateway.similarity.bounds import lower, upper
+from gateway.similarity.bounds import interval
 from gateway.state import Feedback, Journal, Observation
 from serving.events import Usage
 
 HITS = ("exact", "semantic")
 TIMED = 200  # newest answers whose pace is taken for the engines'
 EVER = (0.0, 1e11)  # seconds since the epoch
-LIMITS = 0.975  # confidence of each of two limits, 95% of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +77,15 @@ def _pool(name: str, seen: Sequence[Observation], unknown: Sequence[Observation]
     wrong."""
     hits, near = [one for one in seen if one.source != "near"], [one for one in seen if one.source == "near"]
     wrong, unsure = sum(not one.right for one in hits), sum(one.source != "near" for one in unknown)
-    every = len(hits) + unsure
+    low, high = interval(wrong, len(hits), unknown=unsure)
     return {
         "pool": name,
         "seen": len(hits),
         "wrong": wrong,
         "undecided": unsure,
         "wrong_rate": round(wrong / len(hits), 4) if hits else None,
-        "low": round(lower(wrong, every, LIMITS), 4),
-        "high": round(upper(wrong + unsure, every, LIMITS), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
         "near": len(near),
         "near_wrong": sum(not one.right for one in near),
         "near_undecided": len(unknown) - unsure,

@@ -1,6 +1,7 @@
 """`tollgate cache`: cached answers, from outside of the gateway."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ Tag = Annotated[str | None, typer.Option(help="Only answers with this tag, such 
 Rate = Annotated[float, typer.Option(min=1e-4, max=0.5, help="The accepted wrong share of the hits.")]
 KindOf = Annotated[Kind, typer.Option(help="Questions about anything, or of a closed set of answers (a FAQ).")]
 NamesAre = Annotated[Names, typer.Option(help="strict: a name that one leaves out speaks against it.")]
+Pairs = tuple[Sequence[Observed], Sequence[Observed]]  # of which it is known whether they are right, and not known
 WIDTH = 40  # characters of a bar
 
 
@@ -69,8 +71,8 @@ def calibrate(
     """What every max_error_rate serves and how much of it wrong (95% limits), and which one meets the target."""
     pools = _labelled(file, Judge(target, kind, names)) if file else _observed(config, state, pool)
     rows: list[dict[str, Any]] = []
-    for name, seen in pools.items():
-        found = report.settings(kind, seen)
+    for name, (seen, unknown) in pools.items():
+        found = report.settings(kind, seen, unknown=unknown)
         best = report.meeting(found, target)
         rows += [_row(name, setting, best, plot) for setting in found]
         if best is None and not as_json:
@@ -78,19 +80,17 @@ def calibrate(
     show(rows, as_json)
 
 
-def _labelled(file: Path, judge: Judge) -> dict[str, list[Observed]]:
-    return {file.name: list(pairs.judged(file, judge, labelled=True))}
+def _labelled(file: Path, judge: Judge) -> dict[str, Pairs]:
+    return {file.name: (list(pairs.judged(file, judge, labelled=True)), [])}
 
 
-def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, list[Observed]]:
-    async def read(opened: State) -> dict[str, list[Observed]]:
+def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, Pairs]:
+    async def read(opened: State) -> dict[str, Pairs]:
         names = [pool] if pool else sorted({own(name) for name in await opened.feedback.pools()})
-        for name in names:
-            if unknown := len(await opened.feedback.observations(undecided(name))):
-                typer.echo(f"{name}: of {unknown} more nobody could tell; they are not among the seen", err=True)
-        return {name: list(await opened.feedback.observations(name)) for name in names}
+        observations = opened.feedback.observations
+        return {name: (await observations(name), await observations(undecided(name))) for name in names}
 
-    found = {name: seen for name, seen in with_state(settings_of(config, state), read).items() if seen}
+    found = {name: pool for name, pool in with_state(settings_of(config, state), read).items() if any(pool)}
     if not found:
         raise Failure('nothing was observed yet: [cache] semantic = "shadow" observes, serving nothing; or name a file')
     return found
@@ -106,6 +106,7 @@ def _row(pool: str, setting: report.Setting, best: report.Setting | None, plot: 
         "hit_rate": round(setting.hit_rate, 4),
         "wrong": setting.wrong,
         "wrong_rate": round(setting.wrong_rate, 4),
+        "undecided": setting.undecided,
         "low": round(setting.low, 4),
         "high": round(setting.high, 4),
         "meets_target": setting is best,

@@ -10,10 +10,11 @@ import numpy as np
 _STEPS = 40  # halvings: the limit is known to a millionth of a millionth
 
 
-def interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """(lower, upper) limit of the share behind k of n, two-sided; (0, 1) of nothing."""
-    tail = (1 - confidence) / 2
-    return lower(k, n, 1 - tail), upper(k, n, 1 - tail)
+def interval(k: int, n: int, confidence: float = 0.95, unknown: int = 0) -> tuple[float, float]:
+    """(lower, upper) limit of the share behind k of n, two-sided; (0, 1) of nothing. `unknown` more may count or not:
+    the lower limit is as if none of them did, the upper one as if all."""
+    tail, every = (1 - confidence) / 2, n + unknown
+    return lower(k, every, 1 - tail), upper(k + unknown, every, 1 - tail)
 
 
 def upper(k: int, n: int, confidence: float = 0.95) -> float:

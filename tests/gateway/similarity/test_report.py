@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from gateway.similarity import report
+from gateway.similarity.bounds import upper
 
 
 class Seen(NamedTuple):
@@ -38,3 +39,12 @@ def test_the_setting_that_meets_the_target_serves_most() -> None:
     assert best is not None
     assert best.hits == max(setting.hits for setting in found)
     assert report.meeting(found, 0.0001) is None
+
+
+def test_what_nobody_could_tell_may_have_been_either() -> None:
+    seen, unknown = [Seen(0.999)] * 400, [Seen(0.999, False)] * 10 + [Seen(0.6, False)] * 5
+    (setting,) = report.settings("open", seen, (0.05,), unknown)
+    assert (setting.hits, setting.wrong, setting.undecided) == (400, 0, 10)
+    assert (setting.low, setting.high) == (0.0, upper(10, 410, 0.975))
+    assert report.meeting([setting], 0.01) is None
+    assert report.meeting(report.settings("open", seen, (0.05,)), 0.01) is not None
