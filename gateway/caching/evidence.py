@@ -88,8 +88,9 @@ class Known:
 
     @classmethod
     def alone(cls, kind: Kind, observations: Sequence[Observation]) -> Self:
-        """Without a model. The prior is judged by what it serves: near misses and a model's hits are none of that."""
-        return cls(Calibration.of(kind, (one for one in observations if one.source != "near")))
+        """Without a model. The prior is judged by what it serves; near misses only show how far down the rate holds."""
+        hits = [one for one in observations if one.source != "near"]
+        return cls(Calibration.of(kind, hits, proof=Calibration.of(kind, observations)))
 
     @classmethod
     def with_model(cls, kind: Kind, observations: Sequence[Observation]) -> Self:

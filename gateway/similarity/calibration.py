@@ -44,8 +44,8 @@ class Observed(Protocol):
 class Calibration:
     """The evidence of one pool. Use it from one thread."""
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
+    def __init__(self, kind: Kind, proof: "Calibration | None" = None) -> None:
+        self.kind, self._proof = kind, proof
         self._seen: deque[tuple[float, bool]] = deque()
         self._all = np.zeros(len(LIMITS), np.int64)  # observations at or above each limit, and the wrong ones
         self._wrong = np.zeros(len(LIMITS), np.int64)
@@ -54,9 +54,13 @@ class Calibration:
         self._from: dict[tuple[float, float], float] = {}
 
     @classmethod
-    def of(cls, kind: Kind, observations: Iterable[Observed] = ()) -> Self:
-        """The prior of that kind, and what was observed since, oldest first."""
-        made = cls(kind)
+    def of(cls, kind: Kind, observations: Iterable[Observed] = (), proof: "Calibration | None" = None) -> Self:
+        """The prior of that kind, and what was observed since, oldest first.
+
+        `proof` has seen near misses too: they show how far down the rate holds, and are too doubtful a sample to say
+        what the prior is worth where it serves.
+        """
+        made = cls(kind, proof)
         for observation in observations:
             made.learn(observation)
         return made
@@ -79,6 +83,8 @@ class Calibration:
 
     def proven(self, max_error_rate: float, confidence: float = CONFIDENCE) -> float:
         """The smallest probability from which on what was observed alone shows that the rate holds; else NEVER."""
+        if self._proof is not None:
+            return self._proof.proven(max_error_rate, confidence)
         found = self._from.get((max_error_rate, confidence))
         if found is None:
             shown = (float(limit) for at, limit in enumerate(LIMITS) if self._proven(at, max_error_rate, confidence))

@@ -86,6 +86,14 @@ def test_near_misses_say_nothing_of_the_prior() -> None:
     assert Known.alone("open", [replace(one, source="fresh") for one in near]).calibration.least(0.01) > cold
 
 
+def test_near_misses_that_keep_being_right_widen_what_is_served() -> None:
+    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(300)]
+    assert Known.alone("open", right[:298]).calibration.least(0.01) == pytest.approx(0.99)
+    assert Known.alone("open", right).calibration.least(0.01) <= 0.97
+    wrong = [replace(one, right=False) for one in right[:3]]
+    assert Known.alone("open", [*right, *wrong]).calibration.least(0.01) == pytest.approx(0.99)
+
+
 @pytest.mark.parametrize("learn", [False, True])
 def test_a_pool_has_a_model_of_its_own_where_it_is_to_learn(learn: bool) -> None:
     """Of 300 near misses those with support are right."""
