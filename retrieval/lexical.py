@@ -125,9 +125,12 @@ class LexicalWriter:
             self._writer.delete_documents_by_query(Query.term_set_query(self._index.schema, ROW, rows.tolist()))
 
     def commit(self) -> None:
-        """Write everything, and wait for the files. Call it once, last."""
-        self._writer.commit()
-        self._writer.wait_merging_threads()
+        """Write everything, and wait for the files. Call it once, last. Raises OSError."""
+        try:
+            self._writer.commit()
+            self._writer.wait_merging_threads()
+        except ValueError as error:  # Tantivy's, for a disk that is full
+            raise OSError(f"the index of words cannot be written: {error}") from error
 
 
 def schema() -> tantivy.Schema:

@@ -52,7 +52,7 @@ class PartDraft:
 
     def add(self, passages: Sequence[Passage], vectors: Vectors) -> None:
         """Raises ValueError for vectors [len(passages), dimensions] that are not of unit length, and for text that is
-        not valid Unicode; OSError or sqlite3.OperationalError when the disk is full. Then nothing of it was added."""
+        not valid Unicode; OSError or sqlite3.Error when it cannot be written. Then nothing of it was added."""
         halves = _halved(vectors, (len(passages), self._dimensions))
         made = [digests.of_text(passage.embedded) for passage in passages]
         self._spilled.seek(self._rows * self._dimensions * halves.itemsize)
@@ -118,7 +118,7 @@ class PartDraft:
         query = "select number from kinds where access = ? and metadata = ?"
         found = self._database.execute(query, (access, metadata)).fetchone()
         if found is None:
-            found = self._database.execute("select count(*) from kinds").fetchone()
+            found = self._database.execute("select coalesce(max(number) + 1, 0) from kinds").fetchone()
             self._database.execute("insert into kinds values (?, ?, ?)", (*found, access, metadata))
             facets = [(key, value, *found) for key, value in json.loads(metadata).items()]
             self._database.executemany("insert into facets values (?, ?, ?)", facets)

@@ -7,6 +7,7 @@ Invariants: whatever ends a writer before the swap leaves the version that was t
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -180,6 +181,8 @@ def writing(path: Path, embedder_identity: str, dimensions: int, language: str =
         try:
             with closing(Writer(path, label, language, base, kept)) as writer:
                 yield writer
+        except sqlite3.Error as error:
+            raise OSError(f"{path} cannot be written: {error}") from error
         except files.Altered as error:
             raise CorruptCollection(path.name, f"was damaged while it was built on: {error}") from error
         shutil.rmtree(path / layout.DRAFT, ignore_errors=True)  # of one that changed nothing

@@ -1,6 +1,7 @@
 """Who sees what: random labels and metadata against comparing one by one."""
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -95,6 +96,17 @@ test_a_search_sees_all_of_its_scope_and_nothing_else = settings(max_examples=4, 
 test_a_thousand_scopes_see_what_is_theirs = pytest.mark.prove(
     settings(max_examples=100, deadline=None)(given(*COLLECTIONS)(check))
 )
+
+
+def test_labels_and_conditions_hold_together(tmp_path: Path) -> None:
+    """Every document of two labels and two keys, to every reader and question of the same."""
+    labels: list[tuple[str, ...]] = [(), ("hr",), ("eu",), ("eu", "hr")]
+    kinds = [(access, {"team": team, "year": year}) for access in labels for team in "12" for year in "12"]
+    made = build(tmp_path, [(list(access), metadata) for access, metadata in kinds], removed={3, 8})
+    one_of: list[tuple[str, ...] | None] = [None, ("1",), ("2",), ("1", "2"), ("3",), ()]
+    for held, team, year in product(labels, one_of, one_of):
+        where = {key: values for key, values in (("team", team), ("year", year)) if values is not None}
+        made.check(Scope(frozenset(held), where), 5)
 
 
 def test_a_document_is_seen_by_who_holds_all_of_its_labels(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.retrieval.collection.made import (
     written,
 )
 
+ROOT = Path(__file__).parents[3]
 BY = {"parser": "1"}
 
 
@@ -284,3 +287,35 @@ def damage_while_writing(path: Path, file: Path) -> None:
         put(writer, passages("a", 1))
         file.write_bytes(file.read_bytes() + b"x")
         writer.commit(BY)
+
+
+LIMITED = """
+import resource
+import sys
+from pathlib import Path
+from retrieval.collection import writing
+from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, passages, put
+
+try:
+    with writing(Path(sys.argv[1]), EMBEDDER, DIMENSIONS) as writer:
+        put(writer, passages("new", int(sys.argv[2])))
+        limit = int(sys.argv[3])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        put(writer, passages("more", int(sys.argv[2])))
+        writer.commit({})
+except OSError as error:
+    print("OSError", error)
+"""
+
+
+@pytest.mark.parametrize(("count", "limit"), [(2000, 100_000), (10, 120_000), (10, 1000), (10, 0)])
+def test_a_disk_that_is_full_is_an_os_error_and_what_was_there_stays(tmp_path: Path, count: int, limit: int) -> None:
+    """Files may not grow beyond a limit, which fails at another place for each."""
+    version = written(tmp_path, ["a"]).version
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(count), str(limit)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    if limit < 120_000:
+        assert done.stdout.startswith("OSError"), done.stderr
+        assert loaded(tmp_path).version == version
+    written(tmp_path, ["b"])
+    check(loaded(tmp_path))
