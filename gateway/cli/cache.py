@@ -1,7 +1,7 @@
 """`tollgate cache`: cached answers, from outside of the gateway."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +12,9 @@ from gateway.caching.slots import known_tag
 from gateway.cli import pairs
 from gateway.cli.cache_stats import stats
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show, usable, with_state
+from gateway.cli.plot import lines
 from gateway.similarity import Judge, Kind, Names, Observed, report
-from gateway.state import State
+from gateway.state import Observation, State
 
 app = typer.Typer(name="cache", help="Cached answers.", no_args_is_help=True)
 Tag = Annotated[str | None, typer.Option(help="Only answers with this tag, such as tenant:acme; default: all.")]
@@ -63,7 +64,7 @@ def calibrate(
     target: Rate = 0.01,
     kind: KindOf = "open",
     names: NamesAre = "tolerant",
-    plot: Annotated[bool, typer.Option("--plot", help="Draw the shares beside the table.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw them into a file too, such as hits.png.")] = None,
     config: Config = SETTINGS,
     state: StateDir = None,
     as_json: Json = False,
@@ -71,12 +72,16 @@ def calibrate(
     """What every max_error_rate serves and how much of it wrong (95% limits), and which one meets the target."""
     pools = _labelled(file, Judge(target, kind, names)) if file else _observed(config, state, pool)
     rows: list[dict[str, Any]] = []
+    drawn: dict[str, list[tuple[float, float]]] = {}
     for name, (seen, unknown) in pools.items():
         found = report.settings(kind, seen, unknown=unknown)
         best = report.meeting(found, target)
-        rows += [_row(name, setting, best, plot) for setting in found]
+        rows += [_row(name, setting, best, bars=not as_json) for setting in found]
+        drawn |= _lines(name, found)
         if best is None and not as_json:
             typer.echo(f"{name}: {len(seen)} observations show no setting to keep {target:.2%}", err=True)
+    if plot:
+        _draw(plot, drawn)
     show(rows, as_json)
 
 
@@ -88,7 +93,7 @@ def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, P
     async def read(opened: State) -> dict[str, Pairs]:
         names = [pool] if pool else sorted({own(name) for name in await opened.feedback.pools()})
         observations = opened.feedback.observations
-        return {name: (await observations(name), await observations(undecided(name))) for name in names}
+        return {name: (_hits(await observations(name)), _hits(await observations(undecided(name)))) for name in names}
 
     found = {name: pool for name, pool in with_state(settings_of(config, state), read).items() if any(pool)}
     if not found:
@@ -96,7 +101,12 @@ def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, P
     return found
 
 
-def _row(pool: str, setting: report.Setting, best: report.Setting | None, plot: bool) -> dict[str, Any]:
+def _hits(seen: Sequence[Observation]) -> list[Observation]:
+    """Those that the prior alone served: near misses are no sample of hits."""
+    return [one for one in seen if one.source != "near"]
+
+
+def _row(pool: str, setting: report.Setting, best: report.Setting | None, bars: bool) -> dict[str, Any]:
     row = {
         "pool": pool,
         "max_error_rate": setting.max_error_rate,
@@ -111,10 +121,25 @@ def _row(pool: str, setting: report.Setting, best: report.Setting | None, plot: 
         "high": round(setting.high, 4),
         "meets_target": setting is best,
     }
-    return row | ({"plot": _bars(setting)} if plot else {})
+    return row | ({"plot": _bars(setting)} if bars else {})
 
 
 def _bars(setting: report.Setting) -> str:
     """Of WIDTH characters for all pairs: those served rightly, and those served wrongly."""
     wrong = -(-setting.wrong * WIDTH // max(setting.seen, 1))  # rounded up: what is wrong is never invisible
     return "█" * (round(setting.hit_rate * WIDTH) - wrong) + "░" * wrong
+
+
+def _lines(pool: str, found: Sequence[report.Setting]) -> dict[str, list[tuple[float, float]]]:
+    """Hit rate against wrong share, as counted and at its 95% limits, of the settings that serve anything."""
+    served = [setting for setting in found if setting.hits]
+    shares = {pool: "wrong_rate", f"{pool}, lower limit": "low", f"{pool}, upper limit": "high"}
+    return {name: sorted((getattr(one, at), one.hit_rate) for one in served) for name, at in shares.items() if served}
+
+
+def _draw(path: Path, drawn: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """Raises Failure."""
+    try:
+        lines(path, drawn, "wrong share of the hits", "hit rate", "What every max_error_rate serves")
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} cannot be drawn: {error}") from error

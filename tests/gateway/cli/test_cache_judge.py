@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,35 @@ def test_pools_are_told_apart(tollgate: Tollgate, config: Path) -> None:
     assert {row["pool"] for row in one} == {"b"}
 
 
-def test_the_plot_stands_beside_the_table(tollgate: Tollgate, config: Path) -> None:
+def test_the_shares_stand_as_bars_beside_the_table(tollgate: Tollgate, config: Path) -> None:
     observe(config, *[seen("faq", 0.999, right=n % 2 == 0) for n in range(40)])
-    ran = tollgate("cache", "calibrate", "--plot", "--config", config)
+    ran = tollgate("cache", "calibrate", "--config", config)
     assert "max_error_rate" in ran.out
     assert "faq: 40 observations show no setting to keep 1.00%" in ran.err
+    observe(config, *[seen("good", 0.999, right=n != 7) for n in range(400)])
+    assert "█░" in tollgate("cache", "calibrate", "--pool", "good", "--target", "0.05", "--config", config).out
+
+
+def test_a_picture_is_drawn_of_every_pool(tollgate: Tollgate, config: Path, tmp_path: Path) -> None:
+    observe(config, *[seen(pool, 0.999, right=n != 7) for pool in ("faq", "help") for n in range(400)])
+    assert tollgate("cache", "calibrate", "--plot", tmp_path / "hits.png", "--config", config).code == 0
+    assert (tmp_path / "hits.png").read_bytes().startswith(b"\x89PNG")
+    tollgate("cache", "calibrate", "--plot", tmp_path / "hits.svg", "--config", config)
+    drawn = (tmp_path / "hits.svg").read_text()
+    assert all(f"<!-- {words} -->" in drawn for words in ("faq", "help, upper limit", "hit rate"))
+
+
+def test_a_picture_that_cannot_be_drawn_is_told(tollgate: Tollgate, config: Path, tmp_path: Path) -> None:
+    observe(config, seen("faq", 0.999))
+    ran = tollgate("cache", "calibrate", "--plot", tmp_path / "no" / "hits.png", "--config", config)
+    assert ran.code == 1
+    assert "hits.png cannot be drawn: " in ran.err
+
+
+def test_near_misses_are_not_counted_among_hits(tollgate: Tollgate, config: Path) -> None:
+    observe(config, seen("faq", 0.999), *[replace(seen("faq", 0.999, right=False), source="near")] * 3)
+    row = by_rate(tollgate("cache", "calibrate", "--config", config, "--json").json)[0.01]
+    assert (row["seen"], row["wrong"]) == (1, 0)
 
 
 def test_nothing_observed_says_how_to_observe(tollgate: Tollgate, config: Path) -> None:
