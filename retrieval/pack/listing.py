@@ -18,8 +18,7 @@ from typing import Final, overload
 
 from retrieval.passage import Found
 
-# Hex digits, 32 bits: a guess is an indexed passage, and no answer tells whether it was right. The bundled model was
-# trained on fences of 6 to 16; longer ones cost it attention.
+# Hex digits, 32 bits: a guess is an indexed passage, and no answer tells whether it was right.
 DIGITS: Final = 8
 
 

@@ -63,16 +63,16 @@ def shipped(id: str) -> Template:
     return Library.load(ROOT).get(id)
 
 
-def test_answer_renders_what_the_bundled_model_was_trained_on() -> None:
-    user = """Passages:
+def test_answer_renders_numbered_passages_between_two_marks() -> None:
+    user = """Passages 5d2c90af:
 
-<passages 5d2c90af>
 [1] Title > Heading
 First sentence. Second sentence.
 
 [2] Another page > Heading
 Only sentence.
-</passages 5d2c90af>
+
+End of passages 5d2c90af.
 
 Question: What does it say?"""
     assert shipped("answer").render({"question": "What does it say?"}, TWO) == [
@@ -109,7 +109,7 @@ def test_headers_of_the_shipped_templates() -> None:
     )
     assert answer.sampling == {"temperature": 0, "max_tokens": 128}
     assert answer.retrieve is not None
-    assert (answer.retrieve.collection, answer.retrieve.top_k) == ("docs", 4)
+    assert (answer.retrieve.collection, answer.retrieve.top_k) == ("docs", 3)
     for id, tokens in (("classify-ticket", 300), ("review-diff", 2000)):
         assert fronts[id].sampling == {"temperature": 0, "max_tokens": tokens}
         assert (fronts[id].question, fronts[id].cache.tier, fronts[id].on_length) == (None, "exact", "error")

@@ -75,7 +75,7 @@ def test_the_best_passage_is_the_first_and_the_second_best_the_last(counting: As
     best = [shown_alone(counting, count) for count in (1, 2)]
     counting.ask(**template("answer", question=QUESTION))
     headings = shown(counting)
-    assert len(headings) == 4
+    assert len(headings) == 3
     assert [headings[0], headings[-1]] == best[1] == [best[0][0], best[1][1]]
 
 
@@ -87,14 +87,14 @@ def shown_alone(gateway: Assembled, top_k: int) -> list[str]:
 def test_passages_are_numbered_and_stand_between_marks_that_only_the_gateway_can_write(counting: Assembled) -> None:
     outcome = counting.ask(**template("answer", question=QUESTION))
     text = sent(counting)
-    (opening,) = re.findall(r"^<passages ([0-9a-f]{8})>$", text, re.MULTILINE)
-    inside, _, after = text.partition(f"<passages {opening}>\n")[2].partition(f"\n</passages {opening}>")
-    assert [line[:4] for line in inside.splitlines() if line.startswith("[")] == ["[1] ", "[2] ", "[3] ", "[4] "]
+    (fence,) = re.findall(r"^Passages ([0-9a-f]{8}):$", text, re.MULTILINE)
+    inside, _, after = text.partition(f"Passages {fence}:\n")[2].partition(f"\nEnd of passages {fence}.")
+    assert [line[:4] for line in inside.splitlines() if line.startswith("[")] == ["[1] ", "[2] ", "[3] "]
     assert after.strip() == f"Question: {QUESTION}"
     assert told(outcome) == {
         "collection": "docs",
         "version": counting.runtime.collections["docs"].version,
-        "passages": 4,
+        "passages": 3,
         "nothing_relevant": False,
     }
 
