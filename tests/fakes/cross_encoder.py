@@ -14,7 +14,11 @@ from pathlib import Path
 
 import torch
 from tokenizers import BertWordPieceTokenizer
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,  # type: ignore[attr-defined] # which it makes up when asked
+)
 
 DOCUMENTS = Path(__file__).parents[2] / "documents"
 WINDOW = 128  # tokens of query and text together
@@ -28,7 +32,7 @@ def write(folder: Path) -> None:
     tokenizer = BertTokenizerFast(vocab_file=str(folder / "vocab.txt"), model_max_length=WINDOW)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(1)
-    config = BertConfig(
+    config = BertConfig(  # type: ignore[call-arg] # its parent's argument
         vocab_size=len(tokenizer), max_position_embeddings=WINDOW, num_labels=1,
         hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128,
     )  # fmt: skip
