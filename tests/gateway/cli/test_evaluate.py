@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.search import FLOOR
 from tests.gateway.cli.conftest import Tollgate
 from tests.retrieval.evaluate.folders import written
 
@@ -21,7 +22,7 @@ def test_each_component_is_measured_and_the_fused_ranking_written(
     assert [row["component"] for row in ran.json] == ["bm25", "dense", "rrf", "minmax", "fused"]
     assert all({"ndcg@10", "recall@10", "mrr", "low", "high", "p50_ms", "p99_ms"} <= set(row) for row in ran.json)
     assert ran.json[-1]["ndcg@10"] == 1
-    assert ran.json[-1]["floors"][0] == {"floor": 0.04, "recognised": 1, "lost": 0}
+    assert ran.json[-1]["floors"][0] == {"floor": FLOOR, "recognised": 1, "lost": 0}
     lines = [line.split() for line in run.read_text().splitlines()]
     assert [line[:4] for line in lines][::2] == [
         ["q1", "Q0", "boats", "1"],
