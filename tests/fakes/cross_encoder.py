@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 from tokenizers import BertWordPieceTokenizer
-from transformers import (
+from transformers import (  # type: ignore[attr-defined] # it makes the tokenizer up when asked
     BertConfig,
     BertForSequenceClassification,
-    BertTokenizerFast,  # type: ignore[attr-defined] # which it makes up when asked
+    BertTokenizerFast,
 )
 
 DOCUMENTS = Path(__file__).parents[2] / "documents"

@@ -1,22 +1,27 @@
 """Where an answer belongs, and what it can be purged by."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.caching.slots import flight_name, known_tag, tags
-from gateway.exchange import Retrieval, Slot
+from gateway.exchange import Search, Slot, Snapshot
+from gateway.settings import Retrieve
 from gateway.state import Scopes
 from prompts.template import parse
+from retrieval.query import Scope
 from tests.gateway.caching.test_policy import prompt
 from tests.gateway.calls import call, caller
+from tests.gateway.indexes import Named
 
 SOURCE = '---\ndescription: d\nvariables: {}\n---\n{% message role="user" %}Hi{% endmessage %}\n'
 
 
 def test_an_answer_can_be_purged_by_all_that_made_it() -> None:
-    made = prompt(template=parse("t", "t.md.j2", SOURCE.encode()), retrieve=Retrieval("docs"))
+    searched = Search(Snapshot("docs", Named("v1"), Retrieve(path=Path("docs"))), 4, 0.0, Scope())
+    made = prompt(template=parse("t", "t.md.j2", SOURCE.encode()), retrieve=searched)
     asked = call(who=caller("acme"), tags={"feature": "search"})
     found = tags(asked, made)
     assert made.template
