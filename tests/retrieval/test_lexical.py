@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.lexical import LANGUAGES, MAX_WORDS, Lexical, LexicalWriter, analyzer
+from retrieval.lexical import LANGUAGES, MAX_WORDS, Lexical, LexicalWriter, access_term, analyzer, metadata_term
 from retrieval.passage import Passage
 from retrieval.query import Scope
 
@@ -81,6 +81,14 @@ def test_labels_that_nobody_told_of_are_seen_by_nobody(tmp_path: Path) -> None:
     index = Lexical.open(tmp_path, "en")
     where = index.within(Scope(), [frozenset(), frozenset({"hr"})])
     assert index.search("word", 5, where).rows.tolist() == [0]
+
+
+def test_no_two_keys_with_values_and_no_two_sets_of_labels_share_a_term() -> None:
+    pairs = [("a", "bc"), ("ab", "c"), ("a", "b c"), ("a b", "c"), ("", "abc"), ("abc", ""), ("c", "ab")]
+    sets = [{"a", "b"}, {"ab"}, {"a", "b", ""}, {'a", "b'}, set(), {""}, {"a,b"}]
+    assert len({metadata_term(*pair) for pair in pairs}) == len(pairs)
+    assert len({access_term(frozenset(some)) for some in sets}) == len(sets)
+    assert {len(access_term(frozenset({"x" * 100_000}))), len(metadata_term("x" * 100_000, ""))} == {32}
 
 
 @pytest.mark.parametrize("language", ["", *LANGUAGES])

@@ -6,12 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.collection import Collection, CorruptCollection, NoCollection, WrongEmbedder, writing
+from retrieval.collection import (
+    Collection,
+    CorruptCollection,
+    Manifest,
+    NoCollection,
+    WrongEmbedder,
+    manifest,
+    writing,
+)
 from retrieval.query import Scope, Vectors
 from tests.retrieval.collection.made import (
     DIMENSIONS,
     EMBEDDER,
     check,
+    documents,
     loaded,
     passages,
     put,
@@ -98,8 +107,8 @@ def test_around_is_the_section_in_reading_order(ten: Collection) -> None:
 
 def test_several_parts_are_searched_as_one(tmp_path: Path) -> None:
     written(tmp_path, [*TEN, "large"], count=20)
-    manifest = written(tmp_path, ["new"], remove=["d4"], count=2)
-    assert len(manifest.parts) == 2
+    second = written(tmp_path, ["new"], remove=["d4"], count=2)
+    assert len(second.parts) == 2
     collection = loaded(tmp_path)
     assert len(collection) == 10 * 20 + 2
     check(collection)
@@ -123,7 +132,7 @@ def test_many_threads_may_ask_at_once(ten: Collection) -> None:
 
     def ask(seed: int) -> None:
         scope = Scope(frozenset({str(seed)}))
-        for row in np.random.default_rng(seed).integers(0, 50, 100).tolist():
+        for row in np.random.default_rng(seed).integers(0, 50, 40).tolist():
             passage = everything[row]
             assert ten.dense(vector(passage.embedded), 1, scope).rows.tolist() == [row]
             assert row in ten.lexical(passage.text, 50, scope).rows
@@ -132,7 +141,7 @@ def test_many_threads_may_ask_at_once(ten: Collection) -> None:
             assert ten.lexical(passage.text, 50, Scope(where={"unknown": ("x",)})).rows.tolist() == []
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(ask, range(40)))
+        list(pool.map(ask, range(8)))
 
 
 def test_it_closes_when_nobody_has_it_any_more(tmp_path: Path) -> None:
@@ -146,6 +155,23 @@ def test_it_closes_when_nobody_has_it_any_more(tmp_path: Path) -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_version_that_is_replaced_and_deleted_while_it_is_read_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, ["a"])
+    read = manifest.read
+
+    def replaced(folder: Path) -> Manifest:
+        monkeypatch.undo()
+        described = read(folder)
+        for document in ("b", "c"):
+            written(tmp_path, [document])
+        return described
+
+    monkeypatch.setattr(manifest, "read", replaced)
+    assert documents(loaded(tmp_path)) == {"a", "b", "c"}
 
 
 def test_a_missing_collection_says_what_to_run(tmp_path: Path) -> None:
