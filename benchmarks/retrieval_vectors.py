@@ -107,8 +107,8 @@ def timed(what: str) -> Iterator[None]:
 
 def anonymous() -> int:
     """Bytes of memory that are the process's own: neither files nor shared."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["RssAnon"].split()[0]) * 1024
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index("RssAnon:") + 1]) * 1024
 
 
 def nearest(rows: Kept, questions: Vectors, allowed: Allowed) -> list[set[int]]:

@@ -1,7 +1,7 @@
 """One suite over the local collection and Qdrant: what an `Index` promises, whoever keeps it.
 
-Needs the extra `qdrant`, so only `make prove` runs it. TOLLGATE_TEST_QDRANT is the URL of a Qdrant; without it, its client
-answers by itself, from memory: the requests are the same, the engine is not.
+Needs the extra `qdrant`, so only `make prove` runs it. TOLLGATE_TEST_QDRANT is the URL of a Qdrant. Without it Qdrant's
+client answers, from memory: the requests are the same, the engine is not.
 """
 
 import os
