@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 from retrieval.protocols import Index, Ranked
 from retrieval.query import Query
 from retrieval.search import candidates
+from retrieval.search.candidates import DEPTH
 
-DEPTH: Final = 100  # passages of each ranking
 RANK: Final = 60  # the constant of reciprocal rank fusion, from its paper
 COMPONENTS: Final = ("bm25", "dense")
 PLAIN: Final = ("rrf", "minmax")

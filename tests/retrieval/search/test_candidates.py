@@ -8,6 +8,7 @@ import pytest
 from retrieval.collection import Collection
 from retrieval.query import Query, Scope
 from retrieval.search import candidates
+from retrieval.search.candidates import DEPTH
 from tests.retrieval.search.small import made, passage, unit
 
 BOATS, SHIPS, CATS, DOGS = (
@@ -61,6 +62,24 @@ def test_what_was_said_before_counts_as_much_as_the_question(collection: Collect
     talked = Query(("and it?", "boats\nand it?"), np.stack([unit(0, 1, 5), unit(9, 1, 0)]))
     assert names(collection, alone)[0] in {"cats", "dogs"}
     assert names(collection, talked)[0] == "boats"
+
+
+def test_what_is_like_the_best_passes_what_is_as_near_to_the_question(tmp_path: Path) -> None:
+    vectors = {"best": unit(9, 3, 0), "like it": unit(9, 7, 0), "other": unit(9, 0, 6.9)}
+    pages = [(passage("boats float" if name == "best" else "-", name), of) for name, of in vectors.items()]
+    query = Query(("boats float",), unit(1, 0, 0)[None])
+    found = candidates(made(tmp_path / "c", pages), query)
+    assert [one.passage.document for one in found] == ["best", "like it", "other"]
+    assert found[1].parts["dense"] < found[2].parts["dense"]
+
+
+def test_a_passage_that_only_its_words_find_has_its_cosine_too(tmp_path: Path) -> None:
+    near = [(passage(f"page {number}", f"p{number}"), unit(9, 1)) for number in range(DEPTH + 1)]
+    collection = made(tmp_path / "c", [*near, (passage("boats", "far"), unit(1, 9))])
+    query = Query(("boats",), unit(1, 0)[None])
+    (found,) = (one for one in candidates(collection, query, DEPTH + 1) if one.passage.document == "far")
+    assert found.parts["lexical"] > 0
+    assert np.isclose(found.parts["dense"], unit(1, 9)[0], atol=1e-3)
 
 
 def test_what_the_reader_may_not_see_is_never_a_candidate(tmp_path: Path) -> None:
