@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from retrieval.document import Document
@@ -70,6 +69,8 @@ class Originals:
 
 
 def _minhash(words: Sequence[str]) -> NDArray[np.uint32]:
+    from datasketch import MinHash  # which imports scipy: 0.6 s that no other command need wait for
+
     made = MinHash(num_perm=PERMUTATIONS, seed=1)
     shingles = (" ".join(words[at : at + SHINGLE]) for at in range(max(1, len(words) - SHINGLE + 1)))
     while batch := list(islice(shingles, BATCH)):

@@ -76,6 +76,54 @@ def test_a_text_without_any_place_to_cut_is_cut_anyway(embedder: Embedder) -> No
     assert all(embedder.tokens(passage.embedded) <= LIMIT for passage in passages)
 
 
+def table(rows: int) -> str:
+    return "| city | people |\n|---|---|\n" + "".join(f"| City {n} | {n}000 inhabitants |\n" for n in range(rows))
+
+
+def test_a_table_that_fits_stays_whole(embedder: Embedder) -> None:
+    passages = split(markdown(f"# T\n\n{paragraph('tokens', 14)}\n\n{table(8)}"), embedder.tokens)
+    assert [passage.text for passage in passages] == [paragraph("tokens", 14), table(8).strip()]
+
+
+def test_a_row_that_is_cut_off_keeps_the_first_row_in_its_heading(embedder: Embedder) -> None:
+    document = markdown(f"# T\n\n## Cities\n\nBefore.\n\n{table(60)}\nAfter.\n")
+    first, *others = split(document, embedder.tokens)
+    assert first.heading == "T > Cities"
+    assert first.text.startswith("Before.\n\n| city | people |")
+    assert len(others) >= 2
+    for passage in others:
+        assert passage.heading == "T > Cities > | city | people |"
+        assert passage.text.startswith("| City")
+        assert all(line.endswith("|") or line in ("", "After.") for line in passage.text.splitlines())
+        assert embedder.tokens(passage.embedded) <= LIMIT
+
+
+def test_code_that_fits_stays_whole_and_longer_code_is_cut_between_its_parts(embedder: Embedder) -> None:
+    def function(name: str) -> str:
+        return f"def {name}(x):\n" + "".join(f"    step_{n} = x + {n}\n" for n in range(10))
+
+    short = f"```python\n{function('first')}\n\n{function('second')}```"
+    passages = split(markdown(f"# T\n\n{paragraph('tokens', 12)}\n\n{short}\n"), embedder.tokens)
+    assert [passage.text for passage in passages] == [paragraph("tokens", 12), short]
+    long = split(markdown("# T\n\n```python\n" + "\n\n".join(map(function, "abcdefgh")) + "```\n"), embedder.tokens)
+    assert len(long) > 3
+    assert all(passage.text.startswith(("```python\ndef", "def")) for passage in long)
+
+
+def test_labels_and_metadata_are_on_each_passage_and_so_is_its_section(embedder: Embedder) -> None:
+    document = markdown(f"---\naccess: hr\nmetadata: {{team: x}}\n---\n# T\n\n{paragraph('tokens', 40)}\n")
+    passages = split(document, embedder.tokens)
+    assert {passage.access for passage in passages} == {("hr",)}
+    assert all(passage.metadata == {"team": "x"} for passage in passages)
+    (section,) = {passage.section for passage in passages}
+    assert document.text[slice(*section)] == document.sections[0].text
+
+
+def test_a_model_with_a_smaller_window_gets_smaller_passages(embedder: Embedder) -> None:
+    passages = split(markdown("# T\n\n" + paragraph("tokens", 40)), embedder.tokens, 128)
+    assert all(embedder.tokens(passage.embedded) <= 128 for passage in passages)
+
+
 words = st.sampled_from(
     ["token", "cache.", "GPU!", "антитело", "語彙", "\n", "\n\n", "## head\n", "x" * 300, "😀", "`a=1`"]
 )

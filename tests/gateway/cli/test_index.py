@@ -107,7 +107,7 @@ def test_rules_of_the_settings_narrow_and_an_idle_one_is_told(tollgate: Tollgate
 
 def test_on_a_terminal_there_is_a_bar(config: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gateway", "index", "build", "--config", config]
+    command = [sys.executable, "-m", "gateway", "index", "build", "--config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as building:
         os.close(theirs)
         shown = b""

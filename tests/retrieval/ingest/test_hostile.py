@@ -124,7 +124,7 @@ def test_a_hostile_folder_of_full_size_takes_bounded_memory_and_time(
     documents.write("brackets.md", b"[" * 20_000_000)
     documents.write("quotes.md", b"> " * 10_000_000)
     documents.write("objects.jsonl", b'{"text": "a", "metadata": [' + b"[]," * 6_000_000 + b"[]]}")
-    command = [sys.executable, "-c", BUILD, documents.source, documents.target]
+    command = [sys.executable, "-c", BUILD, str(documents.source), str(documents.target)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     *lines, memory = done.stdout.splitlines()
     found = dict(line.split("\t", 1) for line in lines)

@@ -31,7 +31,7 @@ build(Path(sys.argv[1]), Path(sys.argv[2]), embedder, report, rules, RayEngine(E
 def on_ray(documents: Folder, target: Path) -> list[str]:
     """Build on a local Ray, started for it; the lines of its report that are not progress."""
     path = os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])
-    command = [PYTHON, "-c", BUILD, documents.source, target]
+    command = [str(PYTHON), "-c", BUILD, str(documents.source), str(target)]
     environment = {**os.environ, "PYTHONPATH": path, "RAY_ADDRESS": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     assert done.returncode == 0, done.stderr
