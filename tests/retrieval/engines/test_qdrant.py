@@ -1,26 +1,32 @@
 """One suite over the local collection and Qdrant: what an `Index` promises, whoever keeps it.
 
-Needs the extra `qdrant`, so only `make prove` runs it. TOLLGATE_TEST_QDRANT is the URL of a Qdrant. Without it Qdrant's
-client answers, from memory: the requests are the same, the engine is not.
+TOLLGATE_TEST_QDRANT is the URL of a Qdrant. Without it Qdrant's client answers, from memory: the requests are the same,
+the engine is not.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from qdrant_client import QdrantClient
 
-from retrieval.collection import Collection, NoCollection, WrongEmbedder, writing
+from retrieval.collection import CollectionError, NoCollection, WrongEmbedder, writing
+from retrieval.engines.qdrant import Qdrant, publish
 from retrieval.passage import Passage
 from retrieval.protocols import Index
 from retrieval.query import Scope
-from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, loaded, passages, put, vector
+from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, loaded, passages, put, vector, written
 
-pytestmark = pytest.mark.prove
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
 
+NAME = "tollgate-test-"
 ODD = ("", "a b", "é", "x\0y", "['hr']")
 SCOPES = [
     Scope(),
@@ -34,25 +40,21 @@ SCOPES = [
 ]
 
 
-@pytest.fixture
-def client() -> Iterator[Any]:
-    try:
-        from qdrant_client import QdrantClient
-    except ImportError:
-        pytest.fail("qdrant-client is not installed: pip install 'tollgate[qdrant]'")
+@pytest.fixture(scope="module")
+def client() -> Iterator[QdrantClient]:
     url = os.environ.get("TOLLGATE_TEST_QDRANT")
     client = QdrantClient(url=url) if url else QdrantClient(":memory:")
     yield client
     for one in client.get_collections().collections:
-        if one.name.startswith("docs-"):
+        if one.name.startswith(NAME):
             client.delete_collection(one.name)
     client.close()
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of passages with labels and metadata, some of which were removed."""
-    path = tmp_path / f"docs-{uuid4().hex}"
+    path = tmp_path_factory.mktemp("kept") / f"{NAME}kept"
     path.mkdir()
     with writing(path, EMBEDDER, DIMENSIONS) as writer:
         put(writer, passages("open", 5))
@@ -62,23 +64,25 @@ def path(tmp_path: Path) -> Path:
         put(writer, passages("odd", 5, ODD, {"team=people": "", "year": "2"}))
         put(writer, passages("dated", 5, (), {"team": "people", "year": "2"}))
         writer.commit({})
-    with writing(path, EMBEDDER, DIMENSIONS) as writer:
-        writer.remove(["gone"])
-        put(writer, passages("late", 5, ("hr",)))
-        writer.commit({})
+    written(path, ["late"], remove=["gone"])
     return path
 
 
-@pytest.fixture(params=["local", "qdrant"])
-def index(request: pytest.FixtureRequest, path: Path, client: Any) -> Index:
-    if request.param == "local":
-        return loaded(path)
-    return published(path, client)
+@pytest.fixture
+def changing(tmp_path: Path) -> Path:
+    """A collection of its own, of three documents."""
+    path = tmp_path / f"{NAME}{uuid4().hex}"
+    path.mkdir()
+    written(path, ["open", "late", "last"])
+    return path
 
 
-def published(path: Path, client: Any) -> Index:
-    from retrieval.engines.qdrant import Qdrant, publish
+@pytest.fixture(scope="module", params=["local", "qdrant"])
+def index(request: pytest.FixtureRequest, path: Path, client: QdrantClient) -> Index:
+    return loaded(path) if request.param == "local" else published(path, client)
 
+
+def published(path: Path, client: QdrantClient) -> Qdrant:
     publish(loaded(path), client)
     return Qdrant.load(client, path.name, EMBEDDER)
 
@@ -141,49 +145,48 @@ def test_a_section_is_read_whole(index: Index, path: Path) -> None:
         assert len(around) == 2 - (passage.start == 40)
 
 
-def test_a_version_is_swapped_in_whole_and_the_one_before_stays(path: Path, client: Any) -> None:
-    before = published(path, client)
-    with writing(path, EMBEDDER, DIMENSIONS) as writer:
-        writer.remove(["open"])
-        writer.commit({})
-    assert before.passages([0])[0].document == "open"
-    now = published(path, client)
-    assert (len(before), len(now)) == (30, 25)
+def test_a_version_is_swapped_in_whole_and_the_one_before_stays(changing: Path, client: QdrantClient) -> None:
+    before = published(changing, client)
+    written(changing, [], remove=["open"])
+    now = published(changing, client)
+    assert (len(before), len(now)) == (15, 10)
     assert before.passages([0])[0].document == "open"  # who searches it goes on
-    assert now.lexical("open", 5, Scope(frozenset({"hr", "eu", *ODD}))).rows.size == 0
-    with writing(path, EMBEDDER, DIMENSIONS) as writer:
-        writer.remove(["late"])
-        writer.commit({})
-    assert len(published(path, client)) == 20
-    held = {one.name for one in client.get_collections().collections if one.name.startswith(path.name)}
-    assert held == {f"{path.name}@{now.version}", f"{path.name}@{loaded(path).version}"}
+    assert now.lexical("open", 5, Scope()).rows.size == 0
+    written(changing, [], remove=["late"])
+    latest = published(changing, client)
+    held = {one.name for one in client.get_collections().collections if one.name.startswith(changing.name)}
+    assert held == {f"{changing.name}@{now.version}", f"{changing.name}@{latest.version}"}
+    assert published(changing, client).version == latest.version
 
 
-def test_what_was_cut_off_is_not_served(path: Path, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = published(path, client)
-    with writing(path, EMBEDDER, DIMENSIONS) as writer:
-        writer.remove(["open"])
-        writer.commit({})
-    counted: Callable[..., Any] = client.count
+def test_what_was_cut_off_is_not_served(changing: Path, client: QdrantClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = published(changing, client)
+    written(changing, [], remove=["open"])
+    put_there = client.upsert
 
-    def dies(*args: Any, **kwargs: Any) -> Any:
+    def cut_off(*args: Any, **kwargs: Any) -> None:
+        put_there(*args, **kwargs)
         raise ConnectionError
 
-    monkeypatch.setattr(client, "count", dies)
+    monkeypatch.setattr(client, "upsert", cut_off)
     with pytest.raises(ConnectionError):
-        published(path, client)
-    from retrieval.engines.qdrant import Qdrant
-
-    assert Qdrant.load(client, path.name, EMBEDDER).version == before.version
-    monkeypatch.setattr(client, "count", counted)
-    assert published(path, client).version == Collection.load(path, EMBEDDER).version
+        published(changing, client)
+    assert Qdrant.load(client, changing.name, EMBEDDER).version == before.version
+    monkeypatch.undo()
+    assert published(changing, client).version == loaded(changing).version
 
 
-def test_what_is_not_there_or_anothers_is_said(path: Path, client: Any) -> None:
-    from retrieval.engines.qdrant import Qdrant
-
+def test_what_did_not_arrive_is_not_served(
+    changing: Path, client: QdrantClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "upsert", lambda *args, **kwargs: None)
+    with pytest.raises(CollectionError, match="0 of 15 passages"):
+        published(changing, client)
     with pytest.raises(NoCollection, match="was not published"):
-        Qdrant.load(client, path.name, EMBEDDER)
+        Qdrant.load(client, changing.name, EMBEDDER)
+
+
+def test_anothers_vectors_are_refused(path: Path, client: QdrantClient) -> None:
     published(path, client)
     with pytest.raises(WrongEmbedder, match="mini@1"):
         Qdrant.load(client, path.name, "other")
