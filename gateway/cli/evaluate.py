@@ -1,6 +1,8 @@
 """`tollgate index eval`: how good retrieval is on judged questions, as a table, a TREC run and a plot."""
 
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,12 +14,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.cli.common import Failure, Json, show
+from gateway.cli.indexing import LINE_EVERY_S
 from gateway.cli.plot import lines
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.evaluate import FUSED, BadFolder, Judged, Results, at, collection, curve, evaluate, read, run_lines
 from retrieval.search import FLOOR
 
 DIGITS: Final = 4
+Report = Callable[[int, int], None]
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv.")
@@ -47,7 +51,8 @@ def eval_(
         judged = read(folder)
         results = _results(judged, cache or _default_cache(), language)
         if run:
-            run.write_text("".join(f"{line}\n" for id, of in results.fused.items() for line in run_lines(id, of)))
+            lines_of_run = (f"{line}\n" for id, of in results.fused.items() for line in run_lines(id, of))
+            run.write_text("".join(lines_of_run), "utf-8")
         if plot:
             lines(plot, results.by_cut(), "k", "nDCG@k", folder.resolve().name)
     _show(judged, results, as_json)
@@ -95,10 +100,26 @@ def _default_cache() -> Path:
 
 
 @contextmanager
-def _bar(words: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(words: str) -> Iterator[Report]:
+    """What is done of how many, on standard error: a bar on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _lines(words)
+        return
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(words, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _lines(words: str) -> Report:
+    told = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= LINE_EVERY_S:
+            told = time.monotonic()
+            typer.echo(f"{words}: {done}/{total}", err=True)
+
+    return report
 
 
 @contextmanager
