@@ -29,12 +29,17 @@ FIRST_S = 3.0  # a start waits for its collections no longer: a large one must n
 
 class Collections(Mapping[str, Snapshot]):
     """Those that can be served, by their names in the settings. `embedder` is the identity of what makes questions'
-    vectors; `on_load` is told the name and `loaded` or `refused`."""
+    vectors; `on_load` is told the name and `loaded` or `refused`; after `again` seconds what was refused is read again.
+    """
 
     def __init__(
-        self, sections: Mapping[str, Section], embedder: str, on_load: Callable[[str, str], None] = lambda *_: None
+        self,
+        sections: Mapping[str, Section],
+        embedder: str,
+        on_load: Callable[[str, str], None] = lambda *_: None,
+        again: float = AGAIN_S,
     ) -> None:
-        self._sections, self._embedder, self._on_load = sections, embedder, on_load
+        self._sections, self._embedder, self._on_load, self._again = sections, embedder, on_load, again
         self._served: dict[str, Snapshot] = {}
         self._problems = dict.fromkeys(sections, "is still loading")
         self._refused: dict[str, tuple[str | None, float]] = {}  # the version, and when to read it again
@@ -111,7 +116,7 @@ class Collections(Mapping[str, Snapshot]):
         log.info("collection %s: version %s, %d passages%s", name, collection.version, len(collection), instead)
 
     def _refuse(self, name: str, version: str | None, problem: str) -> None:
-        self._refused[name] = version, time.monotonic() + AGAIN_S
+        self._refused[name] = version, time.monotonic() + self._again
         if problem != self._problems.get(name):
             self._problems[name] = problem
             self._on_load(name, "refused")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.collections import Collections
+from gateway.collections import AGAIN_S, LOOK_S, Collections
 from gateway.settings import Retrieve
 from retrieval.collection import rollback
 from retrieval.weights import MINILM
@@ -35,13 +35,14 @@ def play(scenario: Callable[[Collections, list[tuple[str, str]]], Awaitable[None
     asyncio.run(run())
 
 
-def damage(folder: Path, version: str) -> None:
-    """Flip a bit in the largest file of a version."""
-    file = max((folder / version).rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
+def damage(folder: Path, version: str, file: Path | None = None) -> Path:
+    """Flip a bit in the largest file of a version, or in this one; twice is none."""
+    file = file or max((folder / version).rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.unlink()  # it may be linked into another version
     file.write_bytes(data)
+    return file
 
 
 def test_what_is_there_is_served_by_its_name_in_the_settings(tmp_path: Path) -> None:
@@ -120,6 +121,28 @@ def test_a_start_serves_the_last_good_version_and_warns(tmp_path: Path) -> None:
         assert loads == [("docs", "loaded"), ("docs", "refused")]
 
     play(scenario, docs=tmp_path)
+
+
+@pytest.mark.parametrize("again", [0.0, AGAIN_S])
+def test_what_was_refused_is_read_again_after_a_while(tmp_path: Path, again: float) -> None:
+    """A large version is not read twice a second; one whose files were put right is served in the end."""
+    made(tmp_path, ONE)
+
+    async def run() -> None:
+        collections = Collections({"docs": Retrieve(path=tmp_path)}, MINILM.identity, again=again)
+        await collections.open()
+        second = made(tmp_path, TWO).version
+        damaged = damage(tmp_path, second)
+        await until(lambda: bool(collections.warnings()))
+        damage(tmp_path, second, damaged)
+        if again:
+            await asyncio.sleep(3 * LOOK_S)
+        else:
+            await until(lambda: collections.warnings() == [])
+        assert (collections["docs"].version == second) is not bool(again)
+        await collections.aclose()
+
+    asyncio.run(run())
 
 
 def test_a_version_of_another_embedder_is_refused(tmp_path: Path) -> None:

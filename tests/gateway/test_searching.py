@@ -52,7 +52,7 @@ def test_nothing_is_searched_where_nobody_asks() -> None:
 def test_a_request_is_searched_with_the_labels_of_its_key_and_no_others() -> None:
     searched = found(Retrieval("docs", 3, {"team": ("people",)}), access=("hr", "staff"))
     assert (searched.snapshot, searched.top_k, searched.floor) == (LOADED["docs"], 3, FLOOR)
-    assert (searched.scope.access, searched.scope.where) == ({"hr", "staff"}, {"team": ("people",)})
+    assert (searched.scope.access, searched.scope.where) == (frozenset({"hr", "staff"}), {"team": ("people",)})
     assert found(Retrieval("docs")).scope.access == frozenset()
     assert found(Retrieval("docs")).top_k == TOP_K
 

@@ -26,13 +26,14 @@ QUESTION = "What does the KV cache do?"
 
 
 @pytest.fixture(scope="module")
-def counting(docs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembled]:
-    """Alias `narrow` has a small window. Collection `brief` may add 150 tokens at most; of `strict` nothing is
-    relevant, of `all` everything; `rated` has a reranker, the second backend's `/rerank`."""
+def counting(docs: Path, prompts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assembled]:
+    """Alias `narrow` has a small window. Collection `brief` may add 150 tokens at most, `half` 400; of `strict` nothing
+    is relevant, of `all` everything; `rated` has a reranker, the second backend's `/rerank`."""
     model = {"backends": ["first"], "tokenizer": TINY_MODEL, "max_output": 64}
     collections: dict[str, dict[str, Any]] = {
         "docs": {},
         "brief": {"max_tokens": 150},
+        "half": {"floor": 0.0, "max_tokens": 400},
         "strict": {"floor": 1.0},
         "all": {"floor": 0.0, "max_tokens": 3000},
         "rated": {"floor": 0.0, "rerank": "cross", "rerank_s": 0.5},
@@ -44,6 +45,7 @@ def counting(docs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
             "cross": {"backends": ["second"], "scores": True, "window": 512},
         },
         "retrieve": {name: {"path": docs, **more} for name, more in collections.items()},
+        "build": {"prompts": prompts},
     }
     with running(assembled(tmp_path_factory.mktemp("counting"), tokenize=False, **sections)) as gateway:
         yield gateway
@@ -168,6 +170,14 @@ def test_the_packed_prompt_is_never_longer_than_planned(counting: Assembled, col
     plan, packed = facts(counting, outcome, "preflight"), facts(counting, outcome, "retrieve")
     assert 0 < packed["passages"] <= packed["considered"]
     assert plan["input_tokens"] < packed["input_tokens"] <= plan["input_tokens"] + plan["room"]
+
+
+def test_a_template_that_needs_more_room_than_passages_have_tokens_gets_fewer(counting: Assembled) -> None:
+    once = counting.ask(**template("answer", question=QUESTION), retrieve=Retrieval("half", 50))
+    twice = counting.ask(**template("twice", question=QUESTION))
+    plan, packed = facts(counting, twice, "preflight"), facts(counting, twice, "retrieve")
+    assert 0 < packed["passages"] < facts(counting, once, "retrieve")["passages"]
+    assert packed["input_tokens"] <= plan["input_tokens"] + plan["room"]
 
 
 def test_fewer_passages_fit_less_room(counting: Assembled) -> None:
