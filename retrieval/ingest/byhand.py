@@ -56,9 +56,13 @@ def add(
 ) -> list[str]:
     """Take files in; the next build indexes them. Their ids, in order. Raises NotThere, OSError."""
     for file in files:
-        if not file.is_file() or not format_of(file.name):
+        if not file.is_file() or not format_of(file.name) or file.name.startswith("."):
             known = ", ".join(suffix for format in FORMATS for suffix in format.suffixes)
             raise NotThere(f"{file} is no file of a known format: {known}")
+    if len({file.name for file in files}) < len(files):
+        raise NotThere(
+            "two of the files have the same name: add them one after the other, the second replaces the first"
+        )
     with _changing(target) as hand:
         names = [_place(source, target, file) for file in files]
         kept = [rule for rule in hand.rules if rule.match not in names]

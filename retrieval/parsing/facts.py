@@ -15,9 +15,13 @@ PLAIN = ("author", "date")  # fields that documents name outside `metadata`, for
 
 def facts(source_id: str, fields: Any) -> Facts:
     """The facts in a mapping as people write it: `title`, `author`, `date`, `access` (a label or a list of them) and
-    `metadata` (a map of plain values). Whatever else it has is passed over. Raises Unreadable."""
+    `metadata` (a map of plain values), in upper or lower case; whatever else it has is passed over.
+
+    Raises Unreadable.
+    """
     if not isinstance(fields, Mapping):
         raise Unreadable(source_id, f"describes itself by {_kind(fields)}: it takes a map of names to values")
+    fields = {str(key).lower(): value for key, value in fields.items()}
     known = {key: fields[key] for key in PLAIN if fields.get(key) is not None and _is_plain(fields[key])}
     metadata = fields.get("metadata") or {}
     if not isinstance(metadata, Mapping):

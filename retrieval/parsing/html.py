@@ -65,7 +65,8 @@ class _Page:
 
 def _said(tree: LexborHTMLParser) -> dict[str, object]:
     """`<title>`, `<meta>` and the canonical address (RFC 6596), which a copied page carries with it."""
-    named = {str(node.attributes["name"]).lower(): node.attributes.get("content") for node in tree.css("meta[name]")}
+    metas = [(str(node.attributes["name"]).lower(), node.attributes.get("content")) for node in tree.css("meta[name]")]
+    named = dict(metas)
     canonical = tree.css_first('link[rel~="canonical"][href]')
     title = tree.css_first("title")
     metadata = {key.removeprefix(NAMED): value for key, value in named.items() if key.startswith(NAMED)}
@@ -73,7 +74,7 @@ def _said(tree: LexborHTMLParser) -> dict[str, object]:
         "title": _tidy(title.text()) if title else "",
         "author": named.get("author"),
         "date": named.get("date"),
-        "access": listed(named["access"]) if "access" in named else None,
+        "access": [label for name, content in metas if name == "access" for label in listed(content)],
         "metadata": metadata | ({"url": canonical.attributes["href"]} if canonical else {}),
     }
 

@@ -70,9 +70,12 @@ def test_a_collection_needs_no_folder_of_documents(tmp_path: Path, embedder: Emb
 def test_what_is_not_there_changes_nothing(documents: Folder, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"")
     before = byhand.load(documents.target)
-    for file in (tmp_path / "absent.md", tmp_path / "photo.jpg", tmp_path):
+    (tmp_path / ".hidden.md").write_text("text")
+    for file in (tmp_path / "absent.md", tmp_path / "photo.jpg", tmp_path / ".hidden.md", tmp_path):
         with pytest.raises(NotThere, match="no file of a known format"):
             add(documents.source, documents.target, [tmp_path / "outside.md", file])
+    with pytest.raises(NotThere, match="have the same name"):
+        add(documents.source, documents.target, [tmp_path / "outside.md", tmp_path / "outside.md"])
     with pytest.raises(NotThere, match="no document 'absent'"):
         remove(documents.target, ["a.md", "absent"], documents.load().entries())
     assert byhand.load(documents.target) == before

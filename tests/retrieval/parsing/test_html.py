@@ -31,11 +31,12 @@ def test_without_a_heading_it_takes_the_title_of_the_tab() -> None:
 
 def test_meta_elements_and_the_canonical_address_are_read() -> None:
     document = html(
-        b'<head><link rel="canonical" href="https://a.example/x"><meta name="access" content="hr, board">'
+        b'<head><link rel="canonical" href="https://a.example/x">'
+        b'<meta name="access" content="hr, board"><meta name=ACCESS content=x>'
         b'<meta name="Author" content="Ada"><meta name="date" content="2026-01-02"><meta name="viewport" content="w">'
         b'<meta name="metadata.team" content="people"></head>text'
     )
-    assert document.access == ("board", "hr")
+    assert document.access == ("board", "hr", "x")
     assert document.metadata == {"author": "Ada", "date": "2026-01-02", "team": "people", "url": "https://a.example/x"}
 
 

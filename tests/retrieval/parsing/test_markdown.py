@@ -41,6 +41,10 @@ def test_front_matter_says_what_a_heading_does_not() -> None:
     assert sections(document) == [("Leave", "text")]
 
 
+def test_labels_are_labels_in_capitals_too() -> None:
+    assert markdown("---\nAccess: hr\n---\ntext\n").access == ("hr",)
+
+
 def test_a_line_at_the_top_is_no_front_matter() -> None:
     assert markdown("---\n\ntext\n").access == ()
     assert markdown("---\n---\ntext\n").text == "text\n"
