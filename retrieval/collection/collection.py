@@ -41,6 +41,7 @@ class Collection:
         self._name, self.manifest = name, manifest
         self._parts, self._lexical, self._entries = tuple(parts), lexical, entries
         self._labels = frozenset(labels for part in parts for labels in part.passages.labels())
+        self._every_label = frozenset[str]().union(*self._labels)
         # Of the parts, not of `self`: without a cycle its files close as soon as nobody searches it any more.
         self._within = lru_cache(SCOPES)(partial(_worked_out, self._parts, lexical, self._labels))
 
@@ -93,7 +94,7 @@ class Collection:
     @property
     def everything(self) -> Scope:
         """What sees every passage: for the collection's own checks and measurements, never for a caller."""
-        return Scope(frozenset().union(*self._labels))
+        return Scope(self._every_label)
 
     def __len__(self) -> int:
         return self.manifest.passages
@@ -103,12 +104,12 @@ class Collection:
         query = np.ascontiguousarray(vector, np.float32)
         if query.shape != (self.manifest.dimensions,) or not np.isfinite(query).all():
             raise ValueError(f"a question's vector has {self.manifest.dimensions} finite numbers, not {query.shape}")
-        bitmaps, _ = self._within(_key(scope))
+        bitmaps, _ = self._within(self._key(scope))
         return _best([part.dense(query, k, seen) for part, seen in zip(self._parts, bitmaps, strict=True)], k)
 
     def lexical(self, text: str, k: int, scope: Scope) -> Ranked:
         """By BM25 (0 up; a passage without any of the words is left out)."""
-        _, where = self._within(_key(scope))
+        _, where = self._within(self._key(scope))
         return self._lexical.search(text, k, where)
 
     def passages(self, rows: Sequence[int]) -> list[Passage]:
@@ -142,6 +143,11 @@ class Collection:
     def parts(self) -> tuple[Part, ...]:
         """For a writer, which copies what stays."""
         return self._parts
+
+    def _key(self, scope: Scope) -> Key:
+        """Equal for scopes that see the same here."""
+        where = sorted((key, tuple(values)) for key, values in scope.where.items())
+        return scope.access & self._every_label, tuple(where)
 
     def _located(self, rows: Sequence[int]) -> Iterator[tuple[Part, Bitmap, Rows]]:
         """For each part that has some of `rows`: it, which of them, and their positions in it."""
@@ -180,10 +186,6 @@ def _opened(folder: Path, described: Manifest) -> tuple[list[Part], Lexical, Ent
     if counts != (described.passages,) * 2:
         raise ValueError(f"{counts} rows and texts are not the {described.passages} passages of {layout.MANIFEST}")
     return parts, lexical, Entries(connect(folder / DOCUMENTS))
-
-
-def _key(scope: Scope) -> Key:
-    return scope.access, tuple(sorted((key, tuple(values)) for key, values in scope.where.items()))
 
 
 def _best(rankings: Sequence[Ranked], k: int) -> Ranked:

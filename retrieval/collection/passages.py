@@ -95,13 +95,6 @@ class Passages:
             if row is not None:
                 yield digest, int(row[0])
 
-    def digest(self, position: int) -> bytes:
-        """What `made_of` finds the passage by. Raises LookupError."""
-        row = self._connection.execute("select digest from passages where position = ?", (position,)).fetchone()
-        if row is None:
-            raise LookupError(f"no passage has position {position}")
-        return bytes(row[0])
-
     def labels(self) -> set[frozenset[str]]:
         """Every set of access labels that a passage has."""
         rows = self._connection.execute("select distinct access from kinds")
@@ -126,8 +119,11 @@ class Passages:
         )
 
     def _having(self, key: str, values: Sequence[str]) -> Rows:
-        query = "select kind from facets where key = ? and value in (select value from json_each(?))"
-        return self._numbers(query, key, json.dumps(values))
+        """As JSON, which may hold what is no Unicode and then equals nothing."""
+        query = (
+            "select kind from facets where key = json_extract(?, '$[0]') and value in (select value from json_each(?))"
+        )
+        return self._numbers(query, json.dumps([key]), json.dumps(values))
 
     def _numbers(self, query: str, *arguments: str) -> Rows:
         return np.fromiter((number for (number,) in self._connection.execute(query, arguments)), np.int64)

@@ -72,7 +72,7 @@ def test_no_more_is_found_than_there_is(ten: Collection, k: int) -> None:
     assert len(ten.lexical("words", k, Scope()).rows) == min(k, 50)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "the of and", "§§", "x" * 10_000, "zebra", "\0", 'a" OR (b:c~*'])
+@pytest.mark.parametrize("text", ["", "  ", "the of and", "§§", "x" * 10_000, "zebra", "\0", "\ud800", 'a" OR (b:c~*'])
 def test_a_question_without_known_words_finds_nothing(ten: Collection, text: str) -> None:
     assert ten.lexical(text, 10, Scope()).rows.tolist() == []
 

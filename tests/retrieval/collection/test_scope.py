@@ -124,6 +124,20 @@ def test_a_document_is_seen_by_who_holds_all_of_its_labels(tmp_path: Path) -> No
     assert [found(), found("hr"), found("eu"), found("eu", "hr", "more")] == [[0], [0], [0], [0, 1]]
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\0", '"]', "x" * 1_000_000])
+def test_an_odd_scope_is_no_error_and_sees_nothing_more(tmp_path: Path, odd: str) -> None:
+    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
+        put(writer, [*passages("open", 1, metadata={"team": "a"}), *passages("hr", 1, ("hr",))])
+        writer.commit({})
+    collection = loaded(tmp_path)
+    everything = collection.everything.access
+    for where in ({odd: ("a",)}, {"team": (odd,)}, {odd: (odd,)}):
+        scope = Scope(everything | {odd}, where)
+        assert collection.dense(vector("x"), 5, scope).rows.tolist() == []
+        assert collection.lexical("words", 5, scope).rows.tolist() == []
+    assert collection.lexical("words", 5, Scope(frozenset({odd}))).rows.tolist() == [0]
+
+
 def test_more_scopes_than_are_remembered_are_worked_out_again(tmp_path: Path) -> None:
     with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
         for number in range(40):
