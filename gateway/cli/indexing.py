@@ -1,5 +1,6 @@
 """How a build of a collection is run and watched at the command line: a bar on a terminal, lines elsewhere."""
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ def built(name: str, part: Retrieve, engine: EngineName = EngineName.LOCAL) -> t
         with closing(Embedder()) as embedder, _watched(name) as shown:
             report = _noting(shown, left_out)
             manifest = build(part.source, part.path, embedder, report, rules, _engine(engine), part.language)
-    except (NothingToIndex, EmbedderUnavailable, EngineUnavailable, OSError, ValueError) as error:
+    except (NothingToIndex, EmbedderUnavailable, EngineUnavailable, OSError, ValueError, sqlite3.Error) as error:
         raise Failure(f"collection {name!r} was not built: {error}") from error
     return manifest, left_out
 
