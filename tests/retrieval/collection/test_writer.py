@@ -1,15 +1,11 @@
-import subprocess
-import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.collection import Collection, CorruptCollection, Entry, NoCollection, Writer, layout, writing
+from retrieval.collection import Collection, CorruptCollection, Entry, layout, writing
 from retrieval.passage import Passage
-from retrieval.query import Vectors
 from tests.retrieval.collection.made import (
     DIMENSIONS,
     EMBEDDER,
@@ -22,7 +18,6 @@ from tests.retrieval.collection.made import (
     written,
 )
 
-ROOT = Path(__file__).parents[3]
 BY = {"parser": "1"}
 
 
@@ -127,85 +122,6 @@ def test_vectors_stay_the_same_however_often_they_are_taken_over(tmp_path: Path)
     assert np.array_equal(collection.vectors(rows), first)
 
 
-def interrupted(path: Path, *given: str) -> None:
-    with suppress(KeyboardInterrupt), writing(path, EMBEDDER, DIMENSIONS) as writer:
-        for document in given:
-            put(writer, passages(document))
-        raise KeyboardInterrupt
-
-
-def known(writer: Writer, *given: str) -> int:
-    return len(writer.vectors([passage.embedded for document in given for passage in passages(document)]))
-
-
-def test_what_was_interrupted_is_not_there_but_its_vectors_are(tmp_path: Path) -> None:
-    interrupted(tmp_path, "a", "b")
-    with pytest.raises(NoCollection):
-        loaded(tmp_path)
-    interrupted(tmp_path)  # got less far: what went further is kept
-    interrupted(tmp_path, "c")
-    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
-        assert known(writer, "a", "b", "c", "d") == 10
-        put(writer, passages("a"))
-        writer.commit(BY)
-    assert documents(loaded(tmp_path)) == {"a"}
-    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
-        assert known(writer, "a", "b") == 5
-    assert {path.name for path in tmp_path.iterdir()} == {"CURRENT", "LOCK", loaded(tmp_path).version}
-
-
-def test_vectors_of_another_embedder_are_not_taken_over(tmp_path: Path) -> None:
-    interrupted(tmp_path, "a")
-    with writing(tmp_path, "other@1", DIMENSIONS) as writer:
-        assert known(writer, "a") == 0
-
-
-@pytest.mark.parametrize("name", ["draft.json", "0.passages.db", "0.vectors.f16"])
-@pytest.mark.parametrize("content", [b"", b"nonsense" * 1000, None])
-def test_a_damaged_leftover_is_no_error(tmp_path: Path, name: str, content: bytes | None) -> None:
-    interrupted(tmp_path, "a")
-    (tmp_path / ".draft" / name).unlink()
-    if content is not None:
-        (tmp_path / ".draft" / name).write_bytes(content)
-    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
-        assert known(writer, "a") == 0
-        put(writer, passages("a"))
-        writer.commit(BY)
-    check(loaded(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (np.ones((5, DIMENSIONS), np.float32), "length 1"),
-        (np.zeros((5, DIMENSIONS), np.float32), "length 1"),
-        (np.full((5, DIMENSIONS), np.nan, np.float32), "length 1"),
-        (vectors(passages("a", 4)), "vectors"),
-        (np.eye(5, DIMENSIONS + 1, dtype=np.float32), "vectors"),
-    ],
-)
-def test_vectors_that_cannot_be_compared_are_refused(tmp_path: Path, given: Vectors, message: str) -> None:
-    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
-        with pytest.raises(ValueError, match=message):
-            writer.add(passages("a"), given)
-        put(writer, passages("b"))
-        writer.commit(BY)
-    assert documents(loaded(tmp_path)) == {"b"}
-
-
-def test_a_batch_with_a_text_that_is_no_unicode_is_refused_as_a_whole(tmp_path: Path) -> None:
-    bad = Passage("x#0", "x", "X", "X", "\ud800", 0, 1, access=("hr",))
-    worse = Passage("x#\udfff", "x", "X", "X", "text", 0, 1, access=("hr",))
-    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
-        for one in (bad, worse):
-            with pytest.raises(ValueError, match="surrogates"):
-                writer.add([*passages("a"), one], vectors(passages("z", 6)))
-        put(writer, passages("a"))
-        put(writer, passages("x", access=("hr",)))
-        writer.commit(BY)
-    check(loaded(tmp_path))
-
-
 def test_a_passage_of_a_document_that_was_not_noted_is_refused(tmp_path: Path) -> None:
     with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
         writer.add(passages("a"), vectors(passages("a")))
@@ -287,35 +203,3 @@ def damage_while_writing(path: Path, file: Path) -> None:
         put(writer, passages("a", 1))
         file.write_bytes(file.read_bytes() + b"x")
         writer.commit(BY)
-
-
-LIMITED = """
-import resource
-import sys
-from pathlib import Path
-from retrieval.collection import writing
-from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, passages, put
-
-try:
-    with writing(Path(sys.argv[1]), EMBEDDER, DIMENSIONS) as writer:
-        put(writer, passages("new", int(sys.argv[2])))
-        limit = int(sys.argv[3])
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        put(writer, passages("more", int(sys.argv[2])))
-        writer.commit({})
-except OSError as error:
-    print("OSError", error)
-"""
-
-
-@pytest.mark.parametrize(("count", "limit"), [(2000, 100_000), (10, 120_000), (10, 1000), (10, 0)])
-def test_a_disk_that_is_full_is_an_os_error_and_what_was_there_stays(tmp_path: Path, count: int, limit: int) -> None:
-    """Files may not grow beyond a limit, which fails at another place for each."""
-    version = written(tmp_path, ["a"]).version
-    command = [sys.executable, "-c", LIMITED, str(tmp_path), str(count), str(limit)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    if limit < 120_000:
-        assert done.stdout.startswith("OSError"), done.stderr
-        assert loaded(tmp_path).version == version
-    written(tmp_path, ["b"])
-    check(loaded(tmp_path))
