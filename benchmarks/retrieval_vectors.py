@@ -23,9 +23,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import cast
 
 import numpy as np
 
@@ -40,9 +42,7 @@ Kept = np.ndarray[tuple[int, int], np.dtype[np.float16]]
 
 DOCUMENTS = Path(__file__).parents[1] / "documents"
 EMBEDDER = "benchmark"
-TOP = 10
-STEP = 8192
-WORDS = 20_000
+TOP, STEP, WORDS = 10, 8192, 20_000
 OF_EACH = 20  # passages of a document
 
 
@@ -80,8 +80,7 @@ def stored(folder: Path, count: int, of: Vectors) -> Kept:
         for start in range(0, count, STEP):
             rows[start : start + STEP] = mixed(of, min(STEP, count - start), start)
         rows.flush()
-    kept: Kept = np.load(path, mmap_mode="r")
-    return kept
+    return cast(Kept, np.load(path, mmap_mode="r"))
 
 
 @contextmanager
@@ -156,7 +155,7 @@ def vectors(folder: Path, asked: argparse.Namespace, of: Vectors, questions: Vec
     rows = stored(folder, asked.passages, of)
     with timed(f"index of {len(rows)} built"):
         built = build(rows, folder / "index.faiss")
-    size = {file.name: round(file.stat().st_size / len(rows)) for file in built.files}
+    size = [round(file.stat().st_size / len(rows)) for file in built.files]
     print(f"  {built.kind.value} {dict(built.parameters)}, recall {built.recall:.4f}; bytes a vector {size}")
     with timed("loaded"):
         index = load(built.files[0])
@@ -208,11 +207,10 @@ def collection(folder: Path, asked: argparse.Namespace, of: Vectors, questions: 
     command = [sys.executable, "-m", "benchmarks.retrieval_vectors", *sys.argv[1:], "--change", str(folder)]
     with timed(f"{asked.changes} added and as many removed"), subprocess.Popen(command) as other:
         print(f"  meanwhile: {while_(current, questions, lambda: other.poll() is None)}")
-    loaded: list[Collection] = []
-    loading = Thread(target=lambda: loaded.append(Collection.load(folder / "collection", EMBEDDER)))
-    loading.start()
-    print(f"  while it is loaded: {while_(current, questions, loading.is_alive)}")
-    new = loaded[0]
+    with ThreadPoolExecutor(1) as thread:
+        loading = thread.submit(Collection.load, folder / "collection", EMBEDDER)
+        print(f"  while it is loaded: {while_(current, questions, loading.running)}")
+    new = loading.result()
     print(f"  afterwards, {len(new)} passages: {while_(new, questions, lambda: False)}")
 
 

@@ -45,7 +45,7 @@ def test_the_rule_chooses(vectors: Vectors, tmp_path: Path, monkeypatch: pytest.
 def test_cells_looked_into_are_as_few_as_reach_the_recall(vectors: Vectors, tmp_path: Path) -> None:
     built = build(vectors, tmp_path / "v", Kind.IVF)
     assert built.recall >= making.TUNED
-    assert 8 <= built.parameters["probes"] < built.parameters["cells"] == cells.cells_of(len(vectors))
+    assert 16 <= built.parameters["probes"] < built.parameters["cells"] == cells.cells_of(len(vectors))
 
 
 @pytest.mark.parametrize("kind", list(Kind))
