@@ -55,8 +55,14 @@ def pages(file: IO[bytes], source_id: str) -> Iterator[Source]:
         if record.rec_type == "response" and _is_page(record):
             name = f"{source_id}/{text.valid(str(record.rec_headers.get_header('WARC-Target-URI')))}"
             data = record.content_stream().read(MAX_BYTES + 1)
-            too_long = f"is larger than {MAX_BYTES // 2**20} MiB" if len(data) > MAX_BYTES else ""
-            yield Source(name, data, too_long)
+            yield Source(name, data, _incomplete(record, data))
+
+
+def _incomplete(record: Any, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        return f"is larger than {MAX_BYTES // 2**20} MiB"
+    rest = record.raw_stream  # warcio itself takes the end of a file for the end of a record
+    return "" if rest.read(1) or not rest.limit else f"breaks off {rest.limit} bytes before its end"
 
 
 def page(source: Source) -> Document:

@@ -14,7 +14,6 @@ Once READY was sent, each file is a conversation:
 import hashlib
 import os
 import sys
-from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import IO, Any, Final
@@ -47,17 +46,23 @@ def _read(parent: Connection, file: IO[bytes], name: str, skip: int, limits: Lim
     format = format_of(name)
     assert format is not None  # the parent sends no other
     limits.begin()
+    count = 0
     try:
-        for source in islice(format.sources(file, name), skip, None):
+        for count, source in enumerate(format.sources(file, name), 1):
+            if count <= skip:
+                continue
             _send(parent, {"id": source.id, "digest": _digest(source), "at": source.at})
             if parent.recv_bytes() == b"1":
                 _send(parent, _result(source, format, limits))
             limits.begin()
-        _send(parent, {})
     except MemoryError:
         _send(parent, {"failure": limits.out_of_memory})
     except Exception as error:  # over a broken archive its reader raises whatever it stumbles upon
         _send(parent, {"failure": f"cannot be read to its end ({type(error).__name__})"})
+    else:
+        if not count:
+            _send(parent, {"failure": "holds no document"})
+    _send(parent, {})
 
 
 def _result(source: Source, format: Format, limits: Limits) -> dict[str, Any]:

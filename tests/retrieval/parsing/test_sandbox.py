@@ -13,6 +13,7 @@ from retrieval.document import Document, Source
 from retrieval.parsing import markdown
 from retrieval.parsing.limits import Limits
 from retrieval.parsing.sandbox import Parsed, Sandbox
+from tests.retrieval.parsing.test_records import warc
 
 Read = Callable[[str, bytes], list[Parsed]]
 LIMITS = Limits(memory=320, seconds=4)
@@ -63,6 +64,27 @@ def test_a_document_that_is_not_wanted_is_not_parsed(sandbox: Sandbox, tmp_path:
     os.close(descriptor)
     assert [one.digest for one in second] == [one.digest for one in first] == seen[:2]
     assert [one.document and one.document.id for one in second] == [None, "a.jsonl/2"]
+
+
+def test_of_an_archive_that_breaks_off_what_came_before_is_kept(read: Read) -> None:
+    crawl = warc([(f"https://a.example/{n}", "200 OK", "text/html", os.urandom(900).hex().encode()) for n in range(3)])
+    assert [one.failure for one in read("whole.warc.gz", crawl)] == ["", "", ""]
+    first, half = read("half.warc.gz", crawl[: len(crawl) // 2])
+    assert (first.failure, "breaks off" in half.failure) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("noise.warc.gz", bytes(range(256)), "cannot be read to its end (ArchiveLoadFailed)"),
+        ("text.warc", b"no archive\n", "cannot be read to its end (ArchiveLoadFailed)"),
+        ("empty.warc", b"", "holds no document"),
+        ("empty.jsonl", b"\n \n", "holds no document"),
+    ],
+)
+def test_a_file_that_gives_no_document_fails_itself(read: Read, name: str, data: bytes, reason: str) -> None:
+    assert read(name, data) == [Parsed(name, failure=reason)]
+    assert read("after.md", b"text")[0].document
 
 
 def test_what_takes_too_much_memory_fails_alone_and_the_rest_is_read(read: Read, sandbox: Sandbox) -> None:
