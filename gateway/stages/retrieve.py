@@ -10,10 +10,10 @@ the engine's prefix cache serves them again; no passage brings a control token o
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.errors import InvalidValue
+from gateway.errors import InvalidValue, Unavailable
 from gateway.exchange import Call, Packed, Plan, Prompt, Search
 from gateway.models import Model, control
 from gateway.rerank import Reranker, RerankerUnavailable
@@ -21,7 +21,7 @@ from gateway.stages.build import compose
 from gateway.stages.preflight import request
 from gateway.stages.route import cache_salt
 from gateway.tracing import traced
-from retrieval.embed import Embedder
+from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.pack import Orders, distinct, listed, pack
 from retrieval.passage import Found
 from retrieval.query import Query
@@ -39,7 +39,7 @@ class Retrieve:
 
     @traced("retrieve")
     async def __call__(self, call: Call, prompt: Prompt, plan: Plan) -> Packed:
-        """Raises InvalidValue when there is no question to search with."""
+        """Raises InvalidValue when there is no question to search with, Unavailable when it cannot be embedded."""
         search = prompt.retrieve
         if search is None:
             return Packed(prompt, plan.input)
@@ -51,15 +51,17 @@ class Retrieve:
         texts = views(prompt.question, _turns(call, prompt))
         found = await self._candidates(texts, search)
         found, rated = await self._rated(call, texts[-1], search, found)
-        relevant = await asyncio.to_thread(chosen, search.snapshot.index, found, search.top_k, search.floor)
-        packed = await self._fit(call, prompt, plan, search, relevant)
-        return replace(packed, considered=len(found), relevant=len(relevant), rerank=rated)
+        packed = await self._fit(call, prompt, plan, search, found)
+        return replace(packed, considered=len(found), rerank=rated)
 
     async def _candidates(self, texts: tuple[str, ...], search: Search) -> list[Found]:
         if not all(search.scope.where.values()):  # nothing has one of no values
             return []
-        query = Query(texts, await self._embedder.embed(texts), search.scope)
-        return await asyncio.to_thread(candidates, search.snapshot.index, query)
+        try:
+            vectors = await self._embedder.embed(texts)
+        except EmbedderUnavailable as error:
+            raise Unavailable(f"The question cannot be searched with: {error}") from error
+        return await asyncio.to_thread(candidates, search.snapshot.index, Query(texts, vectors, search.scope))
 
     async def _rated(self, call: Call, text: str, search: Search, found: list[Found]) -> tuple[list[Found], str | None]:
         """In the reranker's order, or as they were where there is none or it does not answer; and what became of it."""
@@ -77,19 +79,15 @@ class Retrieve:
     async def _fit(self, call: Call, prompt: Prompt, plan: Plan, search: Search, found: Sequence[Found]) -> Packed:
         """Chosen by their lengths, counted in place: as grown as there is room for, else one less after another."""
 
-        def some() -> tuple[tuple[Found, ...], tuple[Found, ...]]:
-            whole = pack(found, fits)
-            return distinct(expanded(search.snapshot.index, whole, fits)), whole
-
         def fits(these: Sequence[Found]) -> bool:
             return self._length(prompt.model, these) <= plan.room
 
-        grown, whole = await asyncio.to_thread(some)
+        relevant, whole, grown = await asyncio.to_thread(_chosen, search, found, fits)
         for these in [grown, *(whole[:count] for count in range(len(whole), 0, -1))] if whole else []:
             packed = await self._packed(call, prompt, search, these)
             if packed.input.tokens <= plan.input.tokens + plan.room:
-                return packed
-        return Packed(prompt, plan.input)
+                return replace(packed, relevant=relevant)
+        return Packed(prompt, plan.input, relevant=relevant)
 
     async def _packed(self, call: Call, prompt: Prompt, search: Search, found: tuple[Found, ...]) -> Packed:
         tokens = control(self._models, prompt.model)
@@ -102,6 +100,16 @@ class Retrieve:
         """About what passages add to a prompt, in tokens."""
         listing = "".join(f"[{n}] {one.passage.embedded}\n\n" for n, one in enumerate(found, start=1))
         return self._models[model].tokens.text(listing) + FENCE
+
+
+def _chosen(
+    search: Search, found: Sequence[Found], fits: Callable[[Sequence[Found]], bool]
+) -> tuple[int, tuple[Found, ...], tuple[Found, ...]]:
+    """How many of the candidates are relevant; those that fit, best first; the same, grown while they fit."""
+    index = search.snapshot.index
+    relevant = chosen(index, found, search.top_k, search.floor)
+    whole = pack(relevant, fits)
+    return len(relevant), whole, distinct(expanded(index, whole, fits))
 
 
 def _turns(call: Call, prompt: Prompt) -> list[str]:
