@@ -1,7 +1,7 @@
 """A question taken apart: its content words in their common form, and what must not change beside them.
 
 Knows no second question and no decision. English only in its tables; of another language it sees words and numbers.
-Invariant: pure and cached, since the kept question of a nearest pair is read again and again.
+Pure; questions are remembered, since the kept one of a nearest pair is read again and again.
 """
 
 import re
@@ -76,8 +76,13 @@ class Reading:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def read(text: str) -> Reading:
-    """The reading of any text; an empty one of the empty text."""
+def read(question: str) -> Reading:
+    """The reading of a question, which is remembered."""
+    return taken_apart(question)
+
+
+def taken_apart(text: str) -> Reading:
+    """The reading of any text, however long; an empty one of the empty text."""
     words = list(_words(text))
     plain = [word.form for word in words if word.form not in _PAUSES]
     content, roles = _content(words)

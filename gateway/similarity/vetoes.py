@@ -4,12 +4,12 @@ A question about 500 years and one about 50 have cosine 0.99, and so have a ques
 two readings, in either order, and says whether they differ in what it watches. It knows no similarity.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway.similarity.lexicon import NEGATING, OPPOSITES, TELLING
-from gateway.similarity.reading import Reading, read
+from gateway.similarity.reading import Reading
 from gateway.similarity.words import lemma
 
 Veto = Callable[[Reading, Reading], bool]
@@ -38,12 +38,14 @@ def negation(a: Reading, b: Reading) -> bool:
         return True
     if a.negated != b.negated and (_of_clauses(a) or _of_clauses(b)):
         return True  # the other clause is negated
-    return any(_negates(one, other) or _negates(other, one) for one, other in _exchanged(a, b))
+    mine, theirs = _apart(a.content, b.content)
+    return _negates(mine, theirs) or _negates(theirs, mine)
 
 
 def opposites(a: Reading, b: Reading) -> bool:
     """A word is exchanged for its opposite: buy and sell, before and after."""
-    return any(frozenset(pair) in _OPPOSITES for pair in _exchanged(a, b, all_words=True))
+    mine, theirs = _apart(a.words, b.words)
+    return any(not theirs.isdisjoint(_OPPOSITES.get(word, ())) for word in mine)
 
 
 def asking(a: Reading, b: Reading) -> bool:
@@ -129,7 +131,6 @@ def other_dates(a: Reading, b: Reading) -> bool:
 _TENSES: Final = frozenset({"past", "present", "future"})
 _POSSIBLE: Final = frozenset({"possible", "able", "allowed"})
 _EXISTING: Final = frozenset({"exists", "whether", "what"})
-_OPPOSITES: Final = frozenset(frozenset(map(lemma, pair)) for pair in OPPOSITES)
 
 
 def _conflict(mine: Iterable[str], theirs: Iterable[str]) -> bool:
@@ -137,10 +138,10 @@ def _conflict(mine: Iterable[str], theirs: Iterable[str]) -> bool:
     return bool(one - other) and bool(other - one)
 
 
-def _exchanged(a: Reading, b: Reading, all_words: bool = False) -> list[tuple[str, str]]:
-    """Every word that only the first has, with every word that only the second has."""
-    mine, theirs = (set(a.words), set(b.words)) if all_words else (set(a.content), set(b.content))
-    return [(one, other) for one in mine - theirs for other in theirs - mine]
+def _apart(a: Iterable[str], b: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The words that only the first has, and those that only the second has."""
+    mine, theirs = set(a), set(b)
+    return mine - theirs, theirs - mine
 
 
 def _other_role(one: str, other: str) -> bool:
@@ -153,8 +154,21 @@ def _of_clauses(reading: Reading) -> bool:
     return reading.coordinated or "but" in reading.forms or len(set(reading.content)) < len(reading.content)
 
 
-def _negates(word: str, base: str) -> bool:
-    return any(word == prefix + base for prefix in NEGATING)
+def _negates(words: set[str], bases: set[str]) -> bool:
+    """Whether one of the words is one of the bases with a prefix. By look-up: texts may have thousands of both."""
+    return any(word.startswith(prefix) and word[len(prefix) :] in bases for word in words for prefix in NEGATING)
+
+
+def _opposites() -> dict[str, set[str]]:
+    """Of each word its opposites, in their common form."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one, other in OPPOSITES:
+        found[lemma(one)].add(lemma(other))
+        found[lemma(other)].add(lemma(one))
+    return dict(found)
+
+
+_OPPOSITES: Final = _opposites()
 
 
 def _places(reading: Reading) -> dict[str, tuple[int, str]]:
@@ -170,10 +184,9 @@ def _moved(mine: dict[str, tuple[int, str]], theirs: dict[str, tuple[int, str]],
     return mine[one][1] == theirs[one][1] != theirs[other][1] == mine[other][1]
 
 
-def contradiction(one: str, other: str) -> str | None:
-    """In what two texts that are no questions, two answers say, contradict each other; None where they do not."""
-    a, b = read(one), read(other)
-    return next((name for name in ("numbers", "negation") if VETOES[name](a, b)), None)
+def contradict(a: Reading, b: Reading) -> bool:
+    """Whether two texts that are no questions, two answers say, contradict each other."""
+    return numbers(a, b) or other_units(a, b) or negation(a, b)
 
 
 # By what a reader is told. `Judge(ignore=...)` takes these names.
