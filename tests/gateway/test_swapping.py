@@ -61,7 +61,7 @@ async def _under_load(
 ) -> tuple[list[Outcome], int]:
     """Requests of two tenants, some cached and some not, until so many were answered and three changes served."""
     outcomes: list[Outcome] = []
-    who, changes = [caller(), caller()], 0
+    who, changes = [caller(limits=()), caller(limits=())], 0
 
     def done() -> bool:
         return len(outcomes) >= requests and changes >= 3
