@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.caching.judgements import JUDGE
-from gateway.caching.lessons import own, undecided
+from gateway.caching.names import own, undecided
 from gateway.prices import Prices, usd
 from gateway.similarity.bounds import interval
 from gateway.state import Feedback, Journal, Observation

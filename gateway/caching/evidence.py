@@ -1,6 +1,10 @@
 """What is known of each pool's would-be hits: read from the store when first asked for, and added to as it is learned.
 
 Other gateways' observations are seen within FRESH_S. Bounded: the pools asked for least recently are forgotten.
+
+To serve more than the prior does takes proof, and in a proof what nobody could tell is wrong: those answers are long or
+neither close nor far apart, unlike the others, so no share of them stands for the rest. A pool with many such learns
+nothing from them until a judge can tell (`gateway.caching.opinion`). They never close what the prior serves.
 """
 
 import asyncio
@@ -9,9 +13,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Generic, Self, TypeVar
 
+from gateway.caching.names import decided, undecided
 from gateway.similarity import Calibration, Correction, Kind
+from gateway.similarity.calibration import KEPT
 from gateway.state import Feedback, Observation, StateUnavailable
 
 log = logging.getLogger("tollgate.cache")
@@ -67,8 +74,10 @@ class Learned(Generic[F]):
         return task
 
     async def _load(self, pool: str, kind: Kind) -> F:
-        observations = await self._feedback.observations(pool)
-        return await asyncio.to_thread(self._fit, kind, observations)
+        return await asyncio.to_thread(self._fit, kind, await self._observations(pool))
+
+    async def _observations(self, pool: str) -> Sequence[Observation]:
+        return await self._feedback.observations(pool)
 
     def _loaded(self, pool: str, kind: Kind, done: "asyncio.Task[F]") -> None:
         del self._reading[pool, kind]
@@ -89,12 +98,20 @@ class Known:
     @classmethod
     def alone(cls, kind: Kind, observations: Sequence[Observation]) -> Self:
         """Without a model. The prior is judged by what it serves; near misses only show how far down the rate holds."""
-        hits = [one for one in observations if one.source != "near"]
-        return cls(Calibration.of(kind, hits, proof=Calibration.of(kind, observations)))
+        hits = [one for one in observations if one.source != "near" and decided(one.pool)]
+        return cls(Calibration.of(kind, hits, proof=Calibration.of(kind, _proving(observations))))
 
     @classmethod
     def with_model(cls, kind: Kind, observations: Sequence[Observation]) -> Self:
-        return cls(cls.alone(kind, observations).calibration, Correction.of(kind, observations))
+        proving = _proving(observations)[-KEPT:]
+        known = [one for one in proving if decided(one.pool)]
+        unknown = [one for one in proving if not decided(one.pool)]
+        return cls(cls.alone(kind, observations).calibration, Correction.of(kind, known, unknown))
+
+
+def _proving(observations: Sequence[Observation]) -> Sequence[Observation]:
+    """What may prove that more can be served: not praise, for whoever praises chooses what."""
+    return [one for one in observations if not (one.source == "user" and one.right)]
 
 
 class Evidence(Learned[Known]):
@@ -102,3 +119,8 @@ class Evidence(Learned[Known]):
 
     def __init__(self, feedback: Feedback, learn: bool = False) -> None:
         super().__init__(feedback, Known.with_model if learn else Known.alone)
+
+    async def _observations(self, pool: str) -> Sequence[Observation]:
+        """With those of which nobody could tell: kept as wrong, as which they count in a proof."""
+        unknown = await super()._observations(undecided(pool))
+        return sorted([*await super()._observations(pool), *unknown], key=attrgetter("at"))

@@ -1,9 +1,7 @@
 """What a comparison of a kept answer with a fresh one teaches, and whom: the pool's calibration, and the verifier's.
 
 What could not be told is counted in a pool beside: it is no proof of anything, and to leave it out without a word would
-make the observed share look better known than it is. To the verifier, which serves on proof alone, it counts as wrong.
-
-Invariant: what is not a pool's own name has it as its beginning (`own`).
+make the observed share look better known than it is. To what serves on proof alone, here and in `Known`, it is wrong.
 """
 
 from collections.abc import Mapping
@@ -11,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from gateway.caching.evidence import Evidence, Learned
-from gateway.caching.verifier import Scores, scored
+from gateway.caching.names import scored, undecided
+from gateway.caching.verifier import Scores
 from gateway.exchange import Verified
 from gateway.state import Observation
-
-_UNDECIDED = ":undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +53,10 @@ class Lessons:
     async def teach(self, lesson: Lesson, right: bool | None, at: float, by: Literal["fresh", "user"]) -> None:
         """Whether the kept answer was right: None where nobody can tell."""
         source: Literal["fresh", "near", "user"] = by if by == "user" or lesson.alone else "near"
-        pool = lesson.pool + ("" if right is not None else _UNDECIDED)
+        pool = lesson.pool if right is not None else undecided(lesson.pool)
         told = lesson.score, lesson.probability, bool(right), at, source, lesson.features
         if lesson.alone or by == "fresh" or not right:  # praise of what others chose would speak for the prior
             await self._evidence.learn(Observation(pool, lesson.entry, *told))
         if (said := lesson.verified) is not None:
             pool = scored(lesson.pool, said.model)
             await self._scores.learn(Observation(pool, lesson.entry, lesson.score, said.score, bool(right), at, source))
-
-
-def undecided(pool: str) -> str:
-    """The name under which those of a pool are counted of which nobody could tell whether they were right."""
-    return pool + _UNDECIDED
-
-
-def own(name: str) -> str:
-    """The pool that a name belongs to: `shared:prompt:model`, or `tenant:acme:prompt:model`."""
-    return ":".join(name.split(":")[: 4 if name.startswith("tenant:") else 3])

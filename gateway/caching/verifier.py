@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.caching.evidence import Learned
+from gateway.caching.names import scored
 from gateway.exchange import Hit, Slot, Verified
 from gateway.rerank import Reranker
 from gateway.similarity import Kind
@@ -23,11 +24,6 @@ from gateway.similarity.calibration import Observed
 KEPT = 5000  # observations, as the calibration keeps
 STEPS = 40  # limits that are tried, at even shares of what was observed
 CONFIDENCE = 0.95
-
-
-def scored(pool: str, model: str) -> str:
-    """The name under which is kept what a verifier's scores in a pool were worth."""
-    return f"{pool}:verifier:{model}"
 
 
 class Scores:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.caching.lessons import own, undecided
+from gateway.caching.names import own, undecided
 from gateway.caching.slots import known_tag
 from gateway.cli import pairs
 from gateway.cli.cache_stats import stats

@@ -6,9 +6,9 @@ observed moves the limit both ways:
   and what it says is multiplied where more was wrong than it had said);
 - down, when the observations alone show with 95% confidence that the larger region keeps the rate.
 
-Knows no questions. Observed should be a fair sample of the would-be hits, or one that looks harder at doubtful ones;
-reports of users, who report what is wrong, only make it more careful. Invariant: `least` and `proven` change in `learn`
-only.
+Knows no questions. Observed should be a fair sample of the would-be hits, or one that looks harder at doubtful ones:
+reports of what is wrong make it more careful than need be, and praise is no proof. Invariant: `least` and `proven` change in
+`learn` only.
 """
 
 from collections import deque

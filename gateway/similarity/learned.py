@@ -62,12 +62,14 @@ class Correction:
         self._weights, self._held = weights, held
 
     @classmethod
-    def of(cls, kind: Kind, observations: Sequence[Described]) -> Self | None:
+    def of(cls, kind: Kind, observations: Sequence[Described], unknown: Sequence[Described] = ()) -> Self | None:
         """What the newest KEPT observations teach; None where that is nothing, or no better than the prior.
 
         Should be a fair sample of what is compared, near misses included, or one that looks harder at doubtful ones.
+        Of the `unknown`, from the same time, nobody could tell whether they were right: they teach the model nothing,
+        and in the proof of what it may serve they are wrong.
         """
-        seen = [one for one in observations if one.probability >= NEAR and known(one.features)][-KEPT:]
+        seen, unsure = _read(observations), _read(unknown)
         right = np.array([one.right for one in seen], float)
         if len(seen) < FIRST or min(right.sum(), (1 - right).sum()) < BOTH:
             return None
@@ -76,7 +78,10 @@ class Correction:
         if not _better(held_out, _sigmoid(said), right):
             return None
         held = Calibration.of(kind, [_Seen(_share(p), bool(y)) for p, y in zip(held_out, right, strict=True)])
-        return cls(_fit(looks, said, right), held)
+        made = cls(_fit(looks, said, right), held)
+        for one in unsure:
+            held.learn(_Seen(made.probability(one.probability, one.features), False))
+        return made
 
     def probability(self, probability: float, features: Features) -> float:
         """Of the pairs that look at least as good so many are right, where the prior said `probability`."""
@@ -93,6 +98,11 @@ class _Seen:
 
     def __init__(self, probability: float, right: bool) -> None:
         self.probability, self.right = probability, right
+
+
+def _read(observations: Sequence[Described]) -> list[Described]:
+    """The newest that a model of today reads."""
+    return [one for one in observations if one.probability >= NEAR and known(one.features)][-KEPT:]
 
 
 def _held_out(looks: Vector, said: Vector, right: Vector) -> Vector:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.caching.judgements import Judgements
-from gateway.caching.lessons import undecided
+from gateway.caching.names import undecided
 from gateway.caching.opinion import Judgement, Outcome
 from gateway.prices import Prices
 from gateway.savings import Savings, judged, observed, savings

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.caching import evidence as module
-from gateway.caching.evidence import Evidence, Known
+from gateway.caching.evidence import Evidence, Known, Learned
+from gateway.caching.names import undecided
 from gateway.similarity.features import NAMES, VERSION
 from gateway.state import Observation, StateUnavailable
 from gateway.state.open import open_state
@@ -92,6 +93,43 @@ def test_near_misses_that_keep_being_right_widen_what_is_served() -> None:
     assert Known.alone("open", right).calibration.least(0.01) <= 0.97
     wrong = [replace(one, right=False) for one in right[:3]]
     assert Known.alone("open", [*right, *wrong]).calibration.least(0.01) == pytest.approx(0.99)
+
+
+def test_in_a_proof_what_nobody_could_tell_is_wrong() -> None:
+    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(300)]
+    unknown = [replace(observation(number), pool=undecided(POOL), probability=0.97) for number in range(3)]
+    assert Known.alone("open", [*right, *unknown]).calibration.least(0.01) == pytest.approx(0.99)
+
+
+def test_what_nobody_could_tell_closes_nothing_that_the_prior_serves() -> None:
+    unknown = [replace(observation(number), pool=undecided(POOL)) for number in range(100)]
+    assert Known.alone("open", unknown).calibration.least(0.01) == pytest.approx(0.99)
+
+
+def test_praise_proves_nothing() -> None:
+    """It only outweighs reports of what was wrong."""
+    praised = [replace(observation(number), probability=0.97, right=True, source="user") for number in range(600)]
+    assert Known.alone("open", praised).calibration.least(0.01) == pytest.approx(0.99)
+    reports = [replace(observation(number), source="user") for number in range(3)]
+    assert Known.alone("open", reports).calibration.least(0.01) > 0.99
+    praised = [replace(one, probability=0.996) for one in praised]
+    assert Known.alone("open", [*reports, *praised]).calibration.least(0.01) == pytest.approx(0.99)
+
+
+def test_what_nobody_could_tell_is_read_with_the_rest() -> None:
+    async def run() -> None:
+        state = await open_state("sqlite:///:memory:")
+        try:
+            right = replace(observation(2), right=True)
+            unknown = replace(observation(1), pool=undecided(POOL))
+            for one in (right, unknown):
+                await state.feedback.observe(one)
+            assert await Learned(state.feedback, lambda _, seen: list(seen)).of(POOL, "open") == [right]
+            assert await Evidence(state.feedback)._observations(POOL) == [unknown, right]
+        finally:
+            await state.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("learn", [False, True])

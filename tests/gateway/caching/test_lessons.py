@@ -7,8 +7,9 @@ from typing import Literal
 import pytest
 
 from gateway.caching.evidence import Evidence, Learned
-from gateway.caching.lessons import Lesson, Lessons, own, undecided
-from gateway.caching.verifier import Scores, scored
+from gateway.caching.lessons import Lesson, Lessons
+from gateway.caching.names import own, scored, undecided
+from gateway.caching.verifier import Scores
 from gateway.exchange import Verified
 from gateway.state import Observation
 from gateway.state.open import open_state

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.caching.evidence import Learned
 from gateway.caching.kept import Kept
-from gateway.caching.verifier import Scores, Verifier, scored
+from gateway.caching.names import scored
+from gateway.caching.verifier import Scores, Verifier
 from gateway.exchange import Hit, Slot, Verdict
 from gateway.models import Model
 from gateway.rerank import RERANK, Reranker, RerankerUnavailable

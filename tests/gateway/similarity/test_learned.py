@@ -68,6 +68,16 @@ def test_little_evidence_is_no_proof() -> None:
     assert correction.least(0.01) == NEVER  # a hundred right ones show that less than 3% are wrong, no less
 
 
+def test_what_nobody_could_tell_teaches_nothing_and_is_wrong_in_the_proof() -> None:
+    seen, unsure = list(islice(observed(), 1000)), [Seen(0.8, True, looks(4))] * 60
+    known, careful = Correction.of("open", seen), Correction.of("open", seen, unsure)
+    assert known is not None
+    assert careful is not None
+    assert careful.probability(0.8, looks(4)) == known.probability(0.8, looks(4)) >= known.least(RATE)
+    assert careful.least(RATE) == NEVER
+    assert careful.least(3 * RATE) < 1
+
+
 def test_features_of_another_version_are_left_out() -> None:
     old = [seen._replace(features=(VERSION + 1, *seen.features[1:])) for seen in islice(observed(), 1000)]
     assert Correction.of("open", old) is None
@@ -95,14 +105,14 @@ def test_the_rate_holds_where_the_model_decides_what_is_seen(seed: int) -> None:
 
 
 def test_the_judge_serves_more_and_says_so() -> None:
-    pair = "How do I open an account?", "How do I open a savings account abroad?"
+    pair = "How do I open an account?", "How do I open a bank account?"
     judge, evidence = Judge(RATE), Calibration.of("open")
-    before = judge.decide(*pair, 0.9, evidence)
+    before = judge.decide(*pair, 0.97, evidence)
     right = [Seen(before.probability, True, before.features)] * 400
     wrong = list(islice(observed(wrong=1.0), 200))
     correction = Correction.of("open", [one for pair_ in zip(right, wrong * 2, strict=True) for one in pair_])
     assert correction is not None
-    after = judge.decide(*pair, 0.9, evidence, correction=correction)
+    after = judge.decide(*pair, 0.97, evidence, correction=correction)
     assert (before.hit, before.learned, after.hit, after.learned) == (False, False, True, True)
     assert after.probability == before.probability
     assert "as learned here" in after.reasons[-1]
@@ -112,7 +122,9 @@ def test_nothing_is_known_below_what_was_looked_at() -> None:
     far = [seen._replace(probability=0.4) for seen in islice(observed(), 1000)]
     assert Correction.of("open", far) is None
     correction, evidence = taught(2000), Calibration.of("open")
-    found = Judge(0.4).decide("Where is it?", "When did the bus leave?", 0.7, evidence, correction=correction)
+    found = Judge(0.4).decide(
+        "Where do I buy bread?", "Where can I get apples here?", 0.71, evidence, correction=correction
+    )
     assert (found.probability < 0.5, found.hit, len(found.reasons)) == (True, False, 3)
 
 

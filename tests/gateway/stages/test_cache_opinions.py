@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.caching.judgements import JUDGE
-from gateway.caching.lessons import undecided
-from gateway.caching.verifier import scored
+from gateway.caching.names import scored, undecided
 from gateway.exchange import Caller
 from gateway.rerank import RERANK
 from gateway.state import Observation
