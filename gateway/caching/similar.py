@@ -1,12 +1,13 @@
-"""The semantic tier: of the nearest kept questions the first whose answer may be served, and what speaks against them.
+"""The semantic tier: of the nearest kept questions the most probable, if its answer may be served, and what speaks
+against it.
 
-Where the prior serves none, a verifier may be asked about those that it does not forbid: it reads both questions, and
-has a deadline. Knows no policy: whoever asks has found that similarity may decide. Invariant: candidates are of the
+Where the prior does not serve it and does not forbid it, a verifier may be asked: it reads both questions, and has a
+deadline. Knows no policy: whoever asks has found that similarity may decide. Invariant: candidates are of the
 slot's partition.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -20,7 +21,7 @@ from gateway.caching.verifier import Verifier
 from gateway.exchange import Hit, Slot
 from gateway.neighbours import Neighbours
 from gateway.rerank import RerankerUnavailable
-from gateway.similarity import NEAR, Decision, Judge, Other
+from gateway.similarity import NEAR, Decision, Judge, Kind, Other
 from gateway.state import Answers, Entry
 from prompts.front import Cache
 from retrieval.embed import Embedder
@@ -84,50 +85,45 @@ class Similar:
         return await self._judged(slot, says, at, nearest)
 
     async def _judged(self, slot: Slot, says: Cache, at: float, nearest: Sequence[tuple[str, float]]) -> Hit | Nearest:
-        """The first that the prior serves; else what is to be said of all of them."""
+        """The most probable of all, if it may be served. It alone is served, compared and verified: what is learned of
+        one choice says nothing of another's."""
         known, judge = await self._evidence.of(slot.pool, says.kind), _judge(self._most, says)
-        around = await self._around(nearest, at) if says.kind == "closed" else {}
-        refused: list[tuple[_Candidate, Decision]] = []
-        for key, score in nearest:
-            candidate = around.get(key) if around else await self._candidate(key, score, at)
-            if candidate is None or score < LEAST:
-                continue
-            others = _others(candidate, around)
-            asked = candidate.entry.question, slot.question, score
-            decision = judge.decide(*asked, known.calibration, others, known.correction)
-            if decision.hit:
-                return _hit(candidate, at, slot.pool, decision)
-            refused.append((candidate, decision))
-        if not refused:
-            return Nearest("the nearest question's answer has expired", nearest[0][1])
-        return await self._unserved(slot, says, at, refused)
-
-    async def _unserved(
-        self, slot: Slot, says: Cache, at: float, refused: Sequence[tuple[_Candidate, Decision]]
-    ) -> Hit | Nearest:
-        """What the verifier serves; else what speaks against the nearest, and what came nearest to a hit."""
-        nearest, said = refused[0]
-        against = "the nearest question does not stand for this one: " + "; ".join(said.reasons)
-        near = [
-            (candidate.entry.question, replace(_hit(candidate, at, slot.pool, decision), near=True))
-            for candidate, decision in sorted(refused, key=lambda one: -one[1].probability)
-            if decision.probability >= NEAR
+        found = await self._candidates(nearest, at)
+        judged = [
+            (
+                one,
+                judge.decide(one.entry.question, slot.question, one.score, known.calibration, others, known.correction),
+            )
+            for one in found
+            if one.score >= LEAST
+            for others in [_others(one, found) if says.kind == "closed" else ()]
         ]
-        if not near:
-            return Nearest(against, nearest.score)
-        best = near[0][1]
-        if self._verifier is not None:
-            try:
-                best = await self._verifier.best(slot, says.kind, near)
-            except RerankerUnavailable as error:
-                against = f"{against}; not verified: {error}"
-        return Nearest(against, nearest.score, best) if best.near else best
+        if not judged:
+            return Nearest("the nearest question's answer has expired", nearest[0][1])
+        candidate, decision = max(judged, key=lambda one: one[1].probability)
+        hit = _hit(candidate, at, slot.pool, decision)
+        if decision.hit:
+            return hit
+        against = Nearest(_against(judged[0][1]), judged[0][0].score)
+        if decision.probability < NEAR:
+            return against
+        near = replace(against, near=replace(hit, near=True))
+        return await self._verified(slot, says.kind, candidate.entry.question, near)
 
-    async def _around(self, nearest: Sequence[tuple[str, float]], at: float) -> dict[str, _Candidate]:
-        """All candidates by key: where few answers are given to many questions, those nearby tell whether a candidate's
-        answer is the one that is given here."""
+    async def _verified(self, slot: Slot, kind: Kind, kept: str, nearest: Nearest) -> Hit | Nearest:
+        """What came near to a hit, with what the verifier says of it, where there is one."""
+        if self._verifier is None or nearest.near is None:
+            return nearest
+        try:
+            hit = await self._verifier.rated(slot, kind, kept, nearest.near)
+        except RerankerUnavailable as error:
+            return replace(nearest, reason=f"{nearest.reason}; not verified: {error}")
+        return replace(nearest, near=hit) if hit.near else hit
+
+    async def _candidates(self, nearest: Sequence[tuple[str, float]], at: float) -> list[_Candidate]:
+        """The nearest first."""
         found = await asyncio.gather(*(self._candidate(key, score, at) for key, score in nearest))
-        return {candidate.entry.key: candidate for candidate in found if candidate}
+        return [candidate for candidate in found if candidate]
 
     async def _candidate(self, key: str, score: float, at: float) -> _Candidate | None:
         entry = await self._answers.get(key, at)
@@ -137,13 +133,18 @@ class Similar:
         return _Candidate(score, entry)
 
 
-def _others(candidate: _Candidate, around: Mapping[str, _Candidate]) -> list[Other]:
-    """The other candidates, and whether their answers are the same as this one's."""
+def _others(candidate: _Candidate, around: Sequence[_Candidate]) -> list[Other]:
+    """The other candidates, and whether their answers are the same: where few are given to many questions, those nearby
+    tell whether a candidate's is the one that is given here."""
     return [
         Other(other.score, equal(candidate.kept.completion, other.kept.completion))
-        for other in around.values()
+        for other in around
         if other is not candidate
     ]
+
+
+def _against(decision: Decision) -> str:
+    return "the nearest question does not stand for this one: " + "; ".join(decision.reasons)
 
 
 @lru_cache(64)

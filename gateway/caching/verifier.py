@@ -56,14 +56,13 @@ class Verifier:
     def __init__(self, reranker: Reranker, alias: str, learned: Learned[Scores], most: float) -> None:
         self._reranker, self._alias, self._learned, self._most = reranker, alias, learned, most
 
-    async def best(self, slot: Slot, kind: Kind, near: Sequence[tuple[str, Hit]]) -> Hit:
-        """Of what came near to a hit, with its question, what scores highest: `near` no more where it may be served.
+    async def rated(self, slot: Slot, kind: Kind, kept: str, hit: Hit) -> Hit:
+        """What came near to a hit, whose question is `kept`: `near` no more where it may be served.
 
         Raises RerankerUnavailable, StateUnavailable.
         """
-        scores = await self._reranker.scores(slot.question, [question for question, _ in near], slot.partition)
+        (score,) = await self._reranker.scores(slot.question, [kept], slot.partition)
         known = await self._learned.of(scored(slot.pool, self._alias), kind)
-        score, hit = max(zip(scores, (hit for _, hit in near), strict=True), key=lambda one: one[0])
         said = Verified(self._alias, score, known.probability(score))
         why = f"{said.model} scores the pair {said.score:.3f}, right with probability {said.probability:.4f}"
         served = said.probability >= 1 - self._most

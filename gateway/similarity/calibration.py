@@ -7,8 +7,8 @@ observed moves the limit both ways:
 - down, when the observations alone show with 95% confidence that the larger region keeps the rate.
 
 Knows no questions. Observed should be a fair sample of the would-be hits, or one that looks harder at doubtful ones:
-reports of what is wrong make it more careful than need be, and praise is no proof. Invariant: `least` and `proven` change in
-`learn` only.
+reports of what is wrong make it more careful than need be, and praise is no proof. Invariant: `least` and `proven`
+change in `learn` only.
 """
 
 from collections import deque

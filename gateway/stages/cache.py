@@ -82,8 +82,8 @@ class Cache:
             entry = _entry(found.slot, completion, verdict, call.at)
             with call.trace.stage("keep"):
                 keeping = background(self._put(entry, found.slot))  # its client does not wait for this
-            if found.instead:
-                background(self._samples.learn(found.instead, found.slot.question, completion, call.at))
+        if found.instead and verdict.stop == "complete" and _own(call, found.slot):  # a refusal tells, too
+            background(self._samples.learn(found.instead, found.slot.question, completion, call.at))
         if isinstance(found.leads, Flight):
             found.leads.checked(verdict, keeping)
 

@@ -26,10 +26,7 @@ from tests.fakes.client import faked
 POOL = "tenant:acme:advise:small"
 KEPT = Kept(Completion(Start("id", 1, "small"), (), None), Verdict("complete", "stop"))
 SLOT = Slot("key", "partition", POOL, None, (), "How tall is it?", 60.0)
-NEAR = [
-    (question, Hit("semantic", KEPT, 0.9, 1.0, key, POOL, 0.8, ("changed",), near=True))
-    for question, key in (("How high is it?", "a"), ("How wide is it?", "b"))
-]
+NEAR = Hit("semantic", KEPT, 0.9, 1.0, "a", POOL, 0.8, ("changed",), near=True)
 
 
 def seen(score: float, right: bool, number: int = 0) -> Observation:
@@ -64,8 +61,8 @@ def test_any_scale_will_do() -> None:
 
 
 @asynccontextmanager
-async def verifier(*given: float, most: float = 0.01) -> AsyncIterator[tuple[Verifier, State, FakeBackend]]:
-    results = [{"index": number, "relevance_score": score} for number, score in enumerate(given)]
+async def verifier(given: float, most: float = 0.01) -> AsyncIterator[tuple[Verifier, State, FakeBackend]]:
+    results = [{"index": 0, "relevance_score": given}]
     async with faked() as (backend, fake):
         fake.answers[RERANK] = Script((json.dumps({"results": results}).encode(),), headers=JSON)
         models = {"cross": Model("cross", "tiny", Pool([backend]), EstimateTokens(), 128, 1)}
@@ -84,14 +81,14 @@ async def observed(state: State, observations: Sequence[Observation]) -> None:
 
 def test_cold_it_serves_nothing_and_says_what_it_saw() -> None:
     async def run() -> None:
-        async with verifier(0.1, 0.99) as (asked, _, fake):
-            best = await asked.best(SLOT, "open", NEAR)
-            assert (best.entry, best.near, best.probability) == ("b", True, 0.8)
-            assert best.verified is not None
-            assert (best.verified.model, best.verified.score, best.verified.probability) == ("cross", 0.99, 0.0)
-            assert best.reasons[-1] == "cross scores the pair 0.990, right with probability 0.0000"
+        async with verifier(0.99) as (asked, _, fake):
+            rated = await asked.rated(SLOT, "open", "How high is it?", NEAR)
+            assert (rated.entry, rated.near, rated.probability) == ("a", True, 0.8)
+            assert rated.verified is not None
+            assert (rated.verified.model, rated.verified.score, rated.verified.probability) == ("cross", 0.99, 0.0)
+            assert rated.reasons[-1] == "cross scores the pair 0.990, right with probability 0.0000"
             body = fake.requests[-1].body
-            assert (body["query"], body["documents"]) == (SLOT.question, ["How high is it?", "How wide is it?"])
+            assert (body["query"], body["documents"]) == (SLOT.question, ["How high is it?"])
             assert body["cache_salt"] == "partition"
 
     asyncio.run(run())
@@ -102,28 +99,28 @@ def test_it_serves_once_the_rate_is_proven(right: int, near: bool) -> None:
     """Three hundred right ones and no wrong one show that a hundredth or less is wrong."""
 
     async def run() -> None:
-        async with verifier(0.99, 0.1) as (asked, state, _):
+        async with verifier(0.99) as (asked, state, _):
             await observed(state, [seen(0.97, True, number) for number in range(right)])
-            best = await asked.best(SLOT, "open", NEAR)
-            assert (best.entry, best.near) == ("a", near)
+            rated = await asked.rated(SLOT, "open", "How high is it?", NEAR)
+            assert rated.near == near
 
     asyncio.run(run())
 
 
 def test_a_lower_score_than_the_proven_ones_serves_nothing() -> None:
     async def run() -> None:
-        async with verifier(0.96, 0.1) as (asked, state, _):
+        async with verifier(0.96) as (asked, state, _):
             await observed(state, [seen(0.97, True, number) for number in range(400)])
-            assert (await asked.best(SLOT, "open", NEAR)).near
+            assert (await asked.rated(SLOT, "open", "How high is it?", NEAR)).near
 
     asyncio.run(run())
 
 
 def test_one_that_does_not_answer_is_told() -> None:
     async def run() -> None:
-        async with verifier(0.9, 0.9) as (asked, _, fake):
+        async with verifier(0.9) as (asked, _, fake):
             fake.answers[RERANK] = Script(status=500)
             with pytest.raises(RerankerUnavailable):
-                await asked.best(SLOT, "open", NEAR)
+                await asked.rated(SLOT, "open", "How high is it?", NEAR)
 
     asyncio.run(run())

@@ -82,6 +82,7 @@ def observed(gateway: Assembled, who: Any, prompt: str = "advise", many: int = 1
         ('{"a": 1, "b": [2]}', '{"b": [2], "a": 1}', True),
         ('{"a": 1}', '{"a": 2}', False),
         ("The weather in Paris is often mild.", "A tokenizer splits texts into smaller pieces.", False),
+        ("It keeps keys and values of all tokens.", "I'm sorry, but with this I cannot help you.", False),
     ],
 )
 def test_a_would_be_hit_is_answered_anew_and_compared(sampling: Assembled, kept: str, fresh: str, right: bool) -> None:
@@ -96,7 +97,16 @@ def test_a_would_be_hit_is_answered_anew_and_compared(sampling: Assembled, kept:
     assert (told.right, told.source) == (right, "fresh")
     assert (told.key, round(told.probability, 4)) == (instead["entry"], instead["probability"])
     assert 0.9 < told.similarity < 1
-    assert sampling.ask(who=who, **advised(REWORDED)).text == fresh  # it is kept, and an exact hit is no would-be hit
+
+
+def test_a_fresh_answer_is_kept_and_an_exact_hit_is_no_would_be_hit(sampling: Assembled) -> None:
+    who = caller()
+    sampling.fake.plan(Script(said("It keeps keys.")), Script(said("It keeps values.")))
+    sampling.ask(who=who, **advised(ASKED))
+    sampling.ask(who=who, **advised(REWORDED))
+    observed(sampling, who)
+    again = sampling.ask(who=who, **advised(REWORDED))
+    assert (again.text, again.opened.cache) == ("It keeps values.", "exact")
 
 
 def test_what_cannot_be_told_teaches_nothing(sampling: Assembled) -> None:
@@ -243,3 +253,17 @@ def test_what_was_learned_decides(core: Assembled) -> None:
     for number in range(60):
         core.do(core.runtime.pipeline.cache.corrections._lessons._evidence.learn(replace(wrong, at=float(number))))
     waited(lambda: core.ask(who=who, cache="use", **advised(REWORDED)).cache["verdict"] == "miss")
+
+
+def test_of_several_that_may_be_served_the_most_probable_is(library: Path, tmp_path: Path) -> None:
+    """The first is nearer (cosine 0.970, probability 0.53), the second asks the same (0.963, 0.98)."""
+    with running(
+        assembled(tmp_path, build={"prompts": library}, cache={"sample": 0, "max_error_rate": 0.48})
+    ) as gateway:
+        who = caller()
+        kept = {"What is the way to reset my password?": "Ask.", "How do I reset my password please?": "By mail."}
+        gateway.fake.plan(*(Script(said(answer)) for answer in kept.values()))
+        for question in kept:
+            gateway.ask(who=who, cache="refresh", **advised(question))
+        hit = gateway.ask(who=who, **advised("How can I reset my password?"))
+        assert (hit.cache["verdict"], hit.text) == ("semantic", "By mail.")
