@@ -107,7 +107,7 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
         Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
         Preflight(models, settings.check.rounds),
         cache(settings.cache, state, embedder, models),
-        Retrieve(embedder, models, b"secret"),
+        Retrieve(models, b"secret"),
         Finish(Route(models, settings.route.attempts, b"secret")),
         Check(schemas),
     )

@@ -35,6 +35,7 @@ from gateway.collections import Collections
 from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
+from gateway.encoders import Encoders
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.models import Model
@@ -45,7 +46,7 @@ from gateway.rerank import Reranker
 from gateway.runtime import Runtime
 from gateway.schemas import Schemas
 from gateway.settings import Cache as Section
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.stages.build import Build
 from gateway.stages.cache import Cache
 from gateway.stages.check import Check
@@ -59,7 +60,7 @@ from gateway.state.open import open_state
 from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
 from prompts.library import Library
-from retrieval.embed import Embedder
+from retrieval.embed import Embedder, EmbedderUnavailable
 
 log = logging.getLogger("tollgate")
 
@@ -102,7 +103,9 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     stack.callback(embedder.close)
     loading = asyncio.create_task(embedder.load()) if _embeds(settings, library) else None
     metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
-    collections = Collections(settings.retrieve, embedder.identity, metrics.load)
+    encoders = await asyncio.to_thread(_encoders, settings, embedder)
+    stack.callback(encoders.close)
+    collections = Collections(settings.retrieve, encoders.__getitem__, metrics.load)
     stack.push_async_callback(collections.aclose)
     models = Models(settings)
     stack.push_async_callback(models.aclose)
@@ -146,6 +149,13 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     )
 
 
+def _encoders(settings: Settings, own: Embedder) -> Encoders:
+    try:
+        return Encoders(settings, own)
+    except EmbedderUnavailable as error:
+        raise SettingsError([f"[retrieve]: {error}"]) from error
+
+
 def _pipeline(
     settings: Settings,
     ledger: Ledger,
@@ -164,7 +174,7 @@ def _pipeline(
         build=Build(library, models, collections, schemas, settings),
         preflight=Preflight(models, settings.check.rounds),
         cache=cache(settings.cache, state, embedder, models, opinion),
-        retrieve=Retrieve(embedder, models, secret),
+        retrieve=Retrieve(models, secret),
         finish=Finish(route),
         check=Check(schemas),
     )

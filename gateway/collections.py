@@ -19,6 +19,7 @@ from gateway.settings import Retrieve as Section
 from gateway.state.background import every, stopped
 from retrieval.collection import Collection, CollectionError, load_last_good
 from retrieval.collection.layout import current
+from retrieval.protocols import Encoder
 
 log = logging.getLogger("tollgate.collections")
 
@@ -28,18 +29,19 @@ FIRST_S = 3.0  # a start waits for its collections no longer: a large one must n
 
 
 class Collections(Mapping[str, Snapshot]):
-    """Those that can be served, by their names in the settings. `embedder` is the identity of what makes questions'
-    vectors; `on_load` is told the name and `loaded` or `refused`; after `again` seconds what was refused is read again.
+    """Those that can be served, by their names in the settings, each with its encoder.
+
+    `on_load` is told the name and `loaded` or `refused`; after `again` seconds what was refused is read again.
     """
 
     def __init__(
         self,
         sections: Mapping[str, Section],
-        embedder: str,
+        encoder: Callable[[str], Encoder],
         on_load: Callable[[str, str], None] = lambda *_: None,
         again: float = AGAIN_S,
     ) -> None:
-        self._sections, self._embedder, self._on_load, self._again = sections, embedder, on_load, again
+        self._sections, self._encoder, self._on_load, self._again = sections, encoder, on_load, again
         self._served: dict[str, Snapshot] = {}
         self._problems = dict.fromkeys(sections, "is still loading")
         self._refused: dict[str, tuple[str | None, float]] = {}  # the version, and when to read it again
@@ -94,12 +96,13 @@ class Collections(Mapping[str, Snapshot]):
 
     async def _load(self, name: str, version: str | None, path: Path, served: Snapshot | None) -> None:
         """The version that is named; where nothing is served yet, rather an older one than none."""
+        identity = self._encoder(name).identity
         try:
             if served is None:
-                good = await asyncio.to_thread(load_last_good, path, self._embedder)
+                good = await asyncio.to_thread(load_last_good, path, identity)
                 collection, damaged = good.collection, list(map(str, good.passed_over))
             else:
-                collection, damaged = await asyncio.to_thread(Collection.load, path, self._embedder), []
+                collection, damaged = await asyncio.to_thread(Collection.load, path, identity), []
         except CollectionError as error:
             self._refuse(name, version, str(error))
             return
@@ -109,7 +112,7 @@ class Collections(Mapping[str, Snapshot]):
 
     def _serve(self, name: str, collection: Collection) -> None:
         before = self._served.get(name)
-        self._served[name] = Snapshot(name, collection, self._sections[name])
+        self._served[name] = Snapshot(name, collection, self._sections[name], self._encoder(name))
         self._problems.pop(name, None)
         self._on_load(name, "loaded")
         instead = f" in the place of {before.version}" if before else ""

@@ -49,6 +49,15 @@ class Embeds(Protocol):
         """Tokens of the whole text, its own marks included."""
 
 
+class Encoder(Embeds, Protocol):
+    """One that a gateway keeps: its questions wait for nobody but each other."""
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Of questions, as `ask`."""
+    def close(self) -> None:
+        """Give back what it holds; it is not used again."""
+
+
 class Index(Protocol):
     """One immutable version of a collection. A row is a passage for as long as the version lives. Calls block, may come
     from several threads, and give fewer than `k` rows where the scope holds fewer."""

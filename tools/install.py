@@ -29,7 +29,7 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One virtual environment. `gigabytes` must be free to make it: what it takes on disk (measured: 1.9, 3.4, 0.5, 0.5)
+    """One virtual environment. `gigabytes` must be free for it: what it takes on disk (measured: 1.9, 3.4, 0.5, 0.5)
     and pip's copies of the downloads. `project` installs this repository into it, editable."""
 
     name: str

@@ -14,7 +14,7 @@ Newest = Annotated[int, typer.Option(min=1, help="Requests that are looked at, t
 
 
 def stats(newest: Newest = 10_000, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
-    """How many answers are kept, what they saved, how often a similar one was wrong (95% limits), what the judge used."""
+    """How many answers are kept, what they saved, how often a similar one was wrong, and what the judge used."""
     settings = settings_of(config, state)
 
     async def read(opened: State) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]:

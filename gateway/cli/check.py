@@ -8,12 +8,13 @@ import typer
 
 from gateway.cli.common import SETTINGS, Config, StateDir, settings_of, with_state
 from gateway.connect import Models
+from gateway.encoders import encoder
 from gateway.settings import Settings, SettingsError, secret
 from gateway.state import State, StateUnavailable
 from prompts.errors import LibraryError
 from prompts.library import Library
 from retrieval.collection import Collection, CollectionError
-from retrieval.weights import MINILM
+from retrieval.weights import EmbedderUnavailable
 from serving.backend import Backend
 from serving.errors import BackendError
 
@@ -66,8 +67,9 @@ def _state(settings: Settings) -> Iterator[str]:
 def _collections(settings: Settings) -> Iterator[str]:
     for section in settings.retrieve.values():
         try:
-            Collection.load(section.path, MINILM.identity)
-        except CollectionError as error:
+            with encoder(settings, section) as made:
+                Collection.load(section.path, made.identity)
+        except (CollectionError, EmbedderUnavailable, SettingsError) as error:
             yield str(error)
 
 

@@ -1,7 +1,7 @@
 """`tollgate index`: from folders of documents to collections, and what a question finds in them."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +10,15 @@ import typer
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show, usable
 from gateway.cli.evaluate import eval_
 from gateway.cli.indexing import EngineName, built, strictly
-from gateway.settings import Retrieve, Settings
+from gateway.encoders import encoder
+from gateway.settings import Retrieve, Settings, SettingsError
 from retrieval import collection
 from retrieval.collection import Collection, CollectionError, Manifest
-from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.ingest import NotThere, byhand
+from retrieval.protocols import Encoder
 from retrieval.query import Query, Scope
 from retrieval.search import candidates
-from retrieval.weights import MINILM
+from retrieval.weights import EmbedderUnavailable
 
 app = typer.Typer(name="index", help="Collections of documents.", no_args_is_help=True)
 SHOWN = 120  # characters of a passage in a table; --json has them all
@@ -44,7 +45,7 @@ def build_(
 ) -> None:
     """Index the documents of collections; only what changed is parsed and embedded."""
     settings = settings_of(config, state)
-    made = {name: built(name, _part(settings, name), engine) for name in names or settings.retrieve}
+    made = {name: built(name, settings, _part(settings, name), engine) for name in names or settings.retrieve}
     show([_row(name, manifest) for name, (manifest, _) in made.items()], as_json)
     if strict:
         strictly([document for _, left_out in made.values() for document in left_out])
@@ -62,12 +63,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Put documents into a collection by hand; later builds keep them."""
-    part = _part(settings_of(config, state), name)
+    settings = settings_of(config, state)
+    part = _part(settings, name)
     try:
         added = byhand.add(part.source, part.path, files, access or (), usable("--metadata", _pairs, metadata or ()))
     except (NotThere, OSError, ValueError) as error:
         raise Failure(str(error)) from error
-    manifest, left_out = built(name, part, engine)
+    manifest, left_out = built(name, settings, part, engine)
     show([_row(name, manifest)], as_json)
     strictly([document for document in left_out if any(f"{document}/".startswith(f"{name}/") for name in added)])
 
@@ -84,12 +86,13 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take documents out of a collection by hand; later builds leave them out until they are added again."""
-    part = _part(settings_of(config, state), name)
+    settings = settings_of(config, state)
+    part = _part(settings, name)
     try:
-        byhand.remove(part.path, documents, _load(part.path).entries())
+        byhand.remove(part.path, documents, _load(settings, part).entries())
     except (NotThere, OSError, ValueError) as error:
         raise Failure(str(error)) from error
-    show([_row(name, built(name, part, engine)[0])], as_json)
+    show([_row(name, built(name, settings, part, engine)[0])], as_json)
 
 
 @app.command()
@@ -113,12 +116,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """The passages most probably relevant to a question, best first, for a reader with these access labels."""
-    loaded = _load(_part(settings_of(config, state), name).path)
-    try:
-        with closing(Embedder()) as embedder:
-            query = Query((question,), embedder.ask([question]), Scope(frozenset(access or ())))
-    except EmbedderUnavailable as error:
-        raise Failure(str(error)) from error
+    settings = settings_of(config, state)
+    with _encoding(settings, _part(settings, name)) as (loaded, made):
+        query = Query((question,), made.ask([question]), Scope(frozenset(access or ())))
     found = candidates(loaded, query, top_k)
     rows = [{"score": round(f.score, 4), "document": f.passage.document, "text": f.passage.text} for f in found]
     show(rows if as_json else [{**row, "text": " ".join(str(row["text"]).split())[:SHOWN]} for row in rows], as_json)
@@ -128,14 +128,22 @@ def search(
 def stats(names: Names = None, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
     """What collections hold, and the recall@10 of their vector indexes as measured on samples."""
     settings = settings_of(config, state)
-    loaded = {name: _load(_part(settings, name).path).manifest for name in names or settings.retrieve}
+    loaded = {name: _load(settings, _part(settings, name)).manifest for name in names or settings.retrieve}
     show([_row(name, manifest) for name, manifest in loaded.items()], as_json)
 
 
-def _load(path: Path) -> Collection:
+def _load(settings: Settings, part: Retrieve) -> Collection:
+    with _encoding(settings, part) as (loaded, _):
+        return loaded
+
+
+@contextmanager
+def _encoding(settings: Settings, part: Retrieve) -> Iterator[tuple[Collection, Encoder]]:
+    """A collection, and what makes its vectors."""
     try:
-        return Collection.load(path, MINILM.identity)
-    except CollectionError as error:
+        with encoder(settings, part) as made:
+            yield Collection.load(part.path, made.identity), made
+    except (CollectionError, EmbedderUnavailable, SettingsError) as error:
         raise Failure(str(error)) from error
 
 

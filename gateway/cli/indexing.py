@@ -4,7 +4,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 
@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from gateway.cli.common import Failure
-from gateway.settings import Retrieve
+from gateway.encoders import encoder, maker
+from gateway.settings import Retrieve, Settings, SettingsError
 from retrieval.collection import Manifest
-from retrieval.embed import Embedder, EmbedderUnavailable
-from retrieval.ingest import Engine, EngineUnavailable, NothingToIndex, Progress, RayEngine, Report, Rule, build
+from retrieval.ingest import EngineUnavailable, NothingToIndex, Progress, RayEngine, Report, Rule, build
+from retrieval.weights import EmbedderUnavailable
 
 LINE_EVERY_S: Final = 5.0  # between lines of one step where there is no terminal to redraw
 
@@ -29,21 +30,22 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
-def built(name: str, part: Retrieve, engine: EngineName = EngineName.LOCAL) -> tuple[Manifest, list[str]]:
+def built(
+    name: str, settings: Settings, part: Retrieve, engine: EngineName = EngineName.LOCAL
+) -> tuple[Manifest, list[str]]:
     """Build a collection, telling on standard error what is done; and the ids of what was left out. Raises Failure."""
     rules = [Rule(rule.match, tuple(rule.access), rule.metadata) for rule in part.rules]
     left_out: list[str] = []
     try:
-        with closing(Embedder()) as embedder, _watched(name) as shown:
+        with encoder(settings, part) as made, _watched(name) as shown:
             report = _noting(shown, left_out)
-            manifest = build(part.source, part.path, embedder, report, rules, _engine(engine), part.language)
+            where = RayEngine(maker(settings, part)) if engine is EngineName.RAY else None
+            manifest = build(part.source, part.path, made, report, rules, where, part.language)
+    except SettingsError as error:
+        raise Failure(str(error)) from error
     except (NothingToIndex, EmbedderUnavailable, EngineUnavailable, OSError, ValueError, sqlite3.Error) as error:
         raise Failure(f"collection {name!r} was not built: {error}") from error
     return manifest, left_out
-
-
-def _engine(name: EngineName) -> Engine | None:
-    return RayEngine(Embedder) if name is EngineName.RAY else None
 
 
 def _noting(shown: Report, left_out: list[str]) -> Report:

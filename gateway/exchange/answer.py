@@ -60,7 +60,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What the cross-encoder `model` says of two questions: its own `score`, and the probability that this stands for."""
+    """What the cross-encoder `model` says of two questions: its own `score`, and the probability that stands for."""
 
     model: str
     score: float

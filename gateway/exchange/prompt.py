@@ -7,7 +7,7 @@ from gateway.exchange.call import Message, OnLength
 from gateway.settings import Retrieve
 from prompts.template import Template
 from retrieval.passage import Found
-from retrieval.protocols import Index
+from retrieval.protocols import Encoder, Index
 from retrieval.query import Scope
 from serving.events import Usage
 from serving.frozen import dataclass
@@ -18,7 +18,8 @@ CacheTier = Literal["off", "exact", "semantic"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of a collection, by the name that the settings give it, with its section there.
+    """One version of a collection, by the name that the settings give it, with its section there and what makes
+    its questions' vectors.
 
     A request keeps the one that it began with, whatever is swapped in meanwhile.
     """
@@ -26,6 +27,7 @@ class Snapshot:
     name: str
     index: Index
     section: Retrieve
+    encoder: Encoder
 
     @property
     def version(self) -> str:

@@ -5,13 +5,13 @@ Secrets come from the environment, for the file only names their variables.
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.settings.sections import OWN_EMBEDDER, Settings
+from gateway.settings.sections import OWN_EMBEDDER, Model, Settings
 from gateway.toml_lines import line_of
 
 
@@ -96,9 +96,21 @@ def _unable(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
             yield key, f"no [models.{alias}]"
     if cache.judge in models and not settings.writes(str(cache.judge)):
         yield ("cache", "judge"), f"[models.{cache.judge}] writes no text"
+    for name, section in settings.retrieve.items():
+        if section.embedder and (why := _encodes_not(section.embedder, models)):
+            yield ("retrieve", name, "embedder"), why
     for key, alias in scoring.items():
         if alias in models and not models[str(alias)].scores:
             yield key, f"[models.{alias}] is none that scores: set its `scores = true`, or name another"
+
+
+def _encodes_not(alias: str, models: Mapping[str, Model]) -> str | None:
+    """Why a model cannot make the vectors of a collection: commands ask its backends too, without a gateway."""
+    if alias not in models:
+        return f"no [models.{alias}]"
+    if not models[alias].embeddings:
+        return f"[models.{alias}] makes no embeddings: set its `embeddings = true`, or name another"
+    return None if models[alias].served else f"[models.{alias}] must say its name at the backends: `served`"
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
@@ -109,7 +121,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     }
     retrieve = {
         name: part.model_copy(
-            update={"path": folder / part.path, "source": folder / part.source if part.source else None}
+            update={
+                "path": folder / part.path,
+                "source": folder / part.source if part.source else None,
+                "weights": folder / part.weights if part.weights else None,
+            }
         )
         for name, part in settings.retrieve.items()
     }

@@ -1,9 +1,9 @@
 """What the file may say: a frozen model for each section, with its defaults. Knows no file and no environment."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -53,7 +53,8 @@ class Backend(Section):
 class Model(Section):
     """An alias. `served`: its name at the backends (default: the first they serve); `fallback`: other aliases.
 
-    `embeddings`: it makes those, and writes no text. `scores`: it is a cross-encoder, which rates texts (vLLM's
+    `embeddings`: it makes those, and writes no text; `query_prompt` and `passage_prompt` are what it was trained to see
+    before what is asked and what is searched. `scores`: it is a cross-encoder, which rates texts (vLLM's
     /rerank), and writes none either.
     """
 
@@ -64,6 +65,8 @@ class Model(Section):
     max_output: Positive = 512  # tokens, when the request names no ceiling
     fallback: list[Name] = []
     embeddings: bool = False
+    query_prompt: str = ""
+    passage_prompt: str = ""
     scores: bool = False
 
 
@@ -125,6 +128,9 @@ class Retrieve(Section):
     `tenants` may search it (default: all). `language` is that of its documents, ISO 639-1, or "" for words as they are.
     `floor` is the least probability of relevance that a passage is shown with (default: `retrieval.search.FLOOR`).
     `rerank` is the alias of a model that rates passages, waited for `rerank_s` at most.
+
+    Its vectors are made by all-MiniLM-L6-v2, or by `weights`, the folder of another sentence-transformers model, or by
+    `embedder`, the alias of a model that makes embeddings of so many `dimensions`.
     """
 
     path: Path
@@ -136,6 +142,17 @@ class Retrieve(Section):
     floor: float | None = Field(default=None, ge=0.0, le=1.0)
     rerank: Name | None = None
     rerank_s: Seconds = 0.5  # some ten times what 50 pairs take on a GPU
+    weights: Path | None = None
+    embedder: Name | None = None
+    dimensions: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_embedder(self) -> Self:
+        if self.weights and self.embedder:
+            raise ValueError("vectors are made by `weights` or by `embedder`: name one")
+        if bool(self.embedder) != bool(self.dimensions):
+            raise ValueError("`embedder` needs the `dimensions` of its vectors, and nothing else does")
+        return self
 
 
 class Route(Section):

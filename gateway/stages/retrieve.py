@@ -21,11 +21,11 @@ from gateway.stages.build import compose
 from gateway.stages.preflight import request
 from gateway.stages.route import cache_salt
 from gateway.tracing import traced
-from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.pack import Orders, distinct, listed, pack
 from retrieval.passage import Found
 from retrieval.query import Query
 from retrieval.search import candidates, chosen, expanded, reranked, views
+from retrieval.weights import EmbedderUnavailable
 
 FENCE = 40  # tokens that the two marks around passages take, rather too many
 
@@ -33,8 +33,8 @@ FENCE = 40  # tokens that the two marks around passages take, rather too many
 class Retrieve:
     """Searches collections and packs what they hold. `secret` keys the fences and the reranker's cache salts."""
 
-    def __init__(self, embedder: Embedder, models: Mapping[str, Model], secret: bytes) -> None:
-        self._embedder, self._models, self._secret = embedder, models, secret
+    def __init__(self, models: Mapping[str, Model], secret: bytes) -> None:
+        self._models, self._secret = models, secret
         self._orders = Orders()
 
     @traced("retrieve")
@@ -58,7 +58,7 @@ class Retrieve:
         if not all(search.scope.where.values()):  # nothing has one of no values
             return []
         try:
-            vectors = await self._embedder.embed(texts)
+            vectors = await search.snapshot.encoder.embed(texts)
         except EmbedderUnavailable as error:
             raise Unavailable(f"The question cannot be searched with: {error}") from error
         return await asyncio.to_thread(candidates, search.snapshot.index, Query(texts, vectors, search.scope))

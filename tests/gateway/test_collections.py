@@ -12,7 +12,7 @@ import pytest
 from gateway.collections import AGAIN_S, LOOK_S, Collections
 from gateway.settings import Retrieve
 from retrieval.collection import rollback
-from retrieval.weights import MINILM
+from tests.gateway.indexes import Identified
 from tests.gateway.made import Page, made
 from tests.gateway.waiting import until
 
@@ -25,7 +25,7 @@ def play(scenario: Callable[[Collections, list[tuple[str, str]]], Awaitable[None
     async def run() -> None:
         loads: list[tuple[str, str]] = []
         sections = {name: Retrieve(path=path) for name, path in paths.items()}
-        collections = Collections(sections, MINILM.identity, lambda *load: loads.append(load))
+        collections = Collections(sections, lambda _: Identified(), lambda *load: loads.append(load))
         try:
             await collections.open()
             await scenario(collections, loads)
@@ -129,7 +129,7 @@ def test_what_was_refused_is_read_again_after_a_while(tmp_path: Path, again: flo
     made(tmp_path, ONE)
 
     async def run() -> None:
-        collections = Collections({"docs": Retrieve(path=tmp_path)}, MINILM.identity, again=again)
+        collections = Collections({"docs": Retrieve(path=tmp_path)}, lambda _: Identified(), again=again)
         await collections.open()
         second = made(tmp_path, TWO).version
         damaged = damage(tmp_path, second)
@@ -149,7 +149,7 @@ def test_a_version_of_another_embedder_is_refused(tmp_path: Path) -> None:
     made(tmp_path, ONE)
 
     async def run() -> None:
-        collections = Collections({"docs": Retrieve(path=tmp_path)}, "another")
+        collections = Collections({"docs": Retrieve(path=tmp_path)}, lambda _: Identified("another"))
         await collections.open()
         assert (list(collections), "was built with" in collections.faults()[0]) == ([], True)
         await collections.aclose()

@@ -14,7 +14,7 @@ from gateway.state import Scopes
 from prompts.template import parse
 from retrieval.query import Scope
 from tests.gateway.calls import call, caller
-from tests.gateway.indexes import Named
+from tests.gateway.indexes import Identified, Named
 
 SOURCE = """---
 description: d
@@ -34,7 +34,7 @@ def search(
     version: str = "v1", name: str = "docs", section: Retrieve = DOCS, top_k: int = 4, floor: float = 0.1,
     access: tuple[str, ...] = ("hr",), where: Mapping[str, tuple[str, ...]] = {"team": ("people",)},
 ) -> Search:  # fmt: skip
-    return Search(Snapshot(name, Named(version), section), top_k, floor, Scope(frozenset(access), where))
+    return Search(Snapshot(name, Named(version), section, Identified()), top_k, floor, Scope(frozenset(access), where))
 
 
 def prompt(**changes: Any) -> Prompt:

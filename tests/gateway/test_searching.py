@@ -16,14 +16,14 @@ from gateway.state import Scopes
 from prompts.front import Retrieve as Front
 from retrieval.search import FLOOR
 from tests.gateway.calls import call, caller
-from tests.gateway.indexes import Named
+from tests.gateway.indexes import Identified, Named
 
 SECTIONS = {
     "docs": Retrieve(path=Path("docs")),
     "handbook": Retrieve(path=Path("handbook"), tenants=["acme"], floor=0.3),
     "coming": Retrieve(path=Path("coming")),
 }
-LOADED = {name: Snapshot(name, Named("v1", name), SECTIONS[name]) for name in ("docs", "handbook")}
+LOADED = {name: Snapshot(name, Named("v1", name), SECTIONS[name], Identified()) for name in ("docs", "handbook")}
 FRONT = Front.model_validate({"collection": "docs", "top_k": 6, "filter": {"team": ["people", "legal"]}, "floor": 0.4})
 
 

@@ -117,6 +117,12 @@ def numbered(before: str, after: str) -> tuple[str, int]:
         ("[build]", "[builds]", "builds: unknown key"),
         ('source = "documents"', 'rerank = "cross"', "retrieve.docs.rerank: no [models.cross]"),
         ('source = "documents"', 'rerank = "small"', "retrieve.docs.rerank: [models.small] is none that scores"),
+        ('source = "documents"', 'dimensions = 8\nembedder = "x"', "retrieve.docs.embedder: no [models.x]"),
+        (
+            'source = "documents"',
+            'dimensions = 8\nembedder = "small"',
+            "retrieve.docs.embedder: [models.small] makes no embeddings",
+        ),
         ('source = "documents"', "floor = 1.5", "retrieve.docs.floor: Input should be less than or equal to 1"),
         (
             'source = "documents"',

@@ -14,13 +14,13 @@ from prompts.template import parse
 from retrieval.query import Scope
 from tests.gateway.caching.test_policy import prompt
 from tests.gateway.calls import call, caller
-from tests.gateway.indexes import Named
+from tests.gateway.indexes import Identified, Named
 
 SOURCE = '---\ndescription: d\nvariables: {}\n---\n{% message role="user" %}Hi{% endmessage %}\n'
 
 
 def test_an_answer_can_be_purged_by_all_that_made_it() -> None:
-    searched = Search(Snapshot("docs", Named("v1"), Retrieve(path=Path("docs"))), 4, 0.0, Scope())
+    searched = Search(Snapshot("docs", Named("v1"), Retrieve(path=Path("docs")), Identified()), 4, 0.0, Scope())
     made = prompt(template=parse("t", "t.md.j2", SOURCE.encode()), retrieve=searched)
     asked = call(who=caller("acme"), tags={"feature": "search"})
     found = tags(asked, made)

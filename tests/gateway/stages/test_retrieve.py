@@ -15,7 +15,6 @@ import pytest
 from gateway.errors import InvalidValue, Unavailable
 from gateway.exchange import Retrieval
 from gateway.rerank import RERANK
-from gateway.stages.retrieve import Retrieve
 from retrieval.embed import Embedder
 from retrieval.weights import MINILM
 from tests.conftest import TINY_MODEL
@@ -244,7 +243,9 @@ def test_a_question_that_cannot_be_embedded_is_told_as_such(counting: Assembled,
     asked = call(**template("answer", question=QUESTION))
     prompt = counting.do(counting.runtime.pipeline.build(asked))
     plan = counting.do(counting.runtime.pipeline.preflight(asked, prompt))
+    assert prompt.retrieve is not None
     embedder = Embedder(replace(MINILM, folder=tmp_path))  # which holds no model
+    search = replace(prompt.retrieve, snapshot=replace(prompt.retrieve.snapshot, encoder=embedder))
     with pytest.raises(Unavailable, match="cannot be searched with"):
-        counting.do(Retrieve(embedder, counting.runtime.models, b"secret")(asked, prompt, plan))
+        counting.do(counting.runtime.pipeline.retrieve(asked, replace(prompt, retrieve=search), plan))
     embedder.close()
