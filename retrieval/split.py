@@ -11,7 +11,7 @@ end of its heading, so that its numbers keep their names.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,8 +49,13 @@ def split(document: Document, tokens: Tokens, limit: int = LIMIT) -> list[Passag
 
     `tokens` counts those that the model reads, its own marks included.
     """
-    splitting = (_Splitting(document, section, tokens, limit) for section in document.sections)
-    return [passage for one in splitting for passage in one.passages()]
+    return list(passages(document, tokens, limit))
+
+
+def passages(document: Document, tokens: Tokens, limit: int = LIMIT) -> Iterator[Passage]:
+    """The same one after the other: who takes only the first does not wait for the others."""
+    for section in document.sections:
+        yield from _Splitting(document, section, tokens, limit).passages()
 
 
 class _Splitting:
@@ -63,7 +68,7 @@ class _Splitting:
         self._starts = [block.start for block in section.blocks]
 
     def passages(self) -> Iterator[Passage]:
-        pieces = [piece for region in _regions(self._section) for piece in self._pieces(region)]
+        pieces = (piece for region in _regions(self._section) for piece in self._pieces(region))
         document, section = self._document, self._section
         for start, end in self._packed(pieces):
             yield Passage(
@@ -106,10 +111,10 @@ class _Splitting:
             for start, end in _cut(self._document.text, piece.start, piece.end, cuts[level]):
                 yield from self._pieces(_Piece(start, end, piece.block), level + 1)
 
-    def _packed(self, pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
+    def _packed(self, pieces: Iterator[_Piece]) -> Iterator[tuple[int, int]]:
         """Join neighbours while they fit. The last piece of a passage opens the next one too, if it is short prose."""
-        taken = list(pieces[:1])
-        for piece in pieces[1:]:
+        taken = [next(pieces)]  # no section is blank
+        for piece in pieces:
             if self._count(taken[0].start, piece.end) <= self._limit:
                 taken.append(piece)
                 continue

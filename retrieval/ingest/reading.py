@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from retrieval.document import Document, Unreadable
@@ -16,8 +17,10 @@ from retrieval.ingest.signatures import signature
 from retrieval.parsing.formats import format_of
 from retrieval.parsing.sandbox import Parsed, Sandbox
 from retrieval.passage import Passage
-from retrieval.split import LIMIT, Tokens, split
+from retrieval.split import LIMIT, Tokens, passages
 
+MAX_PASSAGES: Final = 10_000  # of one document: eight books; of a file of 20 MB without words it would be 100,000
+TOO_MANY: Final = f"gives more than {MAX_PASSAGES:,} passages: split it"
 SPLITTER: Final = 2  # raise it with every change to `split` or to what formats have in common that moves a passage
 
 
@@ -67,13 +70,16 @@ class Reader:
         if parsed.document is None:
             return Outcome(file, parsed.id, fingerprint, parsed.at, failure=parsed.failure)
         document = _labelled(parsed.document, file)
+        cut = tuple(islice(passages(document, self._tokens, self._limit), MAX_PASSAGES + 1))
+        if len(cut) > MAX_PASSAGES:
+            return Outcome(file, document.id, fingerprint, parsed.at, failure=TOO_MANY)
         return Outcome(
             file=file,
             id=document.id,
             fingerprint=fingerprint,
             at=parsed.at,
             title=document.title,
-            passages=tuple(split(document, self._tokens, self._limit)),
+            passages=cut,
             signature=signature(document),
         )
 

@@ -16,6 +16,7 @@ import pytest
 from retrieval.collection import Collection
 from retrieval.embed import Embedder
 from retrieval.ingest.files import walk
+from retrieval.ingest.reading import MAX_PASSAGES, Reader
 from tests.retrieval.ingest.test_build import Folder
 
 ROOT = Path(__file__).parents[3]
@@ -110,6 +111,17 @@ def test_a_hostile_folder_costs_its_own_files_and_no_other(
     make_hostile(documents, pdf, 210)
     documents.build()
     check(documents.load(), documents.left_out())
+
+
+def test_a_document_of_too_many_passages_is_refused_before_all_are_cut(embedder: Embedder, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# T\n\n" + "word " * 30)
+    reader, (file,) = Reader(lambda text: 1 + 20 * len(text.split()), 200), walk(tmp_path)
+    (few,) = reader.read(file, ())
+    (tmp_path / "a.md").write_text("# T\n\n" + "word " * (10 * MAX_PASSAGES))
+    (many,) = reader.read(file, ())
+    reader.close()
+    assert (few.failure, len(few.passages) > 2) == ("", True)
+    assert (many.failure, many.passages) == ("gives more than 10,000 passages: split it", ())
 
 
 @pytest.mark.prove
