@@ -19,11 +19,10 @@ from gateway.exchange import Hit, Slot, Verified
 from gateway.rerank import Reranker
 from gateway.similarity import Kind
 from gateway.similarity.bounds import upper
-from gateway.similarity.calibration import Observed
+from gateway.similarity.calibration import CONFIDENCE, Observed
 
 KEPT = 5000  # observations, as the calibration keeps
 STEPS = 40  # limits that are tried, at even shares of what was observed
-CONFIDENCE = 0.95
 
 
 class Scores:
@@ -44,7 +43,7 @@ class Scores:
         return cls(limits, np.maximum.accumulate(bounds) if len(bounds) else bounds)
 
     def probability(self, score: float) -> float:
-        """The share of the pairs that look at least as good which is right, with 95% confidence; 0 before any are."""
+        """The share of the pairs that look at least as good which is right, with CONFIDENCE; 0 before any are."""
         at = int(np.searchsorted(self._limits, score, side="right"))
         return float(self._probabilities[at - 1]) if at else 0.0
 

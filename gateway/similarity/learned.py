@@ -2,7 +2,7 @@
 
 A logistic model of the features beside the prior's log-odds: with weights of 0 it says what the prior says, and a ridge
 draws them there. It is taken only where, on observations that it was not fitted on, its log-loss is below the prior's;
-and what it finds more probable is served only from where these observations show with CONFIDENCE that the rate holds
+and what it finds more probable is served only from where these observations prove that the rate holds
 (`Calibration.proven`). It refuses nothing that the prior serves.
 
 Why so careful: models of other domains did not carry over, and one that replaced the prior outright broke the rate
@@ -26,9 +26,6 @@ NEAR: Final = 0.5  # the prior's probability from which on comparisons are looke
 FIRST: Final = 200  # observations from which on a model is tried: some ten for each of its weights
 BOTH: Final = 10  # right ones and wrong ones among them, at least
 FOLDS: Final = 5
-# Of many limits the lowest that is proven is served: of 80 simulated pools, at 2% and 5%, four broke the rate with 95%,
-# none with 99%.
-CONFIDENCE: Final = 0.99
 RIDGE: Final = 10.0  # on scaled features: a weight costs as much as ten observations say; 1 to 50 did as well
 FREE: Final = 1.0  # on the intercept, which is what a pool's share of right answers says
 STEPS: Final = 25  # of Newton's method; it takes about eight
@@ -90,7 +87,7 @@ class Correction:
 
     def least(self, max_error_rate: float) -> float:
         """The smallest probability that may be served: proven on what the model was not fitted on, else above all."""
-        return self._held.proven(max_error_rate, CONFIDENCE)
+        return self._held.proven(max_error_rate)
 
 
 class _Seen:

@@ -88,15 +88,15 @@ def test_near_misses_say_nothing_of_the_prior() -> None:
 
 
 def test_near_misses_that_keep_being_right_widen_what_is_served() -> None:
-    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(300)]
-    assert Known.alone("open", right[:298]).calibration.least(0.01) == pytest.approx(0.99)
+    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(459)]
+    assert Known.alone("open", right[:458]).calibration.least(0.01) == pytest.approx(0.99)
     assert Known.alone("open", right).calibration.least(0.01) <= 0.97
     wrong = [replace(one, right=False) for one in right[:3]]
     assert Known.alone("open", [*right, *wrong]).calibration.least(0.01) == pytest.approx(0.99)
 
 
 def test_in_a_proof_what_nobody_could_tell_is_wrong() -> None:
-    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(300)]
+    right = [replace(observation(number), probability=0.97, right=True, source="near") for number in range(459)]
     unknown = [replace(observation(number), pool=undecided(POOL), probability=0.97) for number in range(3)]
     assert Known.alone("open", [*right, *unknown]).calibration.least(0.01) == pytest.approx(0.99)
 

@@ -15,6 +15,7 @@ from gateway.exchange import Hit, Slot, Verdict
 from gateway.models import Model
 from gateway.rerank import RERANK, Reranker, RerankerUnavailable
 from gateway.similarity.bounds import upper
+from gateway.similarity.calibration import CONFIDENCE
 from gateway.state import Observation, State
 from gateway.state.open import open_state
 from serving.events import Completion, Start
@@ -44,20 +45,20 @@ def test_before_anything_is_known_no_score_is_worth_anything() -> None:
 
 def test_a_probability_is_what_is_proven_of_the_pairs_that_look_at_least_as_good() -> None:
     known = scores((0.9, 400, 0), (0.5, 80, 20))
-    assert known.probability(0.95) == known.probability(0.9) == pytest.approx(1 - upper(0, 400))
-    assert known.probability(0.7) == known.probability(0.5) == pytest.approx(1 - upper(20, 500))
+    assert known.probability(0.95) == known.probability(0.9) == pytest.approx(1 - upper(0, 400, CONFIDENCE))
+    assert known.probability(0.7) == known.probability(0.5) == pytest.approx(1 - upper(20, 500, CONFIDENCE))
     assert known.probability(0.4) == 0.0
 
 
 def test_a_higher_score_is_never_worth_less() -> None:
     """Of few nothing is proven, but what is proven of more of them holds."""
-    known = scores((0.9, 3, 0), (0.5, 400, 0))
+    known = scores((0.9, 3, 0), (0.5, 500, 0))
     assert known.probability(0.99) == known.probability(0.6) > 0.99
 
 
 def test_any_scale_will_do() -> None:
     """Some models give log-odds, and only the order counts."""
-    assert scores((7.5, 400, 0), (-2.0, 0, 50)).probability(8.0) > 0.99
+    assert scores((7.5, 500, 0), (-2.0, 0, 50)).probability(8.0) > 0.99
 
 
 @asynccontextmanager
@@ -94,9 +95,9 @@ def test_cold_it_serves_nothing_and_says_what_it_saw() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("right", "near"), [(290, True), (310, False)])
+@pytest.mark.parametrize(("right", "near"), [(450, True), (470, False)])
 def test_it_serves_once_the_rate_is_proven(right: int, near: bool) -> None:
-    """Three hundred right ones and no wrong one show that a hundredth or less is wrong."""
+    """459 right ones and no wrong one show with 99% that a hundredth or less is wrong."""
 
     async def run() -> None:
         async with verifier(0.99) as (asked, state, _):
@@ -110,7 +111,7 @@ def test_it_serves_once_the_rate_is_proven(right: int, near: bool) -> None:
 def test_a_lower_score_than_the_proven_ones_serves_nothing() -> None:
     async def run() -> None:
         async with verifier(0.96) as (asked, state, _):
-            await observed(state, [seen(0.97, True, number) for number in range(400)])
+            await observed(state, [seen(0.97, True, number) for number in range(500)])
             assert (await asked.rated(SLOT, "open", "How high is it?", NEAR)).near
 
     asyncio.run(run())

@@ -26,7 +26,7 @@ def test_the_prior_decides_before_anything_was_seen(rate: float) -> None:
 
 
 def test_what_keeps_being_right_widens_what_is_served_once_it_is_proven() -> None:
-    pool = after(*[Seen(0.97)] * 298)
+    pool = after(*[Seen(0.97)] * 457)
     assert pool.least(0.01) == pytest.approx(0.99)
     for _ in range(2):
         pool.learn(Seen(0.97))

@@ -161,7 +161,7 @@ def test_a_verifier_serves_nothing_before_it_has_proven_anything_and_learns(veri
 def test_a_verifier_serves_what_it_has_proven(verified: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.9)  # no hit is answered anew
     who = caller()
-    proven(verified, who, 1_300)
+    proven(verified, who, 1_900)
     score(verified, 0.9)
     hit = compared(verified, who, "By mail.", "unused")
     verified.fake._plan.clear()
@@ -175,7 +175,7 @@ def test_a_verifier_serves_what_it_has_proven(verified: Assembled, monkeypatch: 
 def test_feedback_on_a_verified_hit_teaches_the_verifier(verified: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.9)
     who = caller()
-    proven(verified, who, 1_300)
+    proven(verified, who, 1_900)
     score(verified, 0.9)
     verified.ask(who=who, **advised(ASKED))
     hit = verified.ask(who=who, **advised(REWORDED))
@@ -183,7 +183,7 @@ def test_feedback_on_a_verified_hit_teaches_the_verifier(verified: Assembled, mo
     row = verified.do(verified.runtime.state.journal.read(hit.call.request_id))
     assert row is not None
     assert verified.do(verified.runtime.pipeline.cache.corrections.tell(row, False))
-    told = observed(verified, scored(pool_of(who), "cross"), 1_301)[-1]
+    told = observed(verified, scored(pool_of(who), "cross"), 1_901)[-1]
     assert (told.right, told.source, told.probability) == (False, "user", 0.9)
 
 
