@@ -48,24 +48,26 @@ class Embedder:
         self._weights = weights
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
         self._waiting: deque[tuple[str, Future[Vectors]]] = deque()
-        self._known: OrderedDict[str, Vectors] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
         self._model: SentenceTransformer | None = None
 
     async def load(self) -> None:
         """Load the model in the worker thread, once. Raises EmbedderUnavailable."""
         await asyncio.wrap_future(self._worker.submit(self._loaded))
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], asker: str = "") -> Vectors:
         """Unit vectors of questions, float32 [len(texts), dimensions]; what is beyond the window is ignored.
+
+        They are remembered for the `asker` alone: the time that it takes tells nobody what others have asked.
 
         Raises EmbedderUnavailable.
         """
         keys = self._asked(texts)
-        found = {key: vector for key in keys if (vector := self._known.get(key)) is not None}
+        found = {key: vector for key in keys if (vector := self._known.get((asker, key))) is not None}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
         if missing:
             found.update(zip(missing, await asyncio.gather(*self._enqueue(missing)), strict=True))
-        self._remember({key: found[key] for key in keys})
+        self._remember({(asker, key): found[key] for key in keys})
         return np.stack([found[key] for key in keys]) if keys else np.empty((0, self.dimensions), np.float32)
 
     async def embed_anew(self, texts: Sequence[str]) -> Vectors:
@@ -124,10 +126,10 @@ class Embedder:
             for (_, future), vector in zip(batch, vectors, strict=True):
                 future.set_result(vector.copy())  # a row that is remembered must not keep its whole batch alive
 
-    def _remember(self, vectors: dict[str, Vectors]) -> None:
-        for text, vector in vectors.items():
-            self._known[text] = vector
-            self._known.move_to_end(text)
+    def _remember(self, vectors: dict[tuple[str, str], Vectors]) -> None:
+        for key, vector in vectors.items():
+            self._known[key] = vector
+            self._known.move_to_end(key)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 

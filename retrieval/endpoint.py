@@ -56,8 +56,11 @@ class Endpoint:
         self._first = 0  # the replica that answered last
         self._lock = threading.Lock()
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of questions, float32 [len(texts), dimensions]. Raises EmbedderUnavailable."""
+    async def embed(self, texts: Sequence[str], asker: str = "") -> Vectors:
+        """Unit vectors of questions, float32 [len(texts), dimensions]; nothing is remembered for any `asker`.
+
+        Raises EmbedderUnavailable.
+        """
         return await asyncio.to_thread(self.ask, texts)
 
     def ask(self, texts: Sequence[str]) -> Vectors:

@@ -52,8 +52,8 @@ class Embeds(Protocol):
 class Encoder(Embeds, Protocol):
     """One that a gateway keeps: its questions wait for nobody but each other."""
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """Of questions, as `ask`."""
+    async def embed(self, texts: Sequence[str], asker: str = "") -> Vectors:
+        """Of questions, as `ask`. What it remembers it remembers for the `asker`: no other learns of it by its time."""
     def close(self) -> None:
         """Give back what it holds; it is not used again."""
 

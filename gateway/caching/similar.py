@@ -66,9 +66,9 @@ class Similar:
         self._answers, self._neighbours, self._embedder = answers, neighbours, embedder
         self._evidence, self._verifier, self._most = evidence, verifier, max_error_rate
 
-    async def embedded(self, slot: Slot) -> Slot:
+    async def embedded(self, slot: Slot, tenant: str) -> Slot:
         """The slot with the vector of its question, if the embedder reads that whole."""
-        vectors = await whole(self._embedder, [slot.question])
+        vectors = await whole(self._embedder, [slot.question], tenant)
         return slot if vectors is None else replace(slot, vector=vectors[0].tobytes())
 
     async def find(self, slot: Slot, says: Cache, at: float) -> Hit | Nearest:

@@ -140,7 +140,7 @@ class Cache:
         against = self._uncompared(call, prompt)
         if against:
             return Miss(against, slot=slot)
-        slot = await self._similar.embedded(slot)
+        slot = await self._similar.embedded(slot, call.caller.tenant)
         found = await self._similar.find(slot, policy.of(prompt), call.at)
         if isinstance(found, Nearest):
             return Miss(found.reason, found.score, slot, instead=self._samples.compared(found.near))
@@ -150,7 +150,7 @@ class Cache:
         return found
 
     async def _comparable(self, slot: Slot, call: Call, prompt: Prompt) -> Slot:
-        return slot if self._uncompared(call, prompt) else await self._similar.embedded(slot)
+        return slot if self._uncompared(call, prompt) else await self._similar.embedded(slot, call.caller.tenant)
 
     def _uncompared(self, call: Call, prompt: Prompt) -> str | None:
         if self._section.semantic == "off":

@@ -49,16 +49,16 @@ class Retrieve:
                 param="gateway.retrieve",
             )
         texts = views(prompt.question, _turns(call, prompt))
-        found = await self._candidates(texts, search)
+        found = await self._candidates(call, texts, search)
         found, rated = await self._rated(call, texts[-1], search, found)
         packed = await self._fit(call, prompt, plan, search, found)
         return replace(packed, considered=len(found), rerank=rated)
 
-    async def _candidates(self, texts: tuple[str, ...], search: Search) -> list[Found]:
+    async def _candidates(self, call: Call, texts: tuple[str, ...], search: Search) -> list[Found]:
         if not all(search.scope.where.values()):  # nothing has one of no values
             return []
         try:
-            vectors = await search.snapshot.encoder.embed(texts)
+            vectors = await search.snapshot.encoder.embed(texts, call.caller.tenant)
         except EmbedderUnavailable as error:
             raise Unavailable(f"The question cannot be searched with: {error}") from error
         return await asyncio.to_thread(candidates, search.snapshot.index, Query(texts, vectors, search.scope))

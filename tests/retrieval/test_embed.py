@@ -94,6 +94,19 @@ def test_a_known_text_is_not_computed_again(embedder: Embedder, monkeypatch: pyt
     assert np.array_equal(embed(embedder, "another", "a text that comes back"), first[::-1])
 
 
+def test_what_is_remembered_is_remembered_for_its_asker(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed, compute = list[str](), embedder._vectors
+
+    def recorded(batch: Sequence[str]) -> Vectors:
+        computed.extend(batch)
+        return compute(batch)
+
+    monkeypatch.setattr(embedder, "_vectors", recorded)
+    found = [asyncio.run(embedder.embed(["what acme alone asks"], tenant)) for tenant in ("acme", "globex", "acme")]
+    assert computed == ["what acme alone asks"] * 2
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
 def test_anew_is_computed_anew_whoever_has_asked(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["a text of one tenant", "another"]
     known, computed, compute = embed(embedder, *texts), list[str](), embedder._vectors
