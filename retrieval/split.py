@@ -6,13 +6,16 @@ Invariants: a passage lies within one section; what is embedded, `Passage.embedd
 `document.text[passage.start : passage.end] == passage.text`; every character of a section but white space is in a
 passage, and passages overlap only where prose had to be cut. A table or a piece of code is cut only where it does not
 fit by itself, between rows or lines; a passage that begins in the middle of a table has the table's first row at the
-end of its heading, so that its numbers keep their names.
+end of its heading, so that its numbers keep their names. Time grows with the text, however short its lines are: tokens
+are counted only where their number is not plain from that of the bytes.
 """
 
 import re
+import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from retrieval.document import Block, Document, Section
@@ -64,8 +67,11 @@ class _Splitting:
     def __init__(self, document: Document, section: Section, tokens: Tokens, limit: int) -> None:
         self._document, self._section, self._tokens, self._limit = document, section, tokens, limit
         self._path = _shortened(" > ".join(section.heading_path), tokens)
-        self._fixed = tokens(self._path)
         self._starts = [block.start for block in section.blocks]
+        self._fixed = cache(tokens)  # tokens of a heading
+        self._of_row = cache(self._with_row)
+        self._counted = (-1, -1, 0)  # start, end and tokens of the text that was counted last
+        self._exactly = False  # whether all is counted
 
     def passages(self) -> Iterator[Passage]:
         pieces = (piece for region in _regions(self._section) for piece in self._pieces(region))
@@ -89,19 +95,34 @@ class _Splitting:
         at = bisect_right(self._starts, start) - 1
         block = self._section.blocks[at] if at >= 0 else None
         if block and block.kind == "table" and block.head <= start < block.end:
-            row = self._document.text[block.start : block.head].split("\n", 1)[0].strip()
-            return _shortened(f"{self._path} > {row[:HEAD_LIMIT]}", self._tokens)
+            return self._of_row(block)
         return self._path
 
-    def _count(self, start: int, end: int) -> int:
+    def _with_row(self, block: Block) -> str:
+        row = self._document.text[block.start : block.head].split("\n", 1)[0].strip()
+        return _shortened(f"{self._path} > {row[:HEAD_LIMIT]}", self._tokens)
+
+    def _fits(self, start: int, end: int) -> bool:
+        """Whether this is no more than a passage: by what was counted of its beginning if possible, else counted."""
         if end - start > MAX_CHARS:
-            return self._limit + 1
+            return False
+        known = self._counted if self._counted[0] == start else (start, start, self._fixed(self._heading(start)) + 1)
+        if (
+            not self._exactly
+            and known[1] <= end
+            and known[2] + _at_most(self._document.text[known[1] : end]) <= self._limit
+        ):
+            return True
+        self._counted = (start, end, self._count(start, end))
+        return self._counted[2] <= self._limit
+
+    def _count(self, start: int, end: int) -> int:
         return self._tokens(f"{self._heading(start)}\n{self._document.text[start:end]}")
 
     def _pieces(self, piece: _Piece, level: int = 0) -> Iterator[_Piece]:
         """Cut a piece at the best places until each part fits; where no white space is left, in halves."""
         cuts = CUTS[piece.block.kind if piece.block else "prose"]
-        if self._count(piece.start, piece.end) <= self._limit or piece.end - piece.start < 2:
+        if self._fits(piece.start, piece.end) or piece.end - piece.start < 2:
             yield piece
         elif level == len(cuts):
             middle = (piece.start + piece.end) // 2
@@ -115,17 +136,30 @@ class _Splitting:
         """Join neighbours while they fit. The last piece of a passage opens the next one too, if it is short prose."""
         taken = [next(pieces)]  # no section is blank
         for piece in pieces:
-            if self._count(taken[0].start, piece.end) <= self._limit:
+            if self._fits(taken[0].start, piece.end):
                 taken.append(piece)
                 continue
-            yield taken[0].start, taken[-1].end
+            yield from self._verified(taken)
             taken = [taken[-1], piece] if self._carries(taken[-1], piece) else [piece]
-        yield taken[0].start, taken[-1].end
+        yield from self._verified(taken)
+
+    def _verified(self, taken: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
+        """The passage of these pieces. Where it has more tokens than its bytes told, they are cut anew, all counted."""
+        if self._exactly or self._count(taken[0].start, taken[-1].end) <= self._limit:
+            yield taken[0].start, taken[-1].end
+        else:
+            self._exactly = True
+            yield from self._packed(part for piece in taken for part in self._pieces(piece))
 
     def _carries(self, last: _Piece, piece: _Piece) -> bool:
-        if last.block or piece.block or self._count(last.start, last.end) - self._fixed > OVERLAP:
+        if last.block or piece.block or self._count(last.start, last.end) - self._fixed(self._path) > OVERLAP:
             return False
-        return self._count(last.start, piece.end) <= self._limit
+        return self._fits(last.start, piece.end)
+
+
+def _at_most(text: str) -> int:
+    """A bound on the tokens of some text: a tokenizer makes at least a byte of each, once Unicode is decomposed."""
+    return len(text) if text.isascii() else len(unicodedata.normalize("NFKD", text).encode("utf-8", "replace"))
 
 
 def _regions(section: Section) -> Iterator[_Piece]:

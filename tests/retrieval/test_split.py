@@ -1,6 +1,7 @@
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,31 @@ def test_the_tokens_of_a_whole_book_are_never_counted(embedder: Embedder) -> Non
         assert len(text) <= MAX_CHARS + 100
         return embedder.tokens(text)
 
-    assert len(split(outline("book.txt", "word " * 20_000, []), tokens)) > 100
+    assert len(split(outline("book.txt", "word " * 4000, []), tokens)) > 20
+
+
+@pytest.mark.parametrize("line", ["ab\n", "аб\n", "a\x1c\n"])
+def test_of_tiny_pieces_tokens_are_counted_a_few_times_a_passage(embedder: Embedder, line: str) -> None:
+    counted: list[str] = []
+
+    def tokens(text: str) -> int:
+        counted.append(text)
+        return embedder.tokens(text)
+
+    passages = split(outline("lines.txt", line * 3000, []), tokens)
+    assert len(passages) > 10
+    assert len(counted) < 40 * len(passages)
+    assert all(embedder.tokens(passage.embedded) <= LIMIT for passage in passages)
+
+
+def test_what_has_more_tokens_than_its_bytes_told_is_cut_all_the_same() -> None:
+    def tokens(text: str) -> int:
+        return len(text) if text.count("b") < 3 else 1000
+
+    text = "a b a. c b c. d b d. " * 20 + "bbbb"
+    passages = split(outline("a.txt", text, []), tokens)
+    assert all(tokens(passage.embedded) <= LIMIT for passage in passages)
+    assert set(" ".join(passage.text for passage in passages).split()) >= set(text.split()) - {"bbbb"}
 
 
 def test_a_heading_path_longer_than_a_passage_loses_its_outer_end(embedder: Embedder) -> None:
@@ -125,7 +150,7 @@ def test_a_model_with_a_smaller_window_gets_smaller_passages(embedder: Embedder)
 
 
 words = st.sampled_from(
-    ["token", "cache.", "GPU!", "антитело", "語彙", "\n", "\n\n", "## head\n", "x" * 300, "😀", "`a=1`"]
+    ["token", "cache.", "GPU!", "антитело", "語彙", "\n", "\n\n", "## head\n", "x" * 300, "😀", "`a=1`", "a\x1cb", "ﷺ"]
 )
 
 
