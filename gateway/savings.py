@@ -56,8 +56,8 @@ async def savings(journal: Journal, prices: Prices, newest: int) -> Savings:
 
 
 async def observed(feedback: Feedback) -> list[dict[str, Any]]:
-    """Of each pool how many would-be hits were compared with a fresh answer or judged by users, how many were wrong, of
-    how many nobody could tell; and the same of those that came near to a hit. Raises StateUnavailable."""
+    """Of each pool how many would-be hits were compared with a fresh answer, how many were wrong, of how many nobody
+    could tell; the same of those that came near to a hit, and how many users reported. Raises StateUnavailable."""
     return [
         _pool(name, await feedback.observations(name), await feedback.observations(undecided(name)))
         for name in sorted({own(pool) for pool in await feedback.pools()})
@@ -74,9 +74,9 @@ async def judged(journal: Journal) -> dict[str, Any] | None:
 
 def _pool(name: str, seen: Sequence[Observation], unknown: Sequence[Observation]) -> dict[str, Any]:
     """`low` and `high`: 95% limits of the wrong share of the hits, had all of which nobody could tell been right, or
-    wrong."""
-    hits, near = [one for one in seen if one.source != "near"], [one for one in seen if one.source == "near"]
-    wrong, unsure = sum(not one.right for one in hits), sum(one.source != "near" for one in unknown)
+    wrong. What users say is no part of it: they report what is wrong."""
+    hits, near = [one for one in seen if one.source == "fresh"], [one for one in seen if one.source == "near"]
+    wrong, unsure = sum(not one.right for one in hits), sum(one.source == "fresh" for one in unknown)
     low, high = interval(wrong, len(hits), unknown=unsure)
     return {
         "pool": name,
@@ -86,6 +86,7 @@ def _pool(name: str, seen: Sequence[Observation], unknown: Sequence[Observation]
         "wrong_rate": round(wrong / len(hits), 4) if hits else None,
         "low": round(low, 4),
         "high": round(high, 4),
+        "reported": sum(one.source == "user" and not one.right for one in seen),
         "near": len(near),
         "near_wrong": sum(not one.right for one in near),
         "near_undecided": len(unknown) - unsure,

@@ -102,8 +102,8 @@ def _observed(config: Path, state: Path | None, pool: str | None) -> dict[str, P
 
 
 def _hits(seen: Sequence[Observation]) -> list[Observation]:
-    """Those that the prior alone served: near misses are no sample of hits."""
-    return [one for one in seen if one.source != "near"]
+    """A fair sample of what the prior alone served: not near misses, nor what users report."""
+    return [one for one in seen if one.source == "fresh"]
 
 
 def _row(pool: str, setting: report.Setting, best: report.Setting | None, bars: bool) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_what_nobody_could_tell_widens_the_limits_and_what_came_near_is_told_apa
 
     async def run(state: State) -> list[dict[str, Any]]:
         kept = [hit] * 90 + [replace(hit, right=False)] * 2 + [replace(hit, source="near", right=False)] * 7
+        kept += [replace(hit, source="user", right=False, at=float(at)) for at in range(5)]
         kept += [unknown] * 8 + [replace(unknown, source="near")] * 3
         kept += [replace(hit, pool=f"{pool}:verifier:cross"), replace(unknown, pool="shared:faq:small:undecided")]
         for one in kept:
@@ -90,6 +91,7 @@ def test_what_nobody_could_tell_widens_the_limits_and_what_came_near_is_told_apa
     other, found = asyncio.run(opened(run))
     assert (other["pool"], other["seen"], other["undecided"], other["wrong_rate"]) == ("shared:faq:small", 0, 1, None)
     assert (found["seen"], found["wrong"], found["undecided"], found["wrong_rate"]) == (92, 2, 8, 0.0217)
+    assert found["reported"] == 5
     assert (found["near"], found["near_wrong"], found["near_undecided"]) == (7, 7, 3)
     assert (found["low"], found["high"]) == (round(lower(2, 100, 0.975), 4), round(upper(10, 100, 0.975), 4))
 

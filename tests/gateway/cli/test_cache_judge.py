@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -131,8 +131,9 @@ def test_a_picture_that_cannot_be_drawn_is_told(tollgate: Tollgate, config: Path
     assert "hits.png cannot be drawn: " in ran.err
 
 
-def test_near_misses_are_not_counted_among_hits(tollgate: Tollgate, config: Path) -> None:
-    observe(config, seen("faq", 0.999), *[replace(seen("faq", 0.999, right=False), source="near")] * 3)
+@pytest.mark.parametrize("source", ["near", "user"])
+def test_only_a_fair_sample_is_counted(tollgate: Tollgate, config: Path, source: Literal["near", "user"]) -> None:
+    observe(config, seen("faq", 0.999), *[replace(seen("faq", 0.999, right=False), source=source)] * 3)
     row = by_rate(tollgate("cache", "calibrate", "--config", config, "--json").json)[0.01]
     assert (row["seen"], row["wrong"]) == (1, 0)
 

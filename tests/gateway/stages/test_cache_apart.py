@@ -91,6 +91,14 @@ async def looked(core: Assembled, who: Caller, text: str, semantic: bool) -> boo
         return False
 
 
+def test_the_time_tells_nobody_what_other_tenants_have_asked(core: Assembled) -> None:
+    """A vector is remembered for who asked."""
+    asked = template("advise", question="Why does our customer Miller want to leave?", audience="experts")
+    who = [core.ask(who=caller(), **asked).call.caller.tenant for _ in range(2)]
+    known = core.runtime.pipeline.cache._similar._embedder._known
+    assert [tenant for tenant, text in known if "Miller" in text] == who
+
+
 @pytest.fixture(scope="module")
 def on_redis(prompts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assembled, RedisServer]]:
     folder = tmp_path_factory.mktemp("redis")
