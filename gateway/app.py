@@ -61,6 +61,7 @@ from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
 from prompts.library import Library
 from retrieval.embed import Embedder, EmbedderUnavailable
+from retrieval.protocols import IndexUnavailable
 
 log = logging.getLogger("tollgate")
 
@@ -105,7 +106,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
     encoders = await asyncio.to_thread(_encoders, settings, embedder)
     stack.callback(encoders.close)
-    collections = Collections(settings.retrieve, encoders.__getitem__, metrics.load)
+    collections = await asyncio.to_thread(_collections, settings, encoders, metrics)
     stack.push_async_callback(collections.aclose)
     models = Models(settings)
     stack.push_async_callback(models.aclose)
@@ -153,6 +154,13 @@ def _encoders(settings: Settings, own: Embedder) -> Encoders:
     try:
         return Encoders(settings, own)
     except EmbedderUnavailable as error:
+        raise SettingsError([f"[retrieve]: {error}"]) from error
+
+
+def _collections(settings: Settings, encoders: Encoders, metrics: Metrics) -> Collections:
+    try:
+        return Collections(settings.retrieve, encoders.__getitem__, metrics.load)
+    except IndexUnavailable as error:
         raise SettingsError([f"[retrieve]: {error}"]) from error
 
 

@@ -1,25 +1,26 @@
 """The collections that a running gateway serves: one version of each, and another in its place once that is there.
 
-Every process looks at a collection's folder twice a second. A version that is new there is loaded and checked in a
-thread, beside the requests, and then takes the place of the old one at once. A request keeps the `Snapshot` that it
-began with; the old version's files close when the last of these has ended.
+Every process looks twice a second where a collection's versions come from. One that is new there is loaded and
+checked in a thread, beside the requests, and then takes the place of the old one at once. A request keeps the
+`Snapshot` that it began with; the old version's files close when the last of these has ended.
 
-Knows no request. Invariants: what was refused is never served, and what is served goes on being served until something
-better is there: a damaged new version is a warning, and only a collection without any version is a fault.
+Knows no request, and neither folder nor engine. Invariants: what was refused is never served, and what is served goes
+on being served until something better is there: a damaged new version is a warning, and only a collection without any
+version is a fault. An engine that went away is a warning too: its searches fail, but a fault would take this gateway,
+and all that ask the same engine, from requests that search nothing or are answered from the cache.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from gateway.exchange import Snapshot
 from gateway.settings import Retrieve as Section
 from gateway.state.background import every, stopped
-from retrieval.collection import Collection, CollectionError, load_last_good
-from retrieval.collection.layout import current
-from retrieval.protocols import Encoder
+from gateway.versions import Loaded, Versions, versions
+from retrieval.collection import CollectionError
+from retrieval.protocols import Encoder, Index, IndexUnavailable
 
 log = logging.getLogger("tollgate.collections")
 
@@ -31,7 +32,8 @@ FIRST_S = 3.0  # a start waits for its collections no longer: a large one must n
 class Collections(Mapping[str, Snapshot]):
     """Those that can be served, by their names in the settings, each with its encoder.
 
-    `on_load` is told the name and `loaded` or `refused`; after `again` seconds what was refused is read again.
+    `on_load` is told the name and `loaded` or `refused`; after `again` seconds what was refused is read again. `origin`
+    says where a collection's versions come from; what it raises, the constructor raises.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Collections(Mapping[str, Snapshot]):
         encoder: Callable[[str], Encoder],
         on_load: Callable[[str, str], None] = lambda *_: None,
         again: float = AGAIN_S,
+        origin: Callable[[str, Section], Versions] = versions,
     ) -> None:
         self._sections, self._encoder, self._on_load, self._again = sections, encoder, on_load, again
+        self._versions = {name: origin(name, section) for name, section in sections.items()}
         self._served: dict[str, Snapshot] = {}
         self._problems = dict.fromkeys(sections, "is still loading")
         self._refused: dict[str, tuple[str | None, float]] = {}  # the version, and when to read it again
@@ -57,6 +61,8 @@ class Collections(Mapping[str, Snapshot]):
     async def aclose(self) -> None:
         """Look no more."""
         await stopped(self._tasks)
+        for source in self._versions.values():
+            source.close()
 
     def faults(self) -> list[str]:
         """A line for each collection that cannot be served."""
@@ -83,53 +89,52 @@ class Collections(Mapping[str, Snapshot]):
         await every(LOOK_S, lambda: self._look(name))
 
     async def _look(self, name: str) -> None:
-        path, served = self._sections[name].path, self._served.get(name)
-        version = await asyncio.to_thread(_named, path)
+        try:
+            await self._looked(name, self._versions[name])
+        except IndexUnavailable as error:
+            self._tell(name, str(error))
+
+    async def _looked(self, name: str, versions: Versions) -> None:
+        version, served = await asyncio.to_thread(versions.named), self._served.get(name)
         if served and version == served.version:
             self._problems.pop(name, None)
         elif self._due(name, version):
-            await self._load(name, version, path, served)
+            await self._load(name, version, versions.newest if served else versions.good)
 
     def _due(self, name: str, version: str | None) -> bool:
         refused, again = self._refused.get(name, (None, 0.0))
         return version != refused or time.monotonic() >= again
 
-    async def _load(self, name: str, version: str | None, path: Path, served: Snapshot | None) -> None:
+    async def _load(self, name: str, version: str | None, load: Callable[[str], Loaded]) -> None:
         """The version that is named; where nothing is served yet, rather an older one than none."""
-        identity = self._encoder(name).identity
         try:
-            if served is None:
-                good = await asyncio.to_thread(load_last_good, path, identity)
-                collection, damaged = good.collection, list(map(str, good.passed_over))
-            else:
-                collection, damaged = await asyncio.to_thread(Collection.load, path, identity), []
+            loaded = await asyncio.to_thread(load, self._encoder(name).identity)
         except CollectionError as error:
             self._refuse(name, version, str(error))
             return
-        self._serve(name, collection)
-        if damaged:
-            self._refuse(name, version, damaged[0])
+        self._serve(name, loaded.index)
+        if loaded.passed_over:
+            self._refuse(name, version, loaded.passed_over)
 
-    def _serve(self, name: str, collection: Collection) -> None:
+    def _serve(self, name: str, index: Index) -> None:
         before = self._served.get(name)
-        self._served[name] = Snapshot(name, collection, self._sections[name], self._encoder(name))
+        self._served[name] = Snapshot(name, index, self._sections[name], self._encoder(name))
         self._problems.pop(name, None)
         self._on_load(name, "loaded")
         instead = f" in the place of {before.version}" if before else ""
-        log.info("collection %s: version %s, %d passages%s", name, collection.version, len(collection), instead)
+        log.info("collection %s: version %s, %d passages%s", name, index.version, len(index), instead)
 
     def _refuse(self, name: str, version: str | None, problem: str) -> None:
         self._refused[name] = version, time.monotonic() + self._again
-        if problem != self._problems.get(name):
-            self._problems[name] = problem
+        if self._tell(name, problem):
             self._on_load(name, "refused")
-            served = self._served.get(name)
-            log.warning("%s; %s", problem, f"version {served.version} goes on" if served else "it is not served")
 
-
-def _named(path: Path) -> str | None:
-    """The version that the folder names, None where it names none."""
-    try:
-        return current(path)
-    except (OSError, ValueError):
-        return None
+    def _tell(self, name: str, problem: str) -> bool:
+        """Whether it is news."""
+        if problem == self._problems.get(name):
+            return False
+        self._problems[name] = problem
+        served = self._served.get(name)
+        goes_on = f"version {served.version} goes on" if served else "it is not served"
+        log.warning("collection %s: %s; %s", name, problem, goes_on)
+        return True

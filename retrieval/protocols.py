@@ -28,6 +28,10 @@ class Ranked:
 NOTHING: Final = Ranked(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
+class IndexUnavailable(Exception):
+    """Raised when the engine that holds an index does not answer, or not in time: what it holds is not known then."""
+
+
 class Embeds(Protocol):
     """Makes unit vectors of texts. `identity` names everything that could change a vector."""
 
@@ -54,13 +58,15 @@ class Encoder(Embeds, Protocol):
 
     async def embed(self, texts: Sequence[str], asker: str = "") -> Vectors:
         """Of questions, as `ask`. What it remembers it remembers for the `asker`: no other learns of it by its time."""
+
     def close(self) -> None:
         """Give back what it holds; it is not used again."""
 
 
 class Index(Protocol):
     """One immutable version of a collection. A row is a passage for as long as the version lives. Calls block, may come
-    from several threads, and give fewer than `k` rows where the scope holds fewer."""
+    from several threads, and give fewer than `k` rows where the scope holds fewer. Those that ask an engine raise
+    IndexUnavailable."""
 
     @property
     def name(self) -> str: ...

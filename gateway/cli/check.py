@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -11,21 +12,24 @@ from gateway.connect import Models
 from gateway.encoders import encoder
 from gateway.settings import Settings, SettingsError, secret
 from gateway.state import State, StateUnavailable
+from gateway.versions import versions
 from prompts.errors import LibraryError
 from prompts.library import Library
-from retrieval.collection import Collection, CollectionError
+from retrieval.collection import CollectionError
+from retrieval.protocols import IndexUnavailable
 from retrieval.weights import EmbedderUnavailable
 from serving.backend import Backend
 from serving.errors import BackendError
 
-Offline = Annotated[bool, typer.Option("--offline", help="Do not ask the backends.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not ask backends and engines.")]
 
 
 def check(config: Config = SETTINGS, state: StateDir = None, offline: Offline = False) -> None:
     """Check settings, prompts, collections and backends: every fault on its own line."""
     settings = settings_of(config, state)
-    faults = [*faults_of_start(settings), *_collections(settings), *_unknown_names(settings)]
-    if not offline and not any(_secrets(settings)):
+    asking = not offline and not any(_secrets(settings))
+    faults = [*faults_of_start(settings), *_collections(settings, asking), *_unknown_names(settings)]
+    if asking:
         faults += asyncio.run(_backends(settings))
     for fault in faults:
         typer.echo(fault)
@@ -40,11 +44,13 @@ def faults_of_start(settings: Settings) -> list[str]:
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    for name, section in settings.backends.items():
+    named = {f"backend {name!r}": section.api_key_env for name, section in settings.backends.items()}
+    named |= {f"collection {name!r}": section.engine_key_env for name, section in settings.retrieve.items()}
+    for what, variable in named.items():
         try:
-            secret(section.api_key_env)
+            secret(variable)
         except SettingsError as error:
-            yield f"backend {name!r}: {error}"
+            yield f"{what}: {error}"
 
 
 def _prompts(settings: Settings) -> Iterator[str]:
@@ -64,11 +70,16 @@ def _state(settings: Settings) -> Iterator[str]:
         yield f"state: {error}"
 
 
-def _collections(settings: Settings) -> Iterator[str]:
-    for section in settings.retrieve.values():
+def _collections(settings: Settings, asking: bool) -> Iterator[str]:
+    """Those in folders and, when `asking`, those in engines."""
+    for name, section in settings.retrieve.items():
+        if section.engine and not asking:
+            continue
         try:
-            with encoder(settings, section) as made:
-                Collection.load(section.path, made.identity)
+            with encoder(settings, section) as made, closing(versions(name, section)) as kept:
+                kept.newest(made.identity)
+        except IndexUnavailable as error:
+            yield f"collection {name!r} at {section.engine}: {error}"
         except (CollectionError, EmbedderUnavailable, SettingsError) as error:
             yield str(error)
 

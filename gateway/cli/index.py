@@ -1,7 +1,7 @@
 """`tollgate index`: from folders of documents to collections, and what a question finds in them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +9,15 @@ import typer
 
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show, usable
 from gateway.cli.evaluate import eval_
-from gateway.cli.indexing import EngineName, built, strictly
+from gateway.cli.indexing import EngineName, built, strictly, watched
 from gateway.encoders import encoder
-from gateway.settings import Retrieve, Settings, SettingsError
+from gateway.settings import Retrieve, Settings, SettingsError, secret
+from gateway.versions import versions
 from retrieval import collection
 from retrieval.collection import Collection, CollectionError, Manifest
-from retrieval.ingest import NotThere, byhand
-from retrieval.protocols import Encoder
+from retrieval.engines import PATIENT_S, connected
+from retrieval.ingest import NotThere, Progress, byhand
+from retrieval.protocols import IndexUnavailable
 from retrieval.query import Query, Scope
 from retrieval.search import candidates
 from retrieval.weights import EmbedderUnavailable
@@ -106,6 +108,23 @@ def rollback(name: Name, config: Config = SETTINGS, state: StateDir = None, as_j
 
 
 @app.command()
+def publish(name: Name, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
+    """Put the version in a collection's folder into its engine, where gateways take it from within a second."""
+    settings = settings_of(config, state)
+    part = _part(settings, name)
+    if not part.engine:
+        raise Failure(f'[retrieve.{name}] names no engine: set `engine = "http://..."` there')
+    local = _load(settings, part)
+    with (
+        _failing(part),
+        closing(connected(part.engine, secret(part.engine_key_env), PATIENT_S)) as engine,
+        watched(name) as shown,
+    ):
+        engine.publish(local, name, lambda done, total: shown(Progress("publish", done, total)))
+    show([_row(name, local.manifest) | {"published": local.version}], as_json)
+
+
+@app.command()
 def search(
     name: Name,
     question: Annotated[str, typer.Argument(help="What to look for.")],
@@ -115,36 +134,53 @@ def search(
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """The passages most probably relevant to a question, best first, for a reader with these access labels."""
+    """The passages most probably relevant to a question, best first, for a reader with these access labels.
+
+    Where the settings name an engine it is searched, as the gateway does.
+    """
     settings = settings_of(config, state)
-    with _encoding(settings, _part(settings, name)) as (loaded, made):
+    part = _part(settings, name)
+    with _failing(part), encoder(settings, part) as made, closing(versions(name, part)) as kept:
         query = Query((question,), made.ask([question]), Scope(frozenset(access or ())))
-    found = candidates(loaded, query, top_k)
+        found = candidates(kept.newest(made.identity).index, query, top_k)
     rows = [{"score": round(f.score, 4), "document": f.passage.document, "text": f.passage.text} for f in found]
     show(rows if as_json else [{**row, "text": " ".join(str(row["text"]).split())[:SHOWN]} for row in rows], as_json)
 
 
 @app.command()
 def stats(names: Names = None, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
-    """What collections hold, and the recall@10 of their vector indexes as measured on samples."""
+    """What the folders of collections hold, and the recall@10 of their vector indexes as measured on samples.
+
+    `published` is the version in the engine, where the settings name one.
+    """
     settings = settings_of(config, state)
-    loaded = {name: _load(settings, _part(settings, name)).manifest for name in names or settings.retrieve}
-    show([_row(name, manifest) for name, manifest in loaded.items()], as_json)
+    parts = {name: _part(settings, name) for name in names or settings.retrieve}
+    rows = [_row(name, _load(settings, part).manifest) | _published(name, part) for name, part in parts.items()]
+    show(rows, as_json)
+
+
+def _published(name: str, part: Retrieve) -> dict[str, Any]:
+    if not part.engine:
+        return {}
+    with _failing(part), closing(versions(name, part)) as kept:
+        return {"published": kept.named()}
 
 
 def _load(settings: Settings, part: Retrieve) -> Collection:
-    with _encoding(settings, part) as (loaded, _):
-        return loaded
+    """The one in the folder."""
+    with _failing(part), encoder(settings, part) as made:
+        return Collection.load(part.path, made.identity)
 
 
 @contextmanager
-def _encoding(settings: Settings, part: Retrieve) -> Iterator[tuple[Collection, Encoder]]:
-    """A collection, and what makes its vectors."""
+def _failing(part: Retrieve) -> Iterator[None]:
+    """What is wrong with a collection, its embedder or its engine is a Failure that says so."""
     try:
-        with encoder(settings, part) as made:
-            yield Collection.load(part.path, made.identity), made
+        yield
     except (CollectionError, EmbedderUnavailable, SettingsError) as error:
         raise Failure(str(error)) from error
+    except IndexUnavailable as error:
+        raise Failure(f"{part.engine}: {error}") from error
 
 
 def _part(settings: Settings, name: str) -> Retrieve:

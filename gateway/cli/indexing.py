@@ -21,6 +21,7 @@ from retrieval.ingest import EngineUnavailable, NothingToIndex, Progress, RayEng
 from retrieval.weights import EmbedderUnavailable
 
 LINE_EVERY_S: Final = 5.0  # between lines of one step where there is no terminal to redraw
+COUNTED: Final = ("parse", "publish")  # of passages to embed nobody knows the total before the end
 
 
 class EngineName(StrEnum):
@@ -37,7 +38,7 @@ def built(
     rules = [Rule(rule.match, tuple(rule.access), rule.metadata) for rule in part.rules]
     left_out: list[str] = []
     try:
-        with encoder(settings, part) as made, _watched(name) as shown:
+        with encoder(settings, part) as made, watched(name) as shown:
             report = _noting(shown, left_out)
             where = RayEngine(maker(settings, part)) if engine is EngineName.RAY else None
             manifest = build(part.source, part.path, made, report, rules, where, part.language)
@@ -58,7 +59,8 @@ def _noting(shown: Report, left_out: list[str]) -> Report:
 
 
 @contextmanager
-def _watched(name: str) -> Iterator[Report]:
+def watched(name: str) -> Iterator[Report]:
+    """Steps given to what it yields are told on standard error."""
     if not sys.stderr.isatty():
         yield _Lines(name)
         return
@@ -89,7 +91,7 @@ class _Lines:
         now = time.monotonic()
         if words := _words(self._name, step):
             typer.echo(words, err=True)
-        elif now - self._told >= LINE_EVERY_S or (step.step == "parse" and step.done == step.total):
+        elif now - self._told >= LINE_EVERY_S or (step.step in COUNTED and step.done == step.total):
             typer.echo(f"index {self._name}: {step.step} {step.done}/{step.total}", err=True)
             self._told = now
 
@@ -107,7 +109,7 @@ class _Bar:
             return
         if step.step not in self._tasks:
             self._tasks[step.step] = self._bars.add_task(f"{self._name}: {step.step}")
-        total = step.total if step.step == "parse" else None  # of passages nobody knows it before the end
+        total = step.total if step.step in COUNTED else None
         self._bars.update(self._tasks[step.step], completed=step.done, total=total)
 
 

@@ -20,7 +20,7 @@
     ├── Overloaded            gateway or backends full
     ├── Unavailable           every backend down
     ├── TimedOut              the backend was too slow
-    ├── Unready               the gateway itself cannot answer: state or embedder not there
+    ├── Unready               the gateway itself cannot answer: state, embedder or a collection's engine not there
     ├── OutputTruncated       the answer was cut by length and the policy is `error`
     └── OutputInvalid         the answer does not satisfy its schema
 

@@ -145,7 +145,8 @@ class TimedOut(Refusal):
 
 
 class Unready(Refusal):
-    """Raised when the gateway's own state cannot answer: nothing is admitted that could not be accounted for."""
+    """Raised when the gateway's own state cannot answer (nothing is admitted that could not be accounted for), or the
+    engine that holds a collection."""
 
     status, type, code, retry = 503, "overloaded_error", "state_unavailable", True
 

@@ -99,6 +99,8 @@ def _unable(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, section in settings.retrieve.items():
         if section.embedder and (why := _encodes_not(section.embedder, models)):
             yield ("retrieve", name, "embedder"), why
+        if section.engine and "/" in name:
+            yield ("retrieve", name, "engine"), "its collections have no '/' in their names: name this one without"
     for key, alias in scoring.items():
         if alias in models and not models[str(alias)].scores:
             yield key, f"[models.{alias}] is none that scores: set its `scores = true`, or name another"

@@ -131,6 +131,8 @@ class Retrieve(Section):
 
     Its vectors are made by all-MiniLM-L6-v2, or by `weights`, the folder of another sentence-transformers model, or by
     `embedder`, the alias of a model that makes embeddings of so many `dimensions`.
+
+    With `engine`, the URL of a Qdrant, what was published there is served, and `path` only holds what is published.
     """
 
     path: Path
@@ -145,6 +147,8 @@ class Retrieve(Section):
     weights: Path | None = None
     embedder: Name | None = None
     dimensions: Positive | None = None
+    engine: str | None = Field(default=None, pattern=r"^https?://")
+    engine_key_env: str | None = None
 
     @model_validator(mode="after")
     def _one_embedder(self) -> Self:
@@ -152,6 +156,12 @@ class Retrieve(Section):
             raise ValueError("vectors are made by `weights` or by `embedder`: name one")
         if bool(self.embedder) != bool(self.dimensions):
             raise ValueError("`embedder` needs the `dimensions` of its vectors, and nothing else does")
+        return self
+
+    @model_validator(mode="after")
+    def _key_of_an_engine(self) -> Self:
+        if self.engine_key_env and not self.engine:
+            raise ValueError("`engine_key_env` names the key of an `engine`: name that too")
         return self
 
 

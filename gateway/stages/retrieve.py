@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.errors import InvalidValue, Unavailable
+from gateway.errors import InvalidValue, Unavailable, Unready
 from gateway.exchange import Call, Packed, Plan, Prompt, Search
 from gateway.models import Model, control
 from gateway.rerank import Reranker, RerankerUnavailable
@@ -23,6 +23,7 @@ from gateway.stages.route import cache_salt
 from gateway.tracing import traced
 from retrieval.pack import Orders, distinct, listed, pack
 from retrieval.passage import Found
+from retrieval.protocols import IndexUnavailable
 from retrieval.query import Query
 from retrieval.search import candidates, chosen, expanded, reranked, views
 from retrieval.weights import EmbedderUnavailable
@@ -39,10 +40,19 @@ class Retrieve:
 
     @traced("retrieve")
     async def __call__(self, call: Call, prompt: Prompt, plan: Plan) -> Packed:
-        """Raises InvalidValue when there is no question to search with, Unavailable when it cannot be embedded."""
+        """Raises InvalidValue when there is no question to search with, Unavailable when it cannot be embedded, and
+        Unready when the collection's engine does not answer."""
         search = prompt.retrieve
         if search is None:
             return Packed(prompt, plan.input)
+        try:
+            return await self._searched(call, prompt, plan, search)
+        except IndexUnavailable as error:
+            name = search.snapshot.name
+            message = f"The collection {name!r} cannot be searched just now: {error}; try again."
+            raise Unready(message, code="index_unavailable") from error
+
+    async def _searched(self, call: Call, prompt: Prompt, plan: Plan, search: Search) -> Packed:
         if prompt.question is None:
             raise InvalidValue(
                 "Retrieval needs a question: a last user message of plain text, or a template that names one.",

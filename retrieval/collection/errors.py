@@ -16,10 +16,10 @@ UNREADABLE: Final = (OSError, ValueError, LookupError, TypeError, AttributeError
 
 
 class CollectionError(Exception):
-    """Any reason why a collection cannot serve. `name` is the collection's."""
+    """Any reason why a collection cannot serve. `name` is the collection's, `remedy` the command that helps."""
 
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"collection {name!r} {problem}; run `tollgate index build` for it")
+    def __init__(self, name: str, problem: str, remedy: str = "tollgate index build") -> None:
+        super().__init__(f"collection {name!r} {problem}; run `{remedy}` for it")
         self.name = name
 
 

@@ -4,29 +4,23 @@ TOLLGATE_TEST_QDRANT is the URL of a Qdrant. Without it Qdrant's client answers,
 the engine is not.
 """
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
-from retrieval.collection import CollectionError, NoCollection, WrongEmbedder, writing
-from retrieval.engines.qdrant import Qdrant, publish
+from retrieval.collection import CorruptCollection, WrongEmbedder, writing
+from retrieval.engines.qdrant import FACTS, Qdrant
 from retrieval.passage import Passage
-from retrieval.protocols import Index
+from retrieval.protocols import Index, IndexUnavailable
 from retrieval.query import Scope
 from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, loaded, passages, put, vector, written
+from tests.retrieval.engines.put import LOCALLY, NAME, published
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
-]
+pytestmark = LOCALLY
 
-NAME = "tollgate-test-"
 ODD = ("", "a b", "é", "x\0y", "['hr']")
 SCOPES = [
     Scope(),
@@ -38,17 +32,6 @@ SCOPES = [
     Scope(where={"team": ()}),
     Scope(where={"team=people": ("",)}),
 ]
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[QdrantClient]:
-    url = os.environ.get("TOLLGATE_TEST_QDRANT")
-    client = QdrantClient(url=url) if url else QdrantClient(":memory:")
-    yield client
-    for one in client.get_collections().collections:
-        if one.name.startswith(NAME):
-            client.delete_collection(one.name)
-    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,23 +51,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def changing(tmp_path: Path) -> Path:
-    """A collection of its own, of three documents."""
-    path = tmp_path / f"{NAME}{uuid4().hex}"
-    path.mkdir()
-    written(path, ["open", "late", "last"])
-    return path
-
-
 @pytest.fixture(scope="module", params=["local", "qdrant"])
 def index(request: pytest.FixtureRequest, path: Path, client: QdrantClient) -> Index:
     return loaded(path) if request.param == "local" else published(path, client)
-
-
-def published(path: Path, client: QdrantClient) -> Qdrant:
-    publish(loaded(path), client)
-    return Qdrant.load(client, path.name, EMBEDDER)
 
 
 def sees(scope: Scope, passage: Passage) -> bool:
@@ -145,48 +114,25 @@ def test_a_section_is_read_whole(index: Index, path: Path) -> None:
         assert len(around) == 2 - (passage.start == 40)
 
 
-def test_a_version_is_swapped_in_whole_and_the_one_before_stays(changing: Path, client: QdrantClient) -> None:
-    before = published(changing, client)
-    written(changing, [], remove=["open"])
-    now = published(changing, client)
-    assert (len(before), len(now)) == (15, 10)
-    assert before.passages([0])[0].document == "open"  # who searches it goes on
-    assert now.lexical("open", 5, Scope()).rows.size == 0
-    written(changing, [], remove=["late"])
-    latest = published(changing, client)
-    held = {one.name for one in client.get_collections().collections if one.name.startswith(changing.name)}
-    assert held == {f"{changing.name}@{now.version}", f"{changing.name}@{latest.version}"}
-    assert published(changing, client).version == latest.version
-
-
-def test_what_was_cut_off_is_not_served(changing: Path, client: QdrantClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = published(changing, client)
-    written(changing, [], remove=["open"])
-    put_there = client.upsert
-
-    def cut_off(*args: Any, **kwargs: Any) -> None:
-        put_there(*args, **kwargs)
-        raise ConnectionError
-
-    monkeypatch.setattr(client, "upsert", cut_off)
-    with pytest.raises(ConnectionError):
-        published(changing, client)
-    assert Qdrant.load(client, changing.name, EMBEDDER).version == before.version
-    monkeypatch.undo()
-    assert published(changing, client).version == loaded(changing).version
-
-
-def test_what_did_not_arrive_is_not_served(
-    changing: Path, client: QdrantClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "upsert", lambda *args, **kwargs: None)
-    with pytest.raises(CollectionError, match="0 of 15 passages"):
-        published(changing, client)
-    with pytest.raises(NoCollection, match="was not published"):
-        Qdrant.load(client, changing.name, EMBEDDER)
-
-
 def test_anothers_vectors_are_refused(path: Path, client: QdrantClient) -> None:
     published(path, client)
     with pytest.raises(WrongEmbedder, match="mini@1"):
         Qdrant.load(client, path.name, "other")
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"version": "1"}, dict.fromkeys(FACTS, "other")], ids=repr)
+def test_an_alias_of_something_else_is_refused(client: QdrantClient, facts: dict[str, str] | None) -> None:
+    name, other = f"{NAME}{uuid4().hex}", f"{NAME}{uuid4().hex}"
+    client.create_collection(other, {}, metadata=facts)
+    moved = models.CreateAlias(collection_name=other, alias_name=name)
+    client.update_collection_aliases([models.CreateAliasOperation(create_alias=moved)])
+    with pytest.raises(CorruptCollection, match=f"stands for {other}.*tollgate index publish"):
+        Qdrant.load(client, name, EMBEDDER)
+
+
+def test_a_version_that_is_gone_is_unavailable(changing: Path, client: QdrantClient) -> None:
+    index = published(changing, client)
+    client.delete_collection(f"{changing.name}@{index.version}")
+    for ask in (lambda: index.lexical("words", 3, Scope()), lambda: index.passages([0]), lambda: index.around(0)):
+        with pytest.raises(IndexUnavailable):
+            ask()
