@@ -79,4 +79,4 @@ async def _again(write: Callable[[], Awaitable[Any]], what: str) -> None:
 def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()):
-        log.error("a ledger write failed: %s", type(error).__name__)
+        log.error("work beside a request failed: %s", type(error).__name__)

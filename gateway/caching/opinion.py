@@ -4,7 +4,7 @@ It is asked twice, with the answers in either order, because models prefer one p
 unless both say the same nothing is told. Grammar leaves it `yes` and `no` (vLLM's `structured_outputs`).
 
 The texts are others' and are data here: JSON strings, which no text can end, under a prompt that says so. What still
-talks the judge over teaches the pool of whoever wrote it, and no other's.
+talks the judge over teaches the pool of whoever wrote it, and no other's; that of a shared prompt is all its tenants'.
 
 Knows no cache and no budget. Invariants: it is never on the way of a request; AT_ONCE are asked at a time and WAITING
 wait; each takes SECONDS at most; what is used stays within an `Allowance`; whatever goes wrong is None.
