@@ -121,7 +121,8 @@ class Sandbox:
         arguments = map(str, (theirs.fileno(), *astuple(self._limits)))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "retrieval.parsing.worker", *arguments],
+                # -P: the folder that this command is run in may be full of strangers' files, some of them *.py.
+                [sys.executable, "-P", "-m", "retrieval.parsing.worker", *arguments],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
                 stdin=subprocess.DEVNULL,
