@@ -109,9 +109,15 @@ def _sections(title: str, text: str, marks: Sequence[Mark], blocks: Sequence[Blo
         path = (title, *(heading for heading in headings if heading not in ("", title)))
         body = text[mark.end : after.start]
         start = mark.end + len(body) - len(body.lstrip())
-        inside = [ahead.pop() for _ in ahead.copy() if ahead[-1].start < after.start]
+        inside = list(_taken(ahead, after.start))
         if body.strip():
             yield Section(path, body.strip(), start, tuple(_within(inside, start, start + len(body.strip()))))
+
+
+def _taken(ahead: list[Block], end: int) -> Iterator[Block]:
+    """The blocks that begin before `end`, off the end of a list whose last is the first in the text."""
+    while ahead and ahead[-1].start < end:
+        yield ahead.pop()
 
 
 def _within(blocks: Sequence[Block], start: int, end: int) -> Iterator[Block]:

@@ -55,6 +55,21 @@ def test_what_comes_out_is_what_the_parser_made(read: Read) -> None:
     assert one.document == markdown.parse(Source("a.md", text))
 
 
+def test_no_module_comes_from_the_folder_it_is_run_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("orjson.py", "yaml.py", "retrieval.py"):
+        (tmp_path / name).write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(LIMITS) as sandbox:
+        (one,) = parsed(sandbox, tmp_path, "a.md", b"text")
+    assert one.document
+
+
+def test_many_definitions_take_no_more_time_than_their_number(read: Read) -> None:
+    (one,) = read("a.rs", b"fn a() {\n}\n" * 30_000)  # where each looked at all others, 14 s of processor time
+    assert one.document
+    assert len(one.document.sections) == 30_000
+
+
 def test_a_document_that_is_not_wanted_is_not_parsed(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
     descriptor = os.open(tmp_path / "a.jsonl", os.O_RDONLY)
