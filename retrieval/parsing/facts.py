@@ -21,6 +21,9 @@ def facts(source_id: str, fields: Any) -> Facts:
     """
     if not isinstance(fields, Mapping):
         raise Unreadable(source_id, f"describes itself by {_kind(fields)}: it takes a map of names to values")
+    said = [
+        label for key, value in fields.items() if str(key).lower() == "access" for label in labels(source_id, value)
+    ]
     fields = {str(key).lower(): value for key, value in fields.items()}
     known = {key: fields[key] for key in PLAIN if fields.get(key) is not None and _is_plain(fields[key])}
     metadata = fields.get("metadata") or {}
@@ -29,7 +32,7 @@ def facts(source_id: str, fields: Any) -> Facts:
     title = fields.get("title")
     return Facts(
         valid(str(title)) if _is_plain(title) and title is not None else "",
-        labels(source_id, fields.get("access")),
+        tuple(sorted(set(said))),
         dict(_texts(source_id, {**known, **metadata})),
     )
 

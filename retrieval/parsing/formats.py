@@ -36,7 +36,7 @@ class Format:
 
 
 FORMATS: Final = (
-    Format((".md", ".markdown"), markdown.parse, markdown.LIBRARIES),
+    Format((".md", ".markdown"), markdown.parse, markdown.LIBRARIES, edition=2),
     Format((".txt",), text.parse, text.LIBRARIES),
     Format((".html", ".htm", ".xhtml"), html.parse, html.LIBRARIES),
     Format((".pdf",), pdf.parse, pdf.LIBRARIES),

@@ -15,12 +15,15 @@ from retrieval.parsing.text import decoded
 
 LIBRARIES: Final = ("markdown-it-py", "PyYAML")
 FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+OPENED: Final = re.compile(r"\A---[ \t]*\n[\w-]+[ \t]*:")  # what begins like one; a line at the top does not
 KINDS: Final[dict[str, Literal["table", "code"]]] = {"table_open": "table", "fence": "code", "code_block": "code"}
 
 
 def parse(source: Source) -> Document:
     text = decoded(source)
     front = FRONT_MATTER.match(text)
+    if not front and OPENED.match(text):
+        raise Unreadable(source.id, "has a front matter that does not end: put a line of --- below it")
     text = text[front.end() :] if front else text
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     lines = [0, *(newline.end() for newline in re.finditer("\n", text)), len(text)]

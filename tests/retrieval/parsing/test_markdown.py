@@ -43,6 +43,12 @@ def test_front_matter_says_what_a_heading_does_not() -> None:
 
 def test_labels_are_labels_in_capitals_too() -> None:
     assert markdown("---\nAccess: hr\n---\ntext\n").access == ("hr",)
+    assert markdown("---\naccess: hr\nAccess: []\n---\ntext\n").access == ("hr",)
+
+
+def test_a_front_matter_that_does_not_end_is_not_shown_to_all() -> None:
+    with pytest.raises(Unreadable, match="does not end"):
+        markdown("---\naccess: hr\n\n# Salaries\n")
 
 
 def test_a_line_at_the_top_is_no_front_matter() -> None:
