@@ -32,7 +32,8 @@ CACHE: Final = "ingest.db"
 
 
 class NothingToIndex(Exception):
-    """Raised when a folder is missing or gives no passage at all; what was built before stays."""
+    """Raised when a folder is missing or gives no passage at all, and not because all was removed by hand; what was
+    built before stays."""
 
 
 def build(
@@ -57,8 +58,8 @@ def build(
         run = _Run(writer, cache, engine or LocalEngine(embedder), report, hand.removed)
         run.expect(_files(source, target, all_rules), rules)
         run.read(_files(source, target, all_rules))
-        run.remove_vanished()
-        if not run.indexed:
+        emptied = run.remove_vanished()
+        if not (run.indexed or emptied):
             raise NothingToIndex(f"{source or target} holds nothing to index: {run.left_out} documents are left out")
         manifest = writer.commit({**formats.versions(), "splitter": str(SPLITTER)})
         cache.forget_others()
@@ -68,7 +69,7 @@ def build(
 
 
 def _files(source: Path | None, target: Path, rules: Sequence[Rule]) -> Iterator[File]:
-    added = target / byhand.ADDED
+    added = byhand.folder(target)
     yield from walk(source, rules) if source else ()
     yield from walk(added, rules, f"{byhand.ADDED}/") if added.is_dir() else ()
 
@@ -109,10 +110,12 @@ class _Run:
                 self._leave_out(Entry(outcome.id, outcome.fingerprint, failure=outcome.failure))
         self._flush()
 
-    def remove_vanished(self) -> None:
+    def remove_vanished(self) -> bool:
+        """Whether all that is gone was removed by hand: then it is meant that nothing is left."""
         gone = [name for name in self._known if not self._cache.is_there(name)]
         self._writer.remove(gone)
         self.changed = self.changed or bool(gone)
+        return bool(self._removed) and all(map(self._is_removed, gone))
 
     def _counted(self, files: Iterable[File]) -> Iterator[File]:
         for done, file in enumerate(files, 1):
@@ -137,6 +140,9 @@ class _Run:
         else:
             return True
         return False
+
+    def _is_removed(self, document: str) -> bool:
+        return any(f"{document}/".startswith(f"{name}/") for name in self._removed)
 
     def _seen(self, outcome: Outcome) -> Seen:
         known = self._cache.get(outcome.fingerprint)

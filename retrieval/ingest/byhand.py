@@ -1,8 +1,11 @@
 """Documents put in and taken out by hand. Later builds respect both; the folder of the settings is never written to.
 
-Files from elsewhere are copied to `added/` in the collection's own folder, and their documents are called `added/NAME`;
-a file of the collection's folder of documents is only taken back in. `by-hand.json` lists what was taken out, and the
+Files from elsewhere are copied to `.added/` in the collection's own folder; their documents are called `added/NAME`. A
+file of the collection's folder of documents is only taken back in. `by-hand.json` lists what was taken out, and the
 labels and metadata given with what was added.
+
+Invariant: what was added with labels is found with these only. So `.added` is hidden: a folder of documents that a
+collection lies in is walked without it.
 """
 
 import fcntl
@@ -16,10 +19,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from retrieval.ingest.files import spelled
 from retrieval.ingest.rules import Rule
 from retrieval.parsing.formats import FORMATS, format_of
 
-ADDED: Final = "added"
+ADDED: Final = "added"  # in ids; the folder has a dot before it
 LIST: Final = "by-hand.json"
 
 
@@ -77,24 +81,25 @@ def remove(target: Path, documents: Sequence[str], known: Mapping[str, object]) 
         if name not in known and not any(other.startswith(f"{name}/") for other in known):
             raise NotThere(f"there is no document {name!r}")
     with _changing(target) as hand:
-        ours = [name for name in documents if _is_added(target, name)]
-        _save(target, replace(hand, removed=hand.removed | (set(documents) - set(ours))))
-        for name in ours:
-            (target / name).unlink()
+        _save(target, replace(hand, removed=hand.removed | set(documents)))
+        for file in folder(target).glob("*"):
+            if f"{ADDED}/{spelled(file.name)}" in documents:
+                file.unlink()
 
 
-def _is_added(target: Path, name: str) -> bool:
-    return name.startswith(f"{ADDED}/") and name.count("/") == 1 and (target / name).is_file()
+def folder(target: Path) -> Path:
+    """Where the files lie that were added to the collection in `target`."""
+    return target / f".{ADDED}"
 
 
 def _place(source: Path | None, target: Path, file: Path) -> str:
     if source and file.resolve().is_relative_to(source.resolve()):
-        return file.resolve().relative_to(source.resolve()).as_posix()
-    (target / ADDED).mkdir(exist_ok=True)
-    draft = target / ADDED / f".{file.name}"
+        return spelled(file.resolve().relative_to(source.resolve()).as_posix())
+    folder(target).mkdir(exist_ok=True)
+    draft = folder(target) / f".{file.name}"
     shutil.copyfile(file, draft)
-    draft.replace(target / ADDED / file.name)
-    return f"{ADDED}/{file.name}"
+    draft.replace(folder(target) / file.name)
+    return f"{ADDED}/{spelled(file.name)}"
 
 
 @contextmanager

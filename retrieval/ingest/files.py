@@ -45,7 +45,7 @@ def walk(folder: Path, rules: Sequence[Rule] = (), prefix: str = "") -> Iterator
         try:
             names = _names(folder / below)
         except OSError as error:
-            yield File(_spelled(prefix + below), str(folder / below), str(folder), failure=_why(error))
+            yield File(spelled(prefix + below), str(folder / below), str(folder), failure=_why(error))
             continue
         waiting.extend(below + name for name in reversed(names))
 
@@ -58,8 +58,8 @@ def _names(folder: Path) -> list[str]:
 
 
 def _file(folder: Path, prefix: str, name: str, rules: Sequence[Rule]) -> File:
-    spelled = _spelled(prefix + name)
-    return File(spelled, str(folder / name), str(folder), *labels(rules, spelled))
+    id = spelled(prefix + name)
+    return File(id, str(folder / name), str(folder), *labels(rules, id))
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def _check(file: File, descriptor: int) -> None:
         raise Unreadable(file.id, "was exchanged while it was read")
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
     """Bytes of a name that are not UTF-8 are spelled out, so that it can be printed and stored."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
+from retrieval.collection import Collection
 from retrieval.embed import Embedder
-from retrieval.ingest import NotThere, add, build, byhand, remove
+from retrieval.ingest import NothingToIndex, NotThere, add, build, byhand, remove
 from tests.retrieval.ingest.test_build import Folder
 
 OUTSIDE = "# Outside\n\nA document from elsewhere about whales.\n"
@@ -60,6 +62,45 @@ def test_labels_and_metadata_given_with_a_file_are_kept_and_replaced(documents: 
     assert documents.passages()["added/outside.md"].access == ()
 
 
+def test_labels_hold_where_the_collection_lies_in_its_folder_of_documents(documents: Folder, tmp_path: Path) -> None:
+    target = documents.source / "collections" / "docs"
+    add(documents.source, target, [tmp_path / "outside.md"], ["hr"])
+    build(documents.source, target, documents.embedder, lambda step: None)
+    loaded = Collection.load(target, documents.embedder.identity)
+    found = {one.document: one.access for one in loaded.passages(loaded.rows().tolist())}
+    assert found == {"a.md": (), "b.jsonl/x": (), "b.jsonl/y": (), "added/outside.md": ("hr",)}
+
+
+def test_labels_hold_for_a_name_that_is_no_unicode(documents: Folder, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.md")).write_text(OUTSIDE)
+    (name,) = add(documents.source, documents.target, [tmp_path / os.fsdecode(b"\xff.md")], ["hr"])
+    documents.build()
+    assert documents.passages()[name].access == ("hr",)
+    remove(documents.target, [name, name], documents.load().entries())
+    documents.build()
+    assert name not in documents.passages()
+
+
+def test_the_last_document_can_be_removed(documents: Folder, tmp_path: Path) -> None:
+    add(documents.source, documents.target, [tmp_path / "outside.md"])
+    documents.build()
+    remove(documents.target, ["a.md", "b.jsonl", "added/outside.md"], documents.load().entries())
+    for _ in range(2):
+        documents.build()
+        assert len(documents.load()) == 0
+    documents.write("c.md", "# C\n\nAnother page.\n")
+    documents.build()
+    assert set(documents.passages()) == {"c.md"}
+
+
+def test_what_vanished_by_itself_empties_no_collection(documents: Folder) -> None:
+    remove(documents.target, ["a.md"], documents.load().entries())
+    (documents.source / "b.jsonl").unlink()
+    with pytest.raises(NothingToIndex):
+        documents.build()
+    assert set(documents.passages()) == {"a.md", "b.jsonl/x", "b.jsonl/y"}
+
+
 def test_a_collection_needs_no_folder_of_documents(tmp_path: Path, embedder: Embedder) -> None:
     (tmp_path / "outside.md").write_text(OUTSIDE)
     target = tmp_path / "built"
@@ -79,7 +120,7 @@ def test_what_is_not_there_changes_nothing(documents: Folder, tmp_path: Path) ->
     with pytest.raises(NotThere, match="no document 'absent'"):
         remove(documents.target, ["a.md", "absent"], documents.load().entries())
     assert byhand.load(documents.target) == before
-    assert not (documents.target / byhand.ADDED).exists()
+    assert not byhand.folder(documents.target).exists()
 
 
 def test_a_damaged_list_is_an_error_and_shows_nothing_to_all(documents: Folder) -> None:
