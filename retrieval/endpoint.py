@@ -2,14 +2,17 @@
 
 Knows no tenant. Invariants: vectors are made unit length here, whatever the server does; what it answers is checked
 for its shape before it is believed; a replica that fails is passed over for the next one; keys and texts appear in no
-message. `identity` says the model's name and dimensions: that the same model still stands behind that name is found
-out by asking for the vector of a known text again (`retrieval.collection` does, when a collection is loaded).
+message. `identity` says the model's name, dimensions and prompts: whether the same model still stands behind that name
+is for who runs the server to know, and another one should get another name.
 """
 
 import asyncio
+import hashlib
+import json
 import threading
 from base64 import b64decode
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -28,6 +31,7 @@ SLICE: Final = 64  # texts a request: some 13,000 tokens of passages, below what
 TIMEOUT_S: Final = 60.0
 CHARS: Final = 32  # of one token: no language comes near
 MARKS: Final = 2  # tokens that a model puts around a text
+THREADS: Final = 8  # questions asked at a time: a server that hangs holds up these, and no other work
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +53,20 @@ class Endpoint:
     """An embedder that is asked over HTTP. Safe to use from several threads; `embed` from an event loop."""
 
     def __init__(self, served: Served) -> None:
-        self.identity = f"{served.model}/{served.dimensions}/served"
+        self.identity = f"{served.model}{_mark(served)}/{served.dimensions}/served"
         self.dimensions, self.window = served.dimensions, served.window
         self._served = served
         self._client = httpx2.Client(timeout=TIMEOUT_S, trust_env=False)
         self._first = 0  # the replica that answered last
         self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="embeddings")
 
     async def embed(self, texts: Sequence[str], asker: str = "") -> Vectors:
         """Unit vectors of questions, float32 [len(texts), dimensions]; nothing is remembered for any `asker`.
 
         Raises EmbedderUnavailable.
         """
-        return await asyncio.to_thread(self.ask, texts)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, texts)
 
     def ask(self, texts: Sequence[str]) -> Vectors:
         """The same outside an event loop: blocks."""
@@ -77,6 +82,7 @@ class Endpoint:
         return len(self._tokenizer.encode(self._served.passage + text.encode("utf-8", "replace").decode()))
 
     def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
@@ -124,6 +130,13 @@ class Endpoint:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+
+def _mark(served: Served) -> str:
+    """Of the prompts, without which the same model makes other vectors."""
+    if not (served.query or served.passage):
+        return ""
+    return f"@{hashlib.sha256(json.dumps([served.query, served.passage]).encode()).hexdigest()[:12]}"
 
 
 def _row(embedding: Any) -> Vectors:

@@ -72,6 +72,32 @@ def test_questions_and_passages_get_the_prompts_that_the_model_was_trained_with(
     asyncio.run(run())
 
 
+def test_the_prompts_are_part_of_its_identity() -> None:
+    made = [Endpoint(Served("e5", (), D, 16, query=query)) for query in ("", "query: ", "ask: ")]
+    assert made[0].identity == f"e5/{D}/served"
+    assert len({one.identity for one in made}) == 3
+    for one in made:
+        one.close()
+
+
+def test_a_server_that_hangs_holds_up_no_other_work() -> None:
+    async def run() -> None:
+        answers = asyncio.Event()
+
+        async def hanging(seen: Seen) -> Script:
+            await answers.wait()
+            return await honest(seen)
+
+        async with served() as (endpoint, [fake]):
+            fake.answers[PATH] = hanging
+            asked = [asyncio.create_task(endpoint.embed([str(number)])) for number in range(40)]
+            await asyncio.wait_for(asyncio.to_thread(int), 20)
+            answers.set()
+            assert len(await asyncio.gather(*asked)) == 40
+
+    asyncio.run(run())
+
+
 def test_many_texts_are_sent_in_slices() -> None:
     async def run() -> None:
         texts = [f"text {number}" for number in range(SLICE + 3)]
