@@ -45,7 +45,7 @@ class Check:
         cited, missing = citations(text, basis.found)
         return Verdict(
             "complete", reasons[0] if reasons else "stop", "valid" if schema else "none",
-            tuple(asdict(c) for c in cited), tuple(missing) if basis.found else (), _unsupported(basis, text),
+            tuple(asdict(c) for c in cited), tuple(missing) if basis.prompt.retrieve else (), _unsupported(basis, text),
         )  # fmt: skip
 
     def _cut(self, basis: Packed, completion: Completion) -> Verdict:

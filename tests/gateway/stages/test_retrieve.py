@@ -232,6 +232,14 @@ def test_citations_are_resolved_and_unknown_numbers_told(counting: Assembled) ->
     assert outcome["checks"]["unknown_citations"] == [9]
 
 
+def test_what_is_cited_where_nothing_relevant_was_found_is_told(counting: Assembled) -> None:
+    counting.fake.plan(Script(said("It was in 1815 [1].")))
+    asked = template("answer", question="When did the emperor of the French lose at Waterloo?")
+    outcome = counting.ask(**asked, retrieve=Retrieval("docs", where={"team": ("nobody",)})).closed.gateway
+    assert outcome["retrieve"]["nothing_relevant"]
+    assert (outcome["citations"], outcome["checks"]["unknown_citations"]) == ([], [1])
+
+
 def test_brackets_without_passages_are_no_citations(counting: Assembled) -> None:
     counting.fake.plan(Script(said("See array[1].")))
     outcome = counting.ask("What is first?").closed.gateway
