@@ -87,17 +87,7 @@ class Similar:
     async def _judged(self, slot: Slot, says: Cache, at: float, nearest: Sequence[tuple[str, float]]) -> Hit | Nearest:
         """The most probable of all, if it may be served. It alone is served, compared and verified: what is learned of
         one choice says nothing of another's."""
-        known, judge = await self._evidence.of(slot.pool, says.kind), _judge(self._most, says)
-        found = await self._candidates(nearest, at)
-        judged = [
-            (
-                one,
-                judge.decide(one.entry.question, slot.question, one.score, known.calibration, others, known.correction),
-            )
-            for one in found
-            if one.score >= LEAST
-            for others in [_others(one, found) if says.kind == "closed" else ()]
-        ]
+        judged = await self._decisions(slot, says, at, nearest)
         if not judged:
             return Nearest("the nearest question's answer has expired", nearest[0][1])
         candidate, decision = max(judged, key=lambda one: one[1].probability)
@@ -107,15 +97,29 @@ class Similar:
         against = Nearest(_against(judged[0][1]), judged[0][0].score)
         if decision.probability < NEAR:
             return against
-        near = replace(against, near=replace(hit, near=True))
-        return await self._verified(slot, says.kind, candidate.entry.question, near)
+        near = replace(hit, near=True)
+        return await self._verified(slot, says.kind, candidate.entry.question, replace(against, near=near), near)
 
-    async def _verified(self, slot: Slot, kind: Kind, kept: str, nearest: Nearest) -> Hit | Nearest:
+    async def _decisions(
+        self, slot: Slot, says: Cache, at: float, nearest: Sequence[tuple[str, float]]
+    ) -> list[tuple[_Candidate, Decision]]:
+        """Of each candidate, the nearest first."""
+        known, judge = await self._evidence.of(slot.pool, says.kind), _judge(self._most, says)
+        found = await self._candidates(nearest, at)
+
+        def decided(one: _Candidate) -> Decision:
+            others = _others(one, found) if says.kind == "closed" else ()
+            asked = one.entry.question, slot.question, one.score
+            return judge.decide(*asked, known.calibration, others, known.correction)
+
+        return [(one, decided(one)) for one in found if one.score >= LEAST]
+
+    async def _verified(self, slot: Slot, kind: Kind, kept: str, nearest: Nearest, near: Hit) -> Hit | Nearest:
         """What came near to a hit, with what the verifier says of it, where there is one."""
-        if self._verifier is None or nearest.near is None:
+        if self._verifier is None:
             return nearest
         try:
-            hit = await self._verifier.rated(slot, kind, kept, nearest.near)
+            hit = await self._verifier.rated(slot, kind, kept, near)
         except RerankerUnavailable as error:
             return replace(nearest, reason=f"{nearest.reason}; not verified: {error}")
         return replace(nearest, near=hit) if hit.near else hit
