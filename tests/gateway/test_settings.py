@@ -130,6 +130,7 @@ def numbered(before: str, after: str) -> tuple[str, int]:
             "retrieve.docs.language: Value error, no stemmer for language 'xx'",
         ),
         ('source = "documents"', 'tenants = ["a b"]', "retrieve.docs.tenants.0: String should match"),
+        ('source = "documents"', 'engine = "qdrant:6333"', "retrieve.docs.engine: String should match"),
         ('source = "documents"', "rules = [{access = ['hr']}]", "retrieve.docs.rules.0.match: Field required"),
         ("[state]", '[preflight]\ndefault_model = "tiny"\n[state]', "preflight.default_model: no [models.tiny]"),
     ],
@@ -233,6 +234,19 @@ def test_whom_the_cache_asks_must_be_there_and_able(file: Path, said: str, fault
 def test_an_alias_of_the_own_embedders_name_hides_it(file: Path) -> None:
     file.write_text(GOOD.replace("models.large", "models.all-MiniLM-L6-v2"))
     assert not load(file).embeds("all-MiniLM-L6-v2")
+
+
+def test_a_collection_in_an_engine_has_a_name_that_the_engine_takes_and_a_key_only_then(file: Path) -> None:
+    engine = 'engine = "http://qdrant:6333"\nengine_key_env = "KEY"'
+    file.write_text(GOOD.replace('source = "documents"', engine))
+    assert (load(file).retrieve["docs"].engine, load(file).retrieve["docs"].engine_key_env) == (
+        "http://qdrant:6333",
+        "KEY",
+    )
+    slashed = GOOD.replace('source = "documents"', engine).replace("retrieve.docs", 'retrieve."hr/docs"')
+    assert "no '/' in their names" in faults(file, slashed)[0]
+    (keyed,) = faults(file, GOOD.replace('source = "documents"', 'engine_key_env = "KEY"'))
+    assert "names the key of an `engine`" in keyed
 
 
 def test_settings_cannot_be_changed(file: Path) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from tests.fakes.backend import FakeBackend
 from tests.fakes.background import running
+from tests.fakes.raw import raw_server
 from tests.gateway.cli.conftest import ROOT, Tollgate
+from tests.gateway.engines import AWAY, Scripted
 
 
 def test_a_whole_set_up_has_no_faults(tollgate: Tollgate, config: Path) -> None:
@@ -64,6 +66,24 @@ def test_a_secret_that_is_not_set_is_a_fault(tollgate: Tollgate, config: Path) -
     config.write_text(config.read_text().replace(url, f'{url}\napi_key_env = "TOLLGATE_TEST_ABSENT"'))
     ran = tollgate("check", "--config", config)
     assert (ran.code, "TOLLGATE_TEST_ABSENT is not set" in ran.out) == (1, True)
+
+
+def test_a_collection_in_an_engine_is_asked_for_there(tollgate: Tollgate, config: Path) -> None:
+    text, scripted = config.read_text(), Scripted()
+    with running(FakeBackend()) as fake, running(raw_server(scripted)) as server:
+        text = text.replace("http://127.0.0.1:1", fake.url).replace(
+            'path = "docs"', f'path = "docs"\nengine = "{server.url}"'
+        )
+        config.write_text(text)
+        assert tollgate("check", "--config", config).code == 0
+        scripted.version = None
+        assert "run `tollgate index publish`" in tollgate("check", "--config", config).out
+        scripted.fault = AWAY
+        assert f"collection 'docs' at {server.url}: Qdrant does not" in tollgate("check", "--config", config).out
+        assert tollgate("check", "--config", config, "--offline").code == 0
+        config.write_text(text + '\nengine_key_env = "TOLLGATE_TEST_ABSENT"\n')
+        (line,) = tollgate("check", "--config", config).out.splitlines()
+    assert line.startswith("collection 'docs': the environment variable TOLLGATE_TEST_ABSENT is not set")
 
 
 def test_faults_of_the_settings_have_their_lines(tollgate: Tollgate, config: Path) -> None:
