@@ -164,7 +164,9 @@ class Sandbox:
         code = self._process.wait()
         if code == -signal.SIGXCPU:
             return self._limits.out_of_time
-        return f"ended its parser ({signal.Signals(-code).name if code < 0 else f'status {code}'})"
+        how = signal.Signals(-code).name if code < 0 else f"status {code}"
+        most = f"{self._limits.memory:,} MiB of memory"
+        return f"ended its parser ({how}): it is broken or needs more than {most}; repair it or split it"
 
 
 def _completed(announced: Parsed, heard: Mapping[str, Any]) -> Parsed:

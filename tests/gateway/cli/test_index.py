@@ -2,8 +2,8 @@
 
 import os
 import pty
-import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,16 +105,21 @@ def test_rules_of_the_settings_narrow_and_an_idle_one_is_told(tollgate: Tollgate
     assert [row["document"] for row in found] == ["ships.md"]
 
 
-def test_on_a_terminal_there_is_a_bar(config: Path) -> None:
+def test_on_a_terminal_there_is_a_bar(tollgate: Tollgate, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gateway", "index", "build", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as building:
-        os.close(theirs)
-        shown = b""
-        with suppress(OSError):  # the terminal's end, on Linux
-            while piece := os.read(ours, 4096):
-                shown += piece
+    with ThreadPoolExecutor(1) as reader, os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patched:
+        shown = reader.submit(read_all, ours)
+        patched.setattr(sys, "stderr", terminal)
+        assert tollgate("index", "build", "--config", config).code == 0
+        terminal.close()
     os.close(ours)
-    assert building.returncode == 0
-    assert "docs: parse" in shown.decode()
-    assert "2/2" in shown.decode()
+    assert "docs: parse" in shown.result()
+    assert "2/2" in shown.result()
+
+
+def read_all(terminal: int) -> str:
+    shown = b""
+    with suppress(OSError):  # the terminal's end, on Linux
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    return shown.decode()

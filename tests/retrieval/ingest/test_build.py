@@ -13,17 +13,19 @@ from retrieval.collection import Collection, Manifest, NoCollection, rollback, w
 from retrieval.embed import Embedder
 from retrieval.ingest import NothingToIndex, Progress, Rule, build
 from retrieval.passage import Passage
+from retrieval.protocols import Embeds
 from retrieval.query import Scope, Vectors
+from tests.retrieval.ingest.letters import Letters
 
 ROOT = Path(__file__).parents[3]
 BUILD = """
 import sys
 from pathlib import Path
-from retrieval.embed import Embedder
+from {module} import {embedder}
 from retrieval.ingest import build
 def report(step):
     print(step.step, step.done, flush=True)
-manifest = build(Path(sys.argv[1]), Path(sys.argv[2]), Embedder(), report)
+manifest = build(Path(sys.argv[1]), Path(sys.argv[2]), {embedder}(), report)
 print(manifest.version, "torch" in sys.modules)
 """
 
@@ -31,7 +33,7 @@ print(manifest.version, "torch" in sys.modules)
 class Folder:
     """A folder of documents, and the steps of its last build."""
 
-    def __init__(self, path: Path, embedder: Embedder) -> None:
+    def __init__(self, path: Path, embedder: Embeds) -> None:
         self.source = path / "source"
         self.source.mkdir()
         self.target = path / "built" / "docs"
@@ -157,10 +159,16 @@ def test_a_second_build_changes_nothing_and_loads_no_model(documents: Folder) ->
     documents.write("a.md", "# A\n\nText of the page.\n")
     first = documents.build()
     files = written(documents.target)
-    command = [sys.executable, "-c", BUILD, str(documents.source), str(documents.target)]
+    command = building(documents, "retrieval.embed", "Embedder")
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split()[-2:] == [first.version, "False"]
     assert written(documents.target) == files
+
+
+def building(documents: Folder, module: str, embedder: str) -> list[str]:
+    """The command that builds in a process of its own."""
+    script = BUILD.format(module=module, embedder=embedder)
+    return [sys.executable, "-c", script, str(documents.source), str(documents.target)]
 
 
 def written(target: Path) -> dict[Path, int]:
@@ -282,14 +290,15 @@ def test_of_a_file_of_many_documents_only_those_that_changed_are_embedded(docume
     }
 
 
-def test_a_build_that_was_killed_goes_on_where_it_stopped(documents: Folder) -> None:
+def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    documents = Folder(tmp_path, Letters())
     for number in range(96):
         documents.write(f"{number}.md", f"# Page {number}\n\nThis page tells about the number {number}.\n")
-    command = [sys.executable, "-c", BUILD, str(documents.source), str(documents.target)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as building:
-        assert building.stdout
-        done = next(int(line.split()[1]) for line in building.stdout if line.startswith("embed"))
-        building.kill()
+    command = building(documents, "tests.retrieval.ingest.letters", "Letters")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        done = next(int(line.split()[1]) for line in process.stdout if line.startswith("embed"))
+        process.kill()
     with pytest.raises(NoCollection):
         documents.load()
     assert documents.build().documents == 96

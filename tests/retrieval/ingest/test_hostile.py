@@ -18,6 +18,7 @@ from retrieval.embed import Embedder
 from retrieval.ingest import build
 from retrieval.ingest.files import walk
 from retrieval.ingest.reading import MAX_PASSAGES, Reader
+from tests.retrieval.ingest.letters import Letters
 from tests.retrieval.ingest.test_build import Folder
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +44,8 @@ print(took // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 10
 
 def zip_bomb(megabytes: int) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w") as part:
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with archive, archive.open("word/document.xml", "w") as part:
         for _ in range(megabytes):
             part.write(b" " * 2**20)
     return file.getvalue()
@@ -51,7 +53,7 @@ def zip_bomb(megabytes: int) -> bytes:
 
 def pdf_bomb(pdf: Callable[[list[str]], bytes], megabytes: int) -> bytes:
     """A page whose stream unfolds to so much text."""
-    stream = zlib.compress(b"BT /F1 12 Tf 72 720 Td " + b"(a) Tj " * (megabytes * 2**20 // 7) + b"ET", 9)
+    stream = zlib.compress(b"BT /F1 12 Tf 72 720 Td " + b"(a) Tj " * (megabytes * 2**20 // 7) + b"ET", 1)
     packed = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream)
     return re.sub(rb"<< /Length \d+ >>\nstream\n.*?\nendstream", lambda _: packed, pdf(["x"]), flags=re.DOTALL)
 
@@ -67,13 +69,14 @@ def nested(folder: Path, depth: int) -> None:
     os.close(here)
 
 
-def make_hostile(documents: Folder, pdf: Callable[[list[str]], bytes], megabytes: int) -> None:
+def make_hostile(documents: Folder, pdf: Callable[[list[str]], bytes], docx: int, page: int, line: int) -> None:
+    """With a DOCX, a PDF's page and a line of JSON that unfold to so many megabytes."""
     outside = documents.source.parent / "secret.md"
     outside.write_text(SECRET)
     documents.write("good.md", GOOD)
     documents.write("broken.pdf", "%PDF-1.7 broken")
-    documents.write("bomb.docx", zip_bomb(megabytes))
-    documents.write("bomb.pdf", pdf_bomb(pdf, megabytes))
+    documents.write("bomb.docx", zip_bomb(docx))
+    documents.write("bomb.pdf", pdf_bomb(pdf, page))
     documents.write(
         "lines.jsonl", '{"id": "a", "text": "A line about tulips."}\n{"text": \n{"id": "b", "text": "Roses."}\n'
     )
@@ -82,7 +85,7 @@ def make_hostile(documents: Folder, pdf: Callable[[list[str]], bytes], megabytes
     (documents.source / "linked").symlink_to(documents.source.parent)
     os.mkfifo(documents.source / "pipe.md")
     with (documents.source / "one-line.jsonl").open("wb") as file:
-        file.truncate(megabytes * 2**20)
+        file.truncate(line * 2**20)
     nested(documents.source, 30)
 
 
@@ -105,16 +108,14 @@ def check(collection: Collection, found: dict[str, str]) -> None:
     assert "File name too long" in left_out(found, "d" * 200)
 
 
-def test_a_hostile_folder_costs_its_own_files_and_no_other(
-    embedder: Embedder, tmp_path: Path, pdf: Callable[[list[str]], bytes]
-) -> None:
-    documents = Folder(tmp_path, embedder)
-    make_hostile(documents, pdf, 210)
+def test_a_hostile_folder_costs_its_own_files_and_no_other(tmp_path: Path, pdf: Callable[[list[str]], bytes]) -> None:
+    documents = Folder(tmp_path, Letters())
+    make_hostile(documents, pdf, 201, 80, 21)  # just above each limit
     documents.build()
     check(documents.load(), documents.left_out())
 
 
-def test_a_document_of_too_many_passages_is_refused_before_all_are_cut(embedder: Embedder, tmp_path: Path) -> None:
+def test_a_document_of_too_many_passages_is_refused_before_all_are_cut(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# T\n\n" + "word " * 30)
     reader, (file,) = Reader(lambda text: 1 + 20 * len(text.split()), 200), walk(tmp_path)
     (few,) = reader.read(file, ())
@@ -131,7 +132,7 @@ def test_a_hostile_folder_of_full_size_takes_bounded_memory_and_time(
     embedder: Embedder, tmp_path: Path, pdf: Callable[[list[str]], bytes]
 ) -> None:
     documents = Folder(tmp_path, embedder)
-    make_hostile(documents, pdf, 1024)
+    make_hostile(documents, pdf, 1024, 1024, 1024)
     documents.write("deep.html", b"<div>" * 4_000_000)
     documents.write("tables.html", b"<table><tr><td>" * 1_000_000)
     documents.write("brackets.md", b"[" * 20_000_000)

@@ -16,7 +16,7 @@ from retrieval.parsing.sandbox import Parsed, Sandbox
 from tests.retrieval.parsing.test_records import warc
 
 Read = Callable[[str, bytes], list[Parsed]]
-LIMITS = Limits(memory=320, seconds=4)
+LIMITS = Limits(memory=144, seconds=4)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def pid(sandbox: Sandbox) -> int:
 
 
 def memory_bomb() -> bytes:
-    """Some 10 MB of JSON that make more objects than 320 MiB have room for."""
-    return b'{"text": "a", "metadata": ' + b"[" + b"[[]]," * (2 * 2**20) + b"{}]}"
+    """Some 5 MB of JSON that make more objects than 144 MiB have room for."""
+    return b'{"text": "a", "metadata": ' + b"[" + b"[[]]," * 800_000 + b"{}]}"
 
 
 def test_what_comes_out_is_what_the_parser_made(read: Read) -> None:
@@ -122,6 +122,20 @@ def test_a_process_that_is_killed_is_started_anew(read: Read, sandbox: Sandbox) 
     os.kill(pid(sandbox), 9)
     (one,) = read("b.md", b"other text")
     assert isinstance(one.document, Document)
+
+
+def test_a_document_that_ends_the_process_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text")
+    descriptor = os.open(tmp_path / "a.md", os.O_RDONLY)
+
+    def die(digest: str) -> bool:
+        os.kill(pid(sandbox), 9)
+        return True
+
+    with Sandbox(LIMITS) as sandbox:
+        (one,) = sandbox.read(descriptor, "a.md", die)
+    os.close(descriptor)
+    assert one.failure.startswith(f"ended its parser (SIGKILL): it is broken or needs more than {LIMITS.memory} MiB")
 
 
 def test_the_process_has_the_limits_and_writes_no_file(read: Read, sandbox: Sandbox) -> None:
