@@ -14,6 +14,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from gateway.exchange import Snapshot
 from gateway.settings import Retrieve as Section
@@ -23,6 +26,9 @@ from retrieval.collection import CollectionError
 from retrieval.protocols import Encoder, Index, IndexUnavailable
 
 log = logging.getLogger("tollgate.collections")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LOOK_S = 0.5  # a new version is noticed within a second, and served as soon as it is loaded
 AGAIN_S = 60.0  # until a version that was refused is read again: its files may have been put right, or come late
@@ -46,6 +52,8 @@ class Collections(Mapping[str, Snapshot]):
     ) -> None:
         self._sections, self._encoder, self._on_load, self._again = sections, encoder, on_load, again
         self._versions = {name: origin(name, section) for name, section in sections.items()}
+        # A thread for each: engines that hang are waited for by nobody else.
+        self._threads = ThreadPoolExecutor(max(len(sections), 1), "collections")
         self._served: dict[str, Snapshot] = {}
         self._problems = dict.fromkeys(sections, "is still loading")
         self._refused: dict[str, tuple[str | None, float]] = {}  # the version, and when to read it again
@@ -63,6 +71,7 @@ class Collections(Mapping[str, Snapshot]):
         await stopped(self._tasks)
         for source in self._versions.values():
             source.close()
+        self._threads.shutdown(wait=False)
 
     def faults(self) -> list[str]:
         """A line for each collection that cannot be served."""
@@ -84,6 +93,10 @@ class Collections(Mapping[str, Snapshot]):
     def _told(self) -> list[tuple[str, str]]:
         return [(name, f"collection {name!r}: {problem}") for name, problem in self._problems.items()]
 
+    async def _beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Done in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **kwargs))
+
     async def _follow(self, name: str, first: "asyncio.Task[None]") -> None:
         await first
         await every(LOOK_S, lambda: self._look(name))
@@ -95,7 +108,7 @@ class Collections(Mapping[str, Snapshot]):
             self._tell(name, str(error))
 
     async def _looked(self, name: str, versions: Versions) -> None:
-        version, served = await asyncio.to_thread(versions.named), self._served.get(name)
+        version, served = await self._beside(versions.named), self._served.get(name)
         if served and version == served.version:
             self._problems.pop(name, None)
         elif self._due(name, version):
@@ -108,7 +121,7 @@ class Collections(Mapping[str, Snapshot]):
     async def _load(self, name: str, version: str | None, load: Callable[[str], Loaded]) -> None:
         """The version that is named; where nothing is served yet, rather an older one than none."""
         try:
-            loaded = await asyncio.to_thread(load, self._encoder(name).identity)
+            loaded = await self._beside(load, self._encoder(name).identity)
         except CollectionError as error:
             self._refuse(name, version, str(error))
             return

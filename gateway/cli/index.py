@@ -108,7 +108,14 @@ def rollback(name: Name, config: Config = SETTINGS, state: StateDir = None, as_j
 
 
 @app.command()
-def publish(name: Name, config: Config = SETTINGS, state: StateDir = None, as_json: Json = False) -> None:
+def publish(
+    name: Name,
+    shards: Annotated[int, typer.Option(min=1, help="Over how many shards it is spread.")] = 1,
+    replicas: Annotated[int, typer.Option(min=1, help="On how many machines each shard is.")] = 1,
+    config: Config = SETTINGS,
+    state: StateDir = None,
+    as_json: Json = False,
+) -> None:
     """Put the version in a collection's folder into its engine, where gateways take it from within a second."""
     settings = settings_of(config, state)
     part = _part(settings, name)
@@ -120,7 +127,7 @@ def publish(name: Name, config: Config = SETTINGS, state: StateDir = None, as_js
         closing(connected(part.engine, secret(part.engine_key_env), PATIENT_S)) as engine,
         watched(name) as shown,
     ):
-        engine.publish(local, name, lambda done, total: shown(Progress("publish", done, total)))
+        engine.publish(local, name, lambda done, total: shown(Progress("publish", done, total)), shards, replicas)
     show([_row(name, local.manifest) | {"published": local.version}], as_json)
 
 

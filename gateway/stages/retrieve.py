@@ -10,8 +10,11 @@ the engine's prefix cache serves them again; no passage brings a control token o
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 from gateway.errors import InvalidValue, Unavailable, Unready
 from gateway.exchange import Call, Packed, Plan, Prompt, Search
@@ -28,6 +31,8 @@ from retrieval.query import Query
 from retrieval.search import candidates, chosen, expanded, reranked, views
 from retrieval.weights import EmbedderUnavailable
 
+T = TypeVar("T")
+
 FENCE = 40  # tokens that the two marks around passages take, rather too many
 
 
@@ -37,6 +42,8 @@ class Retrieve:
     def __init__(self, models: Mapping[str, Model], secret: bytes) -> None:
         self._models, self._secret = models, secret
         self._orders = Orders()
+        # By collection: one whose engine hangs takes no thread from the others, nor from the rest of the gateway.
+        self._threads: defaultdict[str, ThreadPoolExecutor] = defaultdict(ThreadPoolExecutor)
 
     @traced("retrieve")
     async def __call__(self, call: Call, prompt: Prompt, plan: Plan) -> Packed:
@@ -71,7 +78,8 @@ class Retrieve:
             vectors = await search.snapshot.encoder.embed(texts, call.caller.tenant)
         except EmbedderUnavailable as error:
             raise Unavailable(f"The question cannot be searched with: {error}") from error
-        return await asyncio.to_thread(candidates, search.snapshot.index, Query(texts, vectors, search.scope))
+        query = Query(texts, vectors, search.scope)
+        return await self._beside(search, lambda: candidates(search.snapshot.index, query))
 
     async def _rated(self, call: Call, text: str, search: Search, found: list[Found]) -> tuple[list[Found], str | None]:
         """In the reranker's order, or as they were where there is none or it does not answer; and what became of it."""
@@ -92,7 +100,7 @@ class Retrieve:
         def fits(these: Sequence[Found]) -> bool:
             return self._length(prompt.model, these) <= plan.room
 
-        relevant, whole, grown = await asyncio.to_thread(_chosen, search, found, fits)
+        relevant, whole, grown = await self._beside(search, lambda: _chosen(search, found, fits))
         for these in [grown, *(whole[:count] for count in range(len(whole), 0, -1))] if whole else []:
             packed = await self._packed(call, prompt, search, these)
             if packed.input.tokens <= plan.input.tokens + plan.room:
@@ -105,6 +113,10 @@ class Retrieve:
         passages = listed(ordered, tokens.neutral, self._secret)
         filled = replace(prompt, messages=compose(prompt.template, call, tokens, passages))
         return Packed(filled, await self._models[prompt.model].tokens.count(request(filled)), found=ordered)
+
+    async def _beside(self, search: Search, work: Callable[[], T]) -> T:
+        """Done in a thread for searches of this collection."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads[search.snapshot.name], work)
 
     def _length(self, model: str, found: Sequence[Found]) -> int:
         """About what passages add to a prompt, in tokens."""

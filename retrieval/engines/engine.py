@@ -39,9 +39,9 @@ class Engine:
         """That version. Raises CollectionError too."""
         return Qdrant.load(self._client, name, embedder_identity)
 
-    def publish(self, collection: Collection, name: str, report: Report) -> None:
+    def publish(self, collection: Collection, name: str, report: Report, shards: int = 1, replicas: int = 1) -> None:
         """Put a local collection in its place. Raises CollectionError too."""
-        publish(collection, self._client, name, report)
+        publish(collection, self._client, name, report, shards, replicas)
 
     def close(self) -> None:
         self._client.close()

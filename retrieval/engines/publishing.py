@@ -22,9 +22,12 @@ Report = Callable[[int, int], None]
 
 
 @answering()
-def publish(collection: Collection, client: QdrantClient, name: str, report: Report, shards: int = 1) -> None:
-    """Make a local collection's version the one that `name` stands for, spread over `shards`; no-op where it is that
-    already. The version before it stays, older ones go. Interrupted, what was served goes on being served.
+def publish(
+    collection: Collection, client: QdrantClient, name: str, report: Report, shards: int = 1, replicas: int = 1
+) -> None:
+    """Make a local collection's version the one that `name` stands for, spread over `shards`, each of them on so many
+    machines; no-op where it is that already. The version before it stays, older ones go. Interrupted, what was served
+    goes on being served.
 
     `report` is told of passages: how many are there, of how many. Raises IndexUnavailable, and CollectionError when
     Qdrant does not hold every passage afterwards. Blocks until it has indexed them.
@@ -33,7 +36,7 @@ def publish(collection: Collection, client: QdrantClient, name: str, report: Rep
     if before == held:
         return
     client.delete_collection(held)  # what an interruption left
-    _create(client, held, collection, shards)
+    _create(client, held, collection, shards, replicas)
     sent = 0
     for points in _points(collection):
         client.upsert(held, points, wait=True)
@@ -53,7 +56,7 @@ def _wait(client: QdrantClient, held: str) -> None:
         time.sleep(WAIT_S)
 
 
-def _create(client: QdrantClient, held: str, collection: Collection, shards: int) -> None:
+def _create(client: QdrantClient, held: str, collection: Collection, shards: int, replicas: int) -> None:
     described = collection.manifest
     facts = {"embedder": described.embedder, "language": described.language, "passages": len(collection)}
     dense = models.VectorParams(
@@ -68,6 +71,7 @@ def _create(client: QdrantClient, held: str, collection: Collection, shards: int
         sparse_vectors_config={WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         quantization_config=small,
         shard_number=shards,
+        replication_factor=replicas,
         metadata={**facts, "version": collection.version},
     )
     for field in INDEXED:

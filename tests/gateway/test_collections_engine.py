@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -84,6 +85,25 @@ def test_an_engine_that_fails_is_a_warning_until_it_answers_again(fault: Raw, ca
 
     play(scripted, scenario)
     assert len([record for record in caplog.records if "version v1 goes on" in record.message]) == 1
+
+
+def test_engines_that_hang_keep_nobody_else_waiting(tmp_path: Path) -> None:
+    """They are more than the threads that all else in the process shares (asyncio.to_thread)."""
+    made(tmp_path, ONE)
+    many = min(32, (os.cpu_count() or 1) + 4) + 1
+
+    async def run() -> None:
+        async with raw_server(HANGS) as server:
+            sections = {f"hung{n}": Retrieve(path=tmp_path, engine=server.url) for n in range(many)}
+            collections = Collections(sections | {"docs": Retrieve(path=tmp_path)}, lambda _: Identified())
+            opening = asyncio.create_task(collections.open())
+            await until(lambda: server.open >= many)
+            await until(lambda: "docs" in collections)
+            await opening
+            assert len(collections.faults()) == many
+            await collections.aclose()
+
+    asyncio.run(run())
 
 
 def test_an_engine_that_is_away_at_the_start_is_a_fault_until_it_comes() -> None:

@@ -1,5 +1,6 @@
 """index publish: from a folder to an engine, and what is searched there. The engine is the client's own, in memory."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from qdrant_client import QdrantClient
 
 from retrieval.engines import engine
 from tests.fakes.background import running
-from tests.fakes.raw import raw_server
+from tests.fakes.raw import Raw, raw_server, sized
 from tests.gateway.cli.conftest import Tollgate
 from tests.gateway.engines import HANGS, Scripted, failing
 from tests.retrieval.engines.put import LOCALLY
@@ -68,6 +69,17 @@ def test_what_cannot_be_published_is_told(tollgate: Tollgate, config: Path) -> N
     assert (away.code, "http://127.0.0.1:1: Qdrant does not answer (ConnectError)" in away.err) == (1, True)
     config.write_text(config.read_text() + 'engine_key_env = "TOLLGATE_TEST_ABSENT"\n')
     assert "TOLLGATE_TEST_ABSENT is not set" in tollgate(*publish).err
+
+
+def test_shards_and_replicas_are_asked_for(tollgate: Tollgate, config: Path) -> None:
+    scripted = Scripted()
+    with running(raw_server(scripted)) as server:
+        config.write_text(config.read_text() + f'engine = "{server.url}"\n')
+        tollgate("index", "build", "--config", config)
+        scripted.searching = Raw((sized(b'{"result": true}'),))
+        tollgate("index", "publish", "docs", "--shards", "6", "--replicas", "2", "--config", config)
+        (made,) = [json.loads(asked.body) for asked in server.asked if b"shard_number" in asked.body]
+    assert (made["shard_number"], made["replication_factor"]) == (6, 2)
 
 
 def test_an_engine_that_fails_midway_is_told(tollgate: Tollgate, config: Path) -> None:
