@@ -85,7 +85,7 @@ def test_passages_and_vectors_come_back_in_order(index: Index, path: Path) -> No
             reading([0, 999])
 
 
-@pytest.mark.parametrize("scope", SCOPES, ids=repr)
+@pytest.mark.parametrize("scope", SCOPES)
 def test_only_what_may_be_seen_is_ranked(index: Index, path: Path, scope: Scope) -> None:
     seen = {row: passage for row, passage in whole(path).items() if sees(scope, passage)}
     question = vector("a question")
@@ -120,7 +120,7 @@ def test_anothers_vectors_are_refused(path: Path, client: QdrantClient) -> None:
         Qdrant.load(client, path.name, "other")
 
 
-@pytest.mark.parametrize("facts", [None, {}, {"version": "1"}, dict.fromkeys(FACTS, "other")], ids=repr)
+@pytest.mark.parametrize("facts", [None, {}, {"version": "1"}, dict.fromkeys(FACTS, "other")])
 def test_an_alias_of_something_else_is_refused(client: QdrantClient, facts: dict[str, str] | None) -> None:
     name, other = f"{NAME}{uuid4().hex}", f"{NAME}{uuid4().hex}"
     client.create_collection(other, {}, metadata=facts)
