@@ -88,4 +88,5 @@ class Index(Protocol):
         """float32 [len(rows), dimensions], to about the precision that the index keeps."""
 
     def around(self, row: int) -> list[Passage]:
-        """All passages of the row's section, in reading order, itself among them."""
+        """The passages near a row in its section, some 32 on each side at least where there are as many, in reading
+        order, itself among them."""

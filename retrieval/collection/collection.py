@@ -127,7 +127,7 @@ class Collection:
         return made
 
     def around(self, row: int) -> list[Passage]:
-        """All passages of the row's section, in reading order, itself among them. Raises LookupError."""
+        """The passages near a row in its section, in reading order, itself among them. Raises LookupError."""
         ((part, _, positions),) = self._located([row])
         return part.section(int(positions[0]))
 

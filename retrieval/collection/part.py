@@ -59,8 +59,8 @@ class Part:
         return positions
 
     def section(self, position: int) -> list[Passage]:
-        """The passages of a position's section that were not removed, in reading order, of its own access labels: of
-        one document they are the same, and who may see the one must not get another by it."""
+        """The passages near a position in its section that were not removed, in reading order, of its own access
+        labels: of one document they are the same, and who may see the one must not get another by it."""
         some = [(place, passage) for place, passage in self.passages.section(position) if self._alive(place)]
         access = dict(some)[position].access
         return [passage for _, passage in some if set(passage.access) == set(access)]

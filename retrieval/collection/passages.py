@@ -44,8 +44,15 @@ select p.position, p.id, d.id, d.title, p.heading, p.text, p.start, p."end", p.s
 from passages p join documents d on d.number = p.document join kinds k on k.number = p.kind
 """
 SOME: Final = f"{COLUMNS} where p.position in (select value from json_each(?))"
-SECTION: Final = f"""{COLUMNS} where (p.document, p.section_start, p.section_end) =
-    (select document, section_start, section_end from passages where position = ?) order by p.start, p.position"""
+NEAR: Final = 32  # passages on each side, some 6,000 tokens: a book without headings is one section of thousands
+HERE: Final = "from passages where position = :position"
+AROUND: Final = f"""{COLUMNS} where (p.document, p.section_start, p.section_end) =
+    (select document, section_start, section_end {HERE}) and (p.start, p.position)"""
+SECTION: Final = f"""
+select * from ({AROUND} <= (select start, position {HERE}) order by p.start desc, p.position desc limit {NEAR + 1})
+union all
+select * from ({AROUND} > (select start, position {HERE}) order by p.start, p.position limit {NEAR})
+order by start, position"""
 RANGE: Final = f"{COLUMNS} where p.position >= ? and p.position < ? order by p.position"
 
 
@@ -70,8 +77,8 @@ class Passages:
         return [found[position] for position in positions]
 
     def section(self, position: int) -> list[tuple[int, Passage]]:
-        """The passages of a position's section, in reading order, with their positions."""
-        return list(map(_decoded, self._connection.execute(SECTION, (position,))))
+        """The passages of a position's section, NEAR on each side at most, in reading order, with their positions."""
+        return list(map(_decoded, self._connection.execute(SECTION, {"position": position})))
 
     def between(self, first: int, after: int) -> list[tuple[int, Passage]]:
         """The passages from one position to before another, with their positions."""

@@ -4,8 +4,10 @@ Knows room only through a function. Invariants: what was found stays, each withi
 stay true, though white space between two passages of a section may be of another kind than in the document.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import chain, zip_longest
 
 from retrieval.passage import Found, Passage
@@ -25,13 +27,22 @@ def expanded(index: Index, found: Sequence[Found], fits: Fits) -> list[Found]:
 
 
 def _grown(found: list[Found], one: Found, around: Sequence[Passage], fits: Fits) -> list[Found]:
-    for neighbour in _nearest_first(one.passage, around):
-        larger = replace(one, passage=_joined(one.passage, neighbour))
-        step = [larger if other is one else other for other in found if other is one or not _within(other, larger)]
-        if not fits(step):
-            return found
-        found, one = step, larger
-    return found
+    neighbours = _nearest_first(one.passage, around)
+    return _with(found, one, neighbours[: _most(len(neighbours), lambda n: fits(_with(found, one, neighbours[:n])))])
+
+
+def _with(found: Sequence[Found], one: Found, neighbours: Sequence[Passage]) -> list[Found]:
+    larger = replace(one, passage=reduce(_joined, neighbours, one.passage))
+    return [larger if other is one else other for other in found if other is one or not _within(other, larger)]
+
+
+def _most(count: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `count` that fits, 0 where 1 does not; asked for one no more than twice as large."""
+    tried = 1
+    while tried <= count and fits(tried):
+        tried *= 2
+    known = tried // 2
+    return known + bisect_left(range(known + 1, min(tried, count + 1)), True, key=lambda number: not fits(number))
 
 
 def _nearest_first(passage: Passage, around: Sequence[Passage]) -> list[Passage]:

@@ -1,6 +1,7 @@
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from retrieval.collection import (
     manifest,
     writing,
 )
+from retrieval.collection.passages import NEAR
 from retrieval.query import Scope, Vectors
 from tests.retrieval.collection.made import (
     DIMENSIONS,
@@ -125,6 +127,16 @@ def test_a_passage_is_not_had_by_its_neighbour_that_may_be_seen(tmp_path: Path) 
         writer.commit({})
     assert loaded(tmp_path).around(0) == [first]
     assert second.section == secret.section
+
+
+def test_of_a_long_section_only_what_is_near_is_read_in_whatever_order_it_was_written(tmp_path: Path) -> None:
+    some = [replace(one, section=(0, 1000)) for one in passages("book", 100)]
+    with writing(tmp_path, EMBEDDER, DIMENSIONS) as writer:
+        put(writer, some[::-1])
+        writer.commit({})
+    collection = loaded(tmp_path)
+    assert collection.around(99) == some[: NEAR + 1]
+    assert collection.around(49) == some[50 - NEAR : 50 + NEAR + 1]
 
 
 def test_many_threads_may_ask_at_once(ten: Collection) -> None:

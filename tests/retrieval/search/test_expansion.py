@@ -1,5 +1,6 @@
 """expansion: passages grow into their sections while there is room."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,22 @@ def test_with_room_for_all_it_is_the_section_as_it_was_written(collection: Colle
 def test_what_comes_next_is_added_first(collection: Collection) -> None:
     (grown,) = expanded(collection, found(collection, 1), lambda some: sum(len(o.passage.text) for o in some) <= 24)
     assert grown.passage.text == "Two three.\n\nThree four."
+
+
+def test_a_long_section_is_measured_a_few_times(tmp_path: Path) -> None:
+    some = [(passage(f"w{number:03}.", "page", 6 * number), unit(1, number)) for number in range(60)]
+    collection = made(tmp_path / "c", some)
+    for room in range(5, 360, 7):
+        asked: list[int] = []
+
+        def fits(these: Sequence[Found], room: int = room, asked: list[int] = asked) -> bool:
+            asked.append(sum(len(one.passage.text) for one in these))
+            return asked[-1] <= room
+
+        (grown,) = expanded(collection, found(collection, 30), fits)
+        assert room - 6 < len(grown.passage.text) <= room
+        assert len(asked) <= 13
+        assert max(asked) <= 2 * room + 12, "more than twice what there is room for is never counted"
 
 
 def test_without_room_nothing_changes(collection: Collection) -> None:
