@@ -88,8 +88,9 @@ def test_every_failure_is_told_as_one_error(server: RawServer, answer: Raw, said
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
-def test_an_engine_that_hangs_is_not_waited_for(server: RawServer, engine: Engine) -> None:
-    server.answer = lambda asked: Raw((), After.HANG)
+def test_an_engine_that_is_late_is_not_waited_for(server: RawServer, engine: Engine) -> None:
+    late = sized(b'{"result": {"aliases": []}, "status": "ok", "time": 0}')
+    server.answer = lambda asked: Raw((late,), pause=3.0)
     with pytest.raises(IndexUnavailable, match="ReadTimeout"):
         engine.version("docs")
 
