@@ -76,6 +76,8 @@ def _show(judged: Judged, results: Results, as_json: bool) -> None:
         f"\n{len(judged.questions)} questions over {len(judged.corpus)} documents; low and high are 95% limits of "
         f"nDCG@10; embedding a question takes {1000 * median(results.embedding):.1f} ms besides"
     )
+    if any(question.history for question in judged.questions):
+        typer.echo(f"{FUSED} also searches a question after its history; all others search it alone")
     if judged.missing:
         typer.echo(f"{judged.missing} relevant documents are not in the corpus and count as missed")
     if floors:
