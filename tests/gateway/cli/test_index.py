@@ -111,7 +111,6 @@ def test_on_a_terminal_there_is_a_bar(tollgate: Tollgate, config: Path, monkeypa
         shown = reader.submit(read_all, ours)
         patched.setattr(sys, "stderr", terminal)
         assert tollgate("index", "build", "--config", config).code == 0
-        terminal.close()
     os.close(ours)
     assert "docs: parse" in shown.result()
     assert "2/2" in shown.result()

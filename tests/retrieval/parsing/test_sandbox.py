@@ -127,13 +127,13 @@ def test_a_process_that_is_killed_is_started_anew(read: Read, sandbox: Sandbox) 
 def test_a_document_that_ends_the_process_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text")
     descriptor = os.open(tmp_path / "a.md", os.O_RDONLY)
+    with Sandbox(LIMITS) as mortal:
 
-    def die(digest: str) -> bool:
-        os.kill(pid(sandbox), 9)
-        return True
+        def die(digest: str) -> bool:
+            os.kill(pid(mortal), 9)
+            return True
 
-    with Sandbox(LIMITS) as sandbox:
-        (one,) = sandbox.read(descriptor, "a.md", die)
+        (one,) = mortal.read(descriptor, "a.md", die)
     os.close(descriptor)
     assert one.failure.startswith(f"ended its parser (SIGKILL): it is broken or needs more than {LIMITS.memory} MiB")
 
