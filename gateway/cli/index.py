@@ -17,9 +17,10 @@ from retrieval import collection
 from retrieval.collection import Collection, CollectionError, Manifest
 from retrieval.engines import PATIENT_S, connected
 from retrieval.ingest import NotThere, Progress, byhand
+from retrieval.passage import Found
 from retrieval.protocols import IndexUnavailable
 from retrieval.query import Query, Scope
-from retrieval.search import candidates
+from retrieval.search import FLOOR, candidates
 from retrieval.weights import EmbedderUnavailable
 
 app = typer.Typer(name="index", help="Collections of documents.", no_args_is_help=True)
@@ -143,6 +144,7 @@ def search(
 ) -> None:
     """The passages most probably relevant to a question, best first, for a reader with these access labels.
 
+    `shown`: it is probable enough for a prompt (the collection's `floor`).
     Where the settings name an engine it is searched, as the gateway does.
     """
     settings = settings_of(config, state)
@@ -150,7 +152,7 @@ def search(
     with _failing(part), encoder(settings, part) as made, closing(versions(name, part)) as kept:
         query = Query((question,), made.ask([question]), Scope(frozenset(access or ())))
         found = candidates(kept.newest(made.identity).index, query, top_k)
-    rows = [{"score": round(f.score, 4), "document": f.passage.document, "text": f.passage.text} for f in found]
+    rows = [_found(one, part.floor if part.floor is not None else FLOOR) for one in found]
     show(rows if as_json else [{**row, "text": " ".join(str(row["text"]).split())[:SHOWN]} for row in rows], as_json)
 
 
@@ -164,6 +166,11 @@ def stats(names: Names = None, config: Config = SETTINGS, state: StateDir = None
     parts = {name: _part(settings, name) for name in names or settings.retrieve}
     rows = [_row(name, _load(settings, part).manifest) | _published(name, part) for name, part in parts.items()]
     show(rows, as_json)
+
+
+def _found(found: Found, floor: float) -> dict[str, Any]:
+    passage, shown = found.passage, found.score >= floor
+    return {"score": round(found.score, 4), "shown": shown, "document": passage.document, "text": passage.text}
 
 
 def _published(name: str, part: Retrieve) -> dict[str, Any]:

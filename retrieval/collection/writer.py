@@ -6,6 +6,7 @@ Invariants: whatever ends a writer before the swap leaves the version that was t
 (but for a byte each, for what is removed).
 """
 
+import errno
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -30,6 +32,8 @@ from retrieval.lexical import analyzer
 from retrieval.passage import Passage
 from retrieval.protocols import Rows
 from retrieval.query import Vectors
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Writer:
@@ -196,7 +200,9 @@ def _base(path: Path, embedder: str, dimensions: int, language: str) -> tuple[Co
         with suppress(OSError, ValueError):
             return None, [layout.current(path)]  # good for who goes back to that embedder
         return None, []
-    except CollectionError:
+    except CollectionError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
+            raise error.__cause__ from error  # no space to read it with: it is as good as it was
         return None, []
     same = (found.manifest.dimensions, found.manifest.language) == (dimensions, language)
     return (found if same else None), [found.version]

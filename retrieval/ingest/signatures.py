@@ -4,9 +4,10 @@ MinHash signatures over shingles of five words (Broder 1997), from datasketch, w
 shingles at a time. Its own LSH index lives in memory, some 5 kB a document; here the bands are rows of SQLite, so that
 a hundred thousand documents need none.
 
-Invariants: documents count as the same only where who may see them, what they are filtered by and every number in them
-agree ("Prices 2025" is no copy of "Prices 2026"), or where both name the same canonical address; a document is only
-ever a copy of one that is kept. The same documents in the same order give the same copies.
+Invariants: documents count as the same only where who may see them, what they are filtered by (but for their date and
+address) and every number in them agree ("Prices 2025" is no copy of "Prices 2026"), or where both name the same
+canonical address; a document is only ever a copy of one that is kept. The same documents in the same order give the
+same copies.
 """
 
 import hashlib

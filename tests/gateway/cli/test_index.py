@@ -18,6 +18,7 @@ def test_what_is_built_can_be_searched_and_counted(tollgate: Tollgate, config: P
     found = tollgate("index", "search", "docs", "Why do boats not sink?", "--config", config, "--json").json
     assert found[0]["document"] == "ships.md"
     assert found[0]["score"] > found[1]["score"]
+    assert [row["shown"] for row in found] == [True, False]
     assert tollgate("index", "stats", "--config", config, "--json").json == [built]
 
 

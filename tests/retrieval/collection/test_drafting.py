@@ -88,3 +88,33 @@ def test_a_disk_that_is_full_is_an_os_error_and_what_was_there_stays(tmp_path: P
         assert loaded(tmp_path).version == version
     written(tmp_path, ["b"])
     check(loaded(tmp_path))
+
+
+UNREAD = """
+import resource
+import sys
+from pathlib import Path
+from retrieval.collection import writing
+from tests.retrieval.collection.made import DIMENSIONS, EMBEDDER, passages, put
+
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
+try:
+    with writing(Path(sys.argv[1]), EMBEDDER, DIMENSIONS) as writer:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        put(writer, passages("new", 1))
+        writer.commit({})
+except OSError as error:
+    print("OSError", error)
+"""
+
+
+def test_no_room_to_read_the_version_before_is_not_taken_for_damage(tmp_path: Path) -> None:
+    """Or all of it would be built anew, from whatever is still there. Some of its files are larger than the limit, and
+    nothing of a new draft is."""
+    version = written(tmp_path, ["a"], count=1000).version
+    done = subprocess.run(
+        [sys.executable, "-c", UNREAD, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.startswith("OSError"), done.stderr
+    assert loaded(tmp_path).version == version
