@@ -69,7 +69,7 @@ class Lexical:
 
     def search(self, text: str, k: int, where: Query | None = None) -> Ranked:
         """The `k` best rows for the words of a text, best first, equals by row; `where` is of `within`."""
-        words = list(dict.fromkeys(self._analyzer.analyze(_valid(text))))[:MAX_WORDS]
+        words = list(dict.fromkeys(self._analyzer.analyze(valid(text))))[:MAX_WORDS]
         if not words or k < 1:
             return NOTHING
         query = Query.boolean_query([(Occur.Should, Query.term_query(self._schema, TEXT, w, "freq")) for w in words])
@@ -165,7 +165,7 @@ def metadata_term(key: str, value: str) -> str:
     return _term([key, value])
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """Without lone surrogates, which JSON lets a question hold."""
     return text.encode("utf-8", "replace").decode()
 

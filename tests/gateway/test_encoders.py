@@ -48,7 +48,7 @@ def test_a_collection_of_an_alias_is_built_and_searched_with_its_vectors(tmp_pat
         gateway.spare.answers[PATH] = vectors
         settings = gateway.runtime.settings
         manifest, _ = built("far", settings, settings.retrieve["far"])
-        assert (manifest.embedder, manifest.documents) == (f"e5/{D}/served", 2)
+        assert (manifest.embedder.startswith("e5@"), manifest.documents) == (True, 2)
         waited(lambda: "far" in gateway.runtime.collections)
         asked = ({"role": "user", "content": "A ship swims on water."},)
         outcome = gateway.ask(messages=asked, retrieve=Retrieval("far", 1))

@@ -98,7 +98,7 @@ def test_only_what_may_be_seen_is_ranked(index: Index, path: Path, scope: Scope)
 
 def test_words_are_ranked_as_the_local_collection_ranks_them(index: Index, path: Path) -> None:
     everything = Scope(frozenset({"hr", "eu", *ODD}))
-    for text in ("staff", "late n3", "words of dated n1 n1", "nothing of it"):
+    for text in ("staff", "late n3", "words of dated n1 n1", "words \ud800", "nothing of it"):
         ranked, local = (one.lexical(text, 7, everything) for one in (index, loaded(path)))
         np.testing.assert_allclose(ranked.scores, local.scores, rtol=0.1)  # Tantivy rounds lengths
         assert set(ranked.rows.tolist()) == set(local.rows.tolist()) or len(set(local.scores)) < 7
