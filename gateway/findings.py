@@ -165,7 +165,7 @@ class Findings:
         if not (self.found and self.verdict):
             return {}
         return {
-            "cache": self.found.facts(),
+            "cache": _public(self.found.facts()),
             "citations": list(self.verdict.citations),
             "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
             "checks": {
@@ -190,3 +190,8 @@ class Findings:
 def _used(generation: Stage) -> Usage:
     facts = generation.facts
     return Usage(facts["input_tokens"], facts["output_tokens"], facts["cached_tokens"])
+
+
+def _public(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a look into the cache is told to clients: features stay in the journal, for feedback to teach with."""
+    return {key: _public(value) if key == "instead" else value for key, value in facts.items() if key != "features"}

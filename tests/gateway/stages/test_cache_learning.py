@@ -96,6 +96,8 @@ def test_a_would_be_hit_is_answered_anew_and_compared(sampling: Assembled, kept:
     (told,) = observed(sampling, who)
     assert (told.right, told.source) == (right, "fresh")
     assert (told.key, round(told.probability, 4)) == (instead["entry"], instead["probability"])
+    assert told.features
+    assert "features" not in instead  # which are for who teaches, not for clients
     assert 0.9 < told.similarity < 1
 
 
@@ -248,7 +250,7 @@ def test_what_was_learned_decides(core: Assembled) -> None:
     who = caller()
     core.ask(who=who, **advised(ASKED))
     hit = core.ask(who=who, **advised(REWORDED)).cache
-    assert hit["verdict"] == "semantic"
+    assert (hit["verdict"], "features" in hit) == ("semantic", False)
     wrong = Observation(hit["pool"], hit["entry"], hit["score"], hit["probability"], False, 0.0)
     for number in range(60):
         core.do(core.runtime.pipeline.cache.corrections._lessons._evidence.learn(replace(wrong, at=float(number))))
