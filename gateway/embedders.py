@@ -7,7 +7,6 @@ other tenants had embedded.
 
 import asyncio
 import time
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from gateway.settings import OWN_EMBEDDER
 from gateway.stages.route import cache_salt
 from gateway.tracing import Stage
 from retrieval.embed import MAX_CHARS, Embedder, Vectors
+from retrieval.endpoint import row
 from retrieval.weights import MINILM
 from serving.backend import EMBEDDINGS, Backend
 from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
@@ -158,19 +158,13 @@ class Served:
 
 def _vectors(data: Sequence[Mapping[str, Any]], texts: int) -> Vectors:
     """vLLM's vectors (vllm/entrypoints/pooling/embed/protocol.py), by their index. Raises ValueError and the like."""
-    rows = {int(entry["index"]): _row(entry["embedding"]) for entry in data}
+    rows = {int(entry["index"]): row(entry["embedding"]) for entry in data}
     if rows.keys() != set(range(texts)):
         raise ValueError("not one vector for each text")
     vectors = np.stack([rows[index] for index in range(texts)])
     if not vectors.size or not np.isfinite(vectors).all():
         raise ValueError("a vector is empty or holds what is no number")
     return vectors
-
-
-def _row(embedding: Any) -> Vectors:
-    """One vector: base64 of little-endian float32, or numbers from a server that does not know base64."""
-    raw = b64decode(embedding, validate=True) if isinstance(embedding, str) else np.asarray(embedding, "<f4")
-    return np.frombuffer(raw, "<f4")
 
 
 def _used(usage: Mapping[str, Any], most: Count) -> Count:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from retrieval.weights import MINILM, TOKENIZER, Weights
+from retrieval.encodable import encodable
+from retrieval.weights import MINILM, TOKENIZER, Weights, tokenizer
 from retrieval.weights import EmbedderUnavailable as EmbedderUnavailable
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Embedder:
 
     def tokens(self, text: str) -> int:
         """Tokens of a whole passage, the model's marks included. Linear in the text's length: `fits` is bounded."""
-        return len(self._tokenizer.encode(_encodable(self._weights.passage + text)))
+        return len(self._tokenizer.encode(encodable(self._weights.passage + text)))
 
     def fits(self, text: str) -> bool:
         """Whether the vector stands for the whole question: at most `window` tokens, and none outside the vocabulary.
@@ -94,7 +95,7 @@ class Embedder:
         """
         if len(text) > MAX_CHARS:
             return False
-        pieces = self._tokenizer.encode(_encodable(self._weights.query + text)).tokens
+        pieces = self._tokenizer.encode(encodable(self._weights.query + text)).tokens
         return len(pieces) <= self.window and self._weights.unknown not in pieces
 
     def close(self) -> None:
@@ -158,17 +159,9 @@ class Embedder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        tokenizer = Tokenizer.from_file(str(self._weights.checked(TOKENIZER)))
-        tokenizer.no_truncation()  # the file asks for both, and both would hide how long a text is
-        tokenizer.no_padding()
-        return tokenizer
+        return tokenizer(self._weights.checked(TOKENIZER))
 
 
 def _readable(text: str) -> str:
     """What of a text can reach the window."""
-    return _encodable(text[:MAX_CHARS])
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates, which JSON can carry and UTF-8 cannot, become question marks."""
-    return text.encode("utf-8", "replace").decode()
+    return encodable(text[:MAX_CHARS])

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -22,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from retrieval.weights import MINILM, TOKENIZER, EmbedderUnavailable
+from retrieval.encodable import encodable
+from retrieval.weights import MINILM, TOKENIZER, EmbedderUnavailable, tokenizer
 
 Vectors = NDArray[np.float32]
 
@@ -79,14 +81,14 @@ class Endpoint:
     def tokens(self, text: str) -> int:
         """Tokens of a whole passage: by its own tokenizer where that is known, else by MiniLM's word pieces, which are
         about as many as those of other vocabularies of that size."""
-        return len(self._tokenizer.encode(self._served.passage + text.encode("utf-8", "replace").decode()))
+        return len(self._tokenizer.encode(self._served.passage + encodable(text)))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
-        whole = [self._cut(text.encode("utf-8", "replace").decode()) for text in texts]
+        whole = [self._cut(encodable(text)) for text in texts]
         parts = [self._slice(whole[start : start + SLICE]) for start in range(0, len(whole), SLICE)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
@@ -116,7 +118,7 @@ class Endpoint:
         headers = {"authorization": f"Bearer {self._served.key}"} if self._served.key else {}
         body = {"model": self._served.model, "input": list(texts), "encoding_format": "base64"}
         answer = self._client.post(url.rstrip("/") + PATH, json=body, headers=headers).raise_for_status().json()
-        rows = {int(entry["index"]): _row(entry["embedding"]) for entry in answer["data"]}
+        rows = {int(entry["index"]): row(entry["embedding"]) for entry in answer["data"]}
         vectors = np.stack([rows[index] for index in range(len(texts))]).astype(np.float32)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if vectors.shape[1] != self.dimensions or not np.isfinite(norms).all() or not norms.all():
@@ -125,11 +127,8 @@ class Endpoint:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        path = self._served.tokenizer
-        tokenizer = Tokenizer.from_file(path or str(MINILM.checked(TOKENIZER)))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        own = self._served.tokenizer
+        return tokenizer(Path(own) if own else MINILM.checked(TOKENIZER))
 
 
 def _mark(served: Served) -> str:
@@ -139,7 +138,7 @@ def _mark(served: Served) -> str:
     return f"@{hashlib.sha256(json.dumps([served.query, served.passage]).encode()).hexdigest()[:12]}"
 
 
-def _row(embedding: Any) -> Vectors:
+def row(embedding: Any) -> Vectors:
     """One vector: base64 of little-endian float32, or numbers from a server that does not know base64."""
     raw = b64decode(embedding, validate=True) if isinstance(embedding, str) else np.asarray(embedding, "<f4")
     return np.frombuffer(raw, "<f4")

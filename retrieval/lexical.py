@@ -18,6 +18,7 @@ import numpy as np
 import tantivy
 from tantivy import Filter, Occur, Query, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
+from retrieval.encodable import encodable
 from retrieval.passage import Passage
 from retrieval.protocols import NOTHING, Ranked, Rows
 from retrieval.query import Scope
@@ -69,7 +70,7 @@ class Lexical:
 
     def search(self, text: str, k: int, where: Query | None = None) -> Ranked:
         """The `k` best rows for the words of a text, best first, equals by row; `where` is of `within`."""
-        words = list(dict.fromkeys(self._analyzer.analyze(valid(text))))[:MAX_WORDS]
+        words = list(dict.fromkeys(self._analyzer.analyze(encodable(text))))[:MAX_WORDS]
         if not words or k < 1:
             return NOTHING
         query = Query.boolean_query([(Occur.Should, Query.term_query(self._schema, TEXT, w, "freq")) for w in words])
@@ -163,11 +164,6 @@ def access_term(labels: frozenset[str]) -> str:
 def metadata_term(key: str, value: str) -> str:
     """One term for a key with a value."""
     return _term([key, value])
-
-
-def valid(text: str) -> str:
-    """Without lone surrogates, which JSON lets a question hold."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _term(value: list[str]) -> str:

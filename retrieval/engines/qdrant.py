@@ -18,8 +18,9 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from retrieval.collection import CorruptCollection, NoCollection, WrongEmbedder
+from retrieval.encodable import encodable
 from retrieval.engines.points import DENSE, WORDS, digest, passage, term
-from retrieval.lexical import analyzer, metadata_term, valid
+from retrieval.lexical import analyzer, metadata_term
 from retrieval.passage import Passage
 from retrieval.protocols import NOTHING, IndexUnavailable, Ranked
 from retrieval.query import Scope, Vectors
@@ -79,7 +80,7 @@ class Qdrant:
     @answering()
     def lexical(self, text: str, k: int, scope: Scope) -> Ranked:
         """By BM25 (0 up; a passage without any of the words is left out)."""
-        asked = sorted({term(word) for word in self._words(valid(text))})
+        asked = sorted({term(word) for word in self._words(encodable(text))})
         return self._ranked(models.SparseVector(indices=asked, values=[1.0] * len(asked)), WORDS, k, scope, len(asked))
 
     @answering()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from retrieval.document import Block, Document, Facts, Mark, Source, Unreadable, outline
+from retrieval.encodable import encodable
 from retrieval.parsing.facts import plain
-from retrieval.parsing.text import bounded, valid
+from retrieval.parsing.text import bounded
 
 if TYPE_CHECKING:
     from docx.document import Document as Word
@@ -70,7 +71,7 @@ class _Page:
     def _add_paragraph(self, paragraph: "Paragraph") -> None:
         style = str((paragraph.style and paragraph.style.name) or "").lower()
         code = any(word in style for word in CODE)
-        start = self._append(valid(paragraph.text) if code else " ".join(valid(paragraph.text).split()))
+        start = self._append(encodable(paragraph.text) if code else " ".join(encodable(paragraph.text).split()))
         if level := _level(style):
             self.marks.append(Mark(level, self.text[-1].strip(), start, self._end - 2))
         elif code:
@@ -102,11 +103,13 @@ def _level(style: str) -> int:
 
 def _rows(table: "Table") -> Iterator[str]:
     for row in table.rows:
-        cells = [" ".join(valid(cell.text).split()) for cell in row.cells]
+        cells = [" ".join(encodable(cell.text).split()) for cell in row.cells]
         yield " | ".join(cells) if any(cells) else ""
 
 
 def _said(word: "Word") -> Facts:
     about = word.core_properties
     date = about.modified or about.created
-    return Facts(valid(about.title or ""), (), plain((("author", about.author), ("date", date and date.isoformat()))))
+    return Facts(
+        encodable(about.title or ""), (), plain((("author", about.author), ("date", date and date.isoformat())))
+    )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from retrieval.document import Facts, Unreadable
-from retrieval.parsing.text import valid
+from retrieval.encodable import encodable
 
 PLAIN = ("author", "date")  # fields that documents name outside `metadata`, for want of a standard that does
 
@@ -31,7 +31,7 @@ def facts(source_id: str, fields: Any) -> Facts:
         raise Unreadable(source_id, f"has {_kind(metadata)} as metadata: it takes a map of names to values")
     title = fields.get("title")
     return Facts(
-        valid(str(title)) if _is_plain(title) and title is not None else "",
+        encodable(str(title)) if _is_plain(title) and title is not None else "",
         tuple(sorted(set(said))),
         dict(_texts(source_id, {**known, **metadata})),
     )
@@ -44,7 +44,7 @@ def labels(source_id: str, given: Any) -> tuple[str, ...]:
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, list) or not all(isinstance(label, str) and label.strip() for label in listed):
         raise Unreadable(source_id, f"has {_kind(given)} as access: it takes a label or a list of labels")
-    return tuple(sorted({valid(label.strip()) for label in listed}))
+    return tuple(sorted({encodable(label.strip()) for label in listed}))
 
 
 def listed(content: str | None) -> list[str]:
@@ -62,13 +62,13 @@ def _texts(source_id: str, metadata: Mapping[Any, Any]) -> Iterator[tuple[str, s
         if not _is_plain(value):
             raise Unreadable(source_id, f"has {_kind(value)} as metadata {str(key)[:40]!r}: it takes a plain value")
         if value is not None:
-            yield valid(str(key)), _text(value)
+            yield encodable(str(key)), _text(value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.isoformat() if isinstance(value, date | datetime) else valid(str(value))
+    return value.isoformat() if isinstance(value, date | datetime) else encodable(str(value))
 
 
 def _is_plain(value: Any) -> bool:

@@ -4,8 +4,9 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from retrieval.document import Document, Facts, Mark, Source, Unreadable, outline
+from retrieval.encodable import encodable
 from retrieval.parsing.facts import plain
-from retrieval.parsing.text import bounded, valid
+from retrieval.parsing.text import bounded
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -24,7 +25,7 @@ def parse(source: Source) -> Document:
         said = _said(reader)
         pages: list[str] = []
         for page in reader.pages:
-            pages.append(valid(page.extract_text()).strip())
+            pages.append(encodable(page.extract_text()).strip())
             bounded(source.id, sum(map(len, pages)))
     except (Unreadable, MemoryError):
         raise
@@ -41,5 +42,5 @@ def _said(reader: "PdfReader") -> Facts:
     about = reader.metadata
     if about is None:
         return Facts()
-    title, *rest = (valid(str(value or "")) for value in (about.title, about.author, about.creation_date_raw))
+    title, *rest = (encodable(str(value or "")) for value in (about.title, about.author, about.creation_date_raw))
     return Facts(title, (), plain(zip(("author", "date"), rest, strict=True)))

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import IO, Any, Final
 
 from retrieval.document import MAX_BYTES, Document, Source, Unreadable, outline
-from retrieval.parsing import html, text
+from retrieval.encodable import encodable
+from retrieval.parsing import html
 from retrieval.parsing.facts import facts
 
 LIBRARIES: Final = ("warcio", *html.LIBRARIES)
@@ -43,8 +44,8 @@ def line(source: Source) -> Document:
         raise Unreadable(source.id, 'has an "id" that is neither a string nor a number')
     file = source.id.rpartition("/")[0]
     said = facts(source.id, fields)
-    plain = text.valid(words.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n"))
-    return outline(source.id if name is None else f"{file}/{text.valid(str(name))}", plain, [], said)
+    plain = encodable(words.replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n"))
+    return outline(source.id if name is None else f"{file}/{encodable(str(name))}", plain, [], said)
 
 
 def pages(file: IO[bytes], source_id: str) -> Iterator[Source]:
@@ -53,7 +54,7 @@ def pages(file: IO[bytes], source_id: str) -> Iterator[Source]:
 
     for record in ArchiveIterator(file):
         if record.rec_type == "response" and _is_page(record):
-            name = f"{source_id}/{text.valid(str(record.rec_headers.get_header('WARC-Target-URI')))}"
+            name = f"{source_id}/{encodable(str(record.rec_headers.get_header('WARC-Target-URI')))}"
             data = record.content_stream().read(MAX_BYTES + 1)
             yield Source(name, data, _incomplete(record, data))
 

@@ -20,11 +20,6 @@ def decoded(source: Source) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def valid(text: str) -> str:
-    """Without the lone surrogates that JSON and a font's faulty table can give."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def bounded(source_id: str, length: int) -> None:
     """Raises Unreadable once a file has unfolded into more characters than a document may have."""
     if length > MAX_TEXT:
