@@ -40,6 +40,7 @@ from gateway.settings import Settings
 from gateway.stages.build import Build
 from gateway.stages.check import Check
 from gateway.stages.finish import Finish
+from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
@@ -104,6 +105,7 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
     listeners = (telemetry, lambda record, _: metrics.observe(record))
     return Pipeline(
         Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
+        Guard(),
         Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
         Preflight(models, settings.check.rounds),
         cache(settings.cache, state, embedder, models),

@@ -51,6 +51,7 @@ from gateway.stages.build import Build
 from gateway.stages.cache import Cache
 from gateway.stages.check import Check
 from gateway.stages.finish import Finish
+from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
@@ -179,6 +180,7 @@ def _pipeline(
     route = Route(models, settings.route.attempts, secret)
     return Pipeline(
         ledger=ledger,
+        guard=Guard(),
         build=Build(library, models, collections, schemas, settings),
         preflight=Preflight(models, settings.check.rounds),
         cache=cache(settings.cache, state, embedder, models, opinion),

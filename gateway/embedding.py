@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gateway.embedders import Embedded, Own, Served, Source
 from gateway.errors import InvalidValue, NotAllowed
-from gateway.exchange import Attempt, Call, Closed, Packed, Plan, Prompt
+from gateway.exchange import Attempt, Call, Closed, Format, Packed, Plan, Prompt
 from gateway.ledger import Ledger
 from gateway.models import Model
 from gateway.scopes import demand, named
@@ -72,7 +72,7 @@ def _prompt(call: Call, source: Source) -> Prompt:
         fields=call.fields,
         template=None,
         question=None,
-        schema=None,
+        format=Format(),
         retrieve=None,
         on_length="error",
         cache="off",

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gateway.exchange import Call, Hit, Miss, Packed, Plan, Prompt, Verdict
+from gateway.exchange import Call, Guarded, Hit, Miss, Packed, Plan, Prompt, Verdict
 from gateway.prices import Prices
 from gateway.record import Record
 from gateway.tracing import Stage
 from serving.events import Completion, Usage
 from serving.tokens import Count
 
-V = TypeVar("V", Prompt, Plan, Packed, Verdict, Hit | Miss)
+V = TypeVar("V", Guarded, Prompt, Plan, Packed, Verdict, Hit | Miss)
 
 
 class Findings:
@@ -23,6 +23,7 @@ class Findings:
 
     def __init__(self, call: Call, prices: Prices) -> None:
         self._call, self._prices = call, prices
+        self.guarded: Guarded | None = None
         self.prompt: Prompt | None = None
         self.plan: Plan | None = None
         self.found: Hit | Miss | None = None
@@ -32,6 +33,8 @@ class Findings:
     def add(self, value: V) -> V:
         """Keep a stage's value; returns it."""
         match value:
+            case Guarded():
+                self.guarded = value
             case Prompt():
                 self.prompt = value
             case Plan():

@@ -32,8 +32,8 @@ def fingerprint(call: Call, prompt: Prompt, shared: bool, served: str, embedder:
     of the model, `output` the ceiling in tokens where the request names none."""
     fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
     partition = _digest(
-        "3", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
-        prompt.schema, prompt.retrieve and prompt.retrieve.parts(),
+        "4", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
+        prompt.format, prompt.retrieve and prompt.retrieve.parts(),
         prompt.on_length, embedder,
     )  # fmt: skip
     return partition, _digest(partition, _plain(prompt.question))

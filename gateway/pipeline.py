@@ -18,6 +18,7 @@ from gateway.stages.build import Build
 from gateway.stages.cache import Cache
 from gateway.stages.check import Check, honest
 from gateway.stages.finish import Finish
+from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from serving.events import Deltas, End, Fold, Start
@@ -28,6 +29,7 @@ class Pipeline:
     """The stages, built once and called once per request."""
 
     ledger: Ledger
+    guard: Guard
     build: Build
     preflight: Preflight
     cache: Cache
@@ -38,6 +40,8 @@ class Pipeline:
     async def run(self, call: Call) -> AsyncGenerator[Answer, None]:
         """Answer one call: `Opened`, `Deltas`, `Closed`. Raises a Refusal or a BackendError."""
         async with self.ledger.open(call) as entry:
+            call, guarded = await self.guard.asked(call)  # may refuse it, or take out what must not go on
+            entry.saw(guarded)
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
             found = entry.saw(await self.cache(call, prompt))

@@ -14,7 +14,7 @@ from benchmarks.pipeline import TINY, Instant
 from gateway.app import cache
 from gateway.caching.kept import packed
 from gateway.caching.slots import Slots
-from gateway.exchange import Call, Caller, Hit, Options, Prompt, Verdict
+from gateway.exchange import Call, Caller, Format, Hit, Options, Prompt, Verdict
 from gateway.models import Model
 from gateway.settings import Cache as Section
 from gateway.state import Entry, State
@@ -70,4 +70,4 @@ def asked(question: str) -> tuple[Call, Prompt]:
     messages = ({"role": "user", "content": question},)
     request, caller = f"request-{next(_numbers)}", Caller("key-1", "acme")
     call = Call(request, caller, "small", messages, None, {}, Options(), True, Trace(), time.time())
-    return call, Prompt("small", messages, {}, None, question, None, None, "return", "semantic")
+    return call, Prompt("small", messages, {}, None, question, Format(), None, "return", "semantic")

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 from gateway.api.body import Strict
 from gateway.api.messages import Name
 from gateway.errors import InvalidValue
-from gateway.exchange import OnLength, Options, PromptRef, Retrieval
+from gateway.exchange import Mode, OnLength, Options, PromptRef, Retrieval
 from gateway.scopes import checked_tags
+from gateway.settings import OnStop
 from serving.fields import CHAT, FieldError, Table, allowed
 
 Label = Annotated[str, StringConstraints(max_length=64)]
@@ -71,6 +72,8 @@ class GatewayBody(Strict):
     retrieve: RetrieveBody | None = None
     truncate: Annotated[Literal["never", "middle", "oldest"], AfterValidator(_never_only)] | None = None
     on_length: OnLength | None = None
+    on_stop: OnStop | None = None
+    mode: Mode | None = None
     task: Label | None = None
     tags: Tags | None = None
     explain: bool | None = None
@@ -78,7 +81,14 @@ class GatewayBody(Strict):
     def options(self) -> Options:
         retrieve = self.retrieve.retrieval() if self.retrieve else None
         return Options(
-            self.cache or "auto", self.semantic, retrieve, self.on_length, self.tags or {}, self.explain or False
+            cache=self.cache or "auto",
+            semantic=self.semantic,
+            retrieve=retrieve,
+            on_length=self.on_length,
+            on_stop=self.on_stop or {},
+            mode=self.mode,
+            tags=self.tags or {},
+            explain=self.explain or False,
         )
 
 

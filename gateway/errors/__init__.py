@@ -21,6 +21,7 @@
     ├── Unavailable           every backend down
     ├── TimedOut              the backend was too slow
     ├── Unready               the gateway itself cannot answer: state, embedder or a collection's engine not there
+    ├── ContentFilter         a guard refused what came in or what would go out
     ├── OutputTruncated       the answer was cut by length and the policy is `error`
     └── OutputInvalid         the answer does not satisfy its schema
 
@@ -32,6 +33,7 @@ from gateway.errors.refusals import (
     BodyTooSlow,
     BudgetExceeded,
     CacheOnly,
+    ContentFilter,
     ContextLengthExceeded,
     InvalidValue,
     KeyReused,
@@ -60,6 +62,7 @@ __all__ = [
     "BodyTooSlow",
     "BudgetExceeded",
     "CacheOnly",
+    "ContentFilter",
     "ContextLengthExceeded",
     "InvalidValue",
     "KeyReused",

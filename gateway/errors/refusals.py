@@ -151,6 +151,12 @@ class Unready(Refusal):
     status, type, code, retry = 503, "overloaded_error", "state_unavailable", True
 
 
+class ContentFilter(Refusal):
+    """Raised when a guard refuses what came in or what would go out; the message names the guard, never the text."""
+
+    code = "content_filter"
+
+
 class OutputTruncated(Refusal):
     """Raised when the answer was cut by length and the policy is `error`."""
 

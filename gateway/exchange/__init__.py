@@ -1,8 +1,9 @@
 """The values that pass between the steps of one request. Read this first: who has read it can read every stage.
 
-One frozen type per step: `Call` (what a tenant asked), `Prompt` (what will be sent, and where it came from), `Plan`
-(tokens, room, ceiling), `Hit` or `Miss`, `Packed` passages, `Verdict`, and what the pipeline hands to the edge:
-`Opened`, then `serving.events.Deltas`, then `Closed`. A value never changes; a step makes a new one.
+One frozen type per step: `Call` (what a tenant asked), `Guarded` (what guards made of it), `Prompt` (what will be sent,
+and where it came from), `Plan` (tokens, room, ceiling), `Hit` or `Miss`, `Packed` passages, `Verdict`, and what the
+pipeline hands to the edge: `Opened`, then `serving.events.Deltas`, then `Closed`. A value never changes; a step makes a
+new one.
 
 `facts()` is what a value says of itself in the trace; it holds no prompt text.
 """
@@ -13,15 +14,19 @@ from gateway.exchange.call import (
     Call,
     Caller,
     Message,
+    Mode,
     OnLength,
     Operation,
     Options,
     PromptRef,
     Retrieval,
 )
+from gateway.exchange.guarding import Finding, Guarded, Looked
 from gateway.exchange.prompt import Attempt, CacheTier, Packed, Plan, Prompt, Search, Snapshot
+from gateway.exchange.wanted import ANY, Format, Tool, wanted
 
 __all__ = [
+    "ANY",
     "Answer",
     "Attempt",
     "CacheMode",
@@ -29,10 +34,15 @@ __all__ = [
     "Call",
     "Caller",
     "Closed",
+    "Finding",
+    "Format",
     "Given",
+    "Guarded",
     "Hit",
+    "Looked",
     "Message",
     "Miss",
+    "Mode",
     "OnLength",
     "Opened",
     "Operation",
@@ -45,6 +55,8 @@ __all__ = [
     "Search",
     "Slot",
     "Snapshot",
+    "Tool",
     "Verdict",
     "Verified",
+    "wanted",
 ]

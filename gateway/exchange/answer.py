@@ -5,32 +5,41 @@ from typing import Any, Literal, Protocol
 
 from gateway.exchange.call import Call
 from gateway.state import Balance
+from gateway.stopping import Cause, Remedy
 from serving.events import Completion, Deltas, Event, Start, Usage
 from serving.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the check says of an answer: why it stopped, whether its schema holds, what it cites.
+    """What the check says of an answer: why it stopped, whether its format holds, what it cites.
 
-    `unsupported` are the sentences, first and after-last character, that find no support in what they cite.
+    `schema`: `unchecked` is a format that only the engine can check. `flags` are faults that it was given in spite of;
+    `remedies` what was done before it came to this. `unsupported` are the sentences, first and after-last character,
+    that find no support in what they cite.
     """
 
     stop: Literal["complete", "truncated", "failed"]
     finish_reason: str
-    schema: Literal["none", "valid"] = "none"
+    schema: Literal["none", "valid", "repaired", "unchecked", "invalid"] = "none"
     citations: tuple[Mapping[str, Any], ...] = ()
     unknown_citations: tuple[int, ...] = ()
     unsupported: tuple[tuple[int, int], ...] = ()
+    cause: Cause = "stop"
+    flags: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         return {
             "stop": self.stop,
+            "cause": self.cause,
             "finish_reason": self.finish_reason,
             "schema": self.schema,
             "citations": len(self.citations),
             "unknown_citations": list(self.unknown_citations),
             "unsupported": len(self.unsupported),
+            "flags": list(self.flags),
+            "remedies": list(self.remedies),
         }
 
 

@@ -5,11 +5,13 @@ from dataclasses import field
 from typing import Any, Literal
 
 from gateway.state import Limit, Scopes
+from gateway.stopping import Remedies
 from gateway.tracing import Trace
 from serving.frozen import dataclass
 
 CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
 OnLength = Literal["error", "return", "retry", "continue"]
+Mode = Literal["verdict", "strict"]  # of a stream: sent as it comes, or once it is checked
 Operation = Literal["chat", "text_completion", "embeddings"]
 Message = Mapping[str, Any]
 
@@ -43,7 +45,10 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The request's own `gateway` object. None (and `auto`) means: as the template says, else the default."""
+    """The request's own `gateway` object. None (and `auto`) means: as the template says, else the default.
+
+    `on_stop` are remedies by cause, above those of the template, the model and the settings.
+    """
 
     cache: CacheMode = "auto"
     semantic: bool | None = None
@@ -51,6 +56,8 @@ class Options:
     on_length: OnLength | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     explain: bool = False
+    on_stop: Remedies = field(default_factory=dict)
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)

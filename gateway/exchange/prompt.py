@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gateway.exchange.call import Message, OnLength
+from gateway.exchange.wanted import Format
 from gateway.settings import Retrieve
 from prompts.template import Template
 from retrieval.passage import Found
@@ -69,7 +70,7 @@ class Prompt:
     fields: Mapping[str, Any]
     template: Template | None
     question: str | None
-    schema: Mapping[str, Any] | None
+    format: Format
     retrieve: Search | None
     on_length: OnLength
     cache: CacheTier

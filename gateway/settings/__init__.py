@@ -7,6 +7,7 @@ Raises `SettingsError`: every fault on its own line, with the line of the file i
 """
 
 from gateway.settings.file import SettingsError, load, parse, secret
+from gateway.settings.guards import Guard
 from gateway.settings.sections import (
     OWN_EMBEDDER,
     Backend,
@@ -15,6 +16,7 @@ from gateway.settings.sections import (
     Check,
     Model,
     Name,
+    OnStop,
     Preflight,
     Price,
     Retrieve,
@@ -32,8 +34,10 @@ __all__ = [
     "Build",
     "Cache",
     "Check",
+    "Guard",
     "Model",
     "Name",
+    "OnStop",
     "Preflight",
     "Price",
     "Retrieve",

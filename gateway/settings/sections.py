@@ -1,13 +1,28 @@
 """What the file may say: a frozen model for each section, with its defaults. Knows no file and no environment."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from gateway.settings.guards import Guard
+from gateway.stopping import Cause, Remedy, checked_remedies
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _listed(one_or_more: Any) -> Any:
+    if isinstance(one_or_more, str):
+        return (one_or_more,)
+    return tuple(one_or_more) if isinstance(one_or_more, list) else one_or_more
+
+
+# What is done about an answer that stopped for a cause: `empty = "retry"`, or several in turn: `["retry", "error"]`.
+OnStop = Annotated[
+    dict[Cause, Annotated[tuple[Remedy, ...], BeforeValidator(_listed)]], AfterValidator(checked_remedies)
+]
 
 OWN_EMBEDDER = "all-MiniLM-L6-v2"  # the model that the gateway itself runs; it may have a price
 
@@ -55,7 +70,7 @@ class Model(Section):
 
     `embeddings`: it makes those, and writes no text; `query_prompt` and `passage_prompt` are what it was trained to see
     before what is asked and what is searched. `scores`: it is a cross-encoder, which rates texts (vLLM's
-    /rerank), and writes none either.
+    /rerank), and writes none either. `on_stop`: remedies of its answers, above those of [check].
     """
 
     backends: list[Name] = Field(min_length=1)
@@ -68,6 +83,7 @@ class Model(Section):
     query_prompt: str = ""
     passage_prompt: str = ""
     scores: bool = False
+    on_stop: OnStop = {}
 
 
 class Build(Section):
@@ -170,10 +186,18 @@ class Route(Section):
 
 
 class Check(Section):
-    """`rounds` bounds how often `continue` asks for more; `on_length` is the policy of requests that name none."""
+    """`rounds` bounds how often `continue` asks for more; `on_length` is the policy of requests that name none, and
+    `on_stop` the remedies of other causes than the ceiling (`gateway.exchange.stopping`).
+
+    `mode` of streams: `verdict` sends what comes and judges it last, `strict` holds it back until it is checked. An
+    answer is checked against its format for `deadline_s` at most.
+    """
 
     on_length: Literal["error", "return", "retry", "continue"] = "return"
+    on_stop: OnStop = {}
     rounds: Positive = 3
+    mode: Literal["verdict", "strict"] = "verdict"
+    deadline_s: Seconds = 1.0
 
 
 class Price(Section):
@@ -202,6 +226,7 @@ class Settings(Section):
     retrieve: dict[Name, Retrieve] = {}
     route: Route = Route()
     check: Check = Check()
+    guard: dict[Name, Guard] = {}
     prices: dict[Name, Price] = {}
     telemetry: Telemetry = Telemetry()
 

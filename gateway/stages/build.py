@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
-from gateway.exchange import CacheTier, Call, Message, OnLength, Prompt, Snapshot
+from gateway.exchange import CacheTier, Call, Message, OnLength, Prompt, Snapshot, wanted
 from gateway.models import Model, control
 from gateway.schemas import Schemas
 from gateway.scopes import demand, named
@@ -23,7 +23,6 @@ from retrieval.pack import Listing
 from serving.control import Control
 
 NONE = Listing("", ())  # no passages
-ANY = {"type": "object"}  # what response_format json_object promises: some JSON object
 
 
 def compose(template: Template | None, call: Call, control: Control, passages: Listing = NONE) -> tuple[Message, ...]:
@@ -62,20 +61,20 @@ class Build:
         model that writes no text)."""
         template = self._template(call)
         fields = _fields(template, call)
-        schema, model = _schema(fields), self._model(call, template)
-        if schema is not None:
-            self._schemas.compile(schema)  # a schema that cannot be checked is refused before anything is spent
+        format, model = wanted(fields), self._model(call, template)
+        if format.schema is not None:
+            self._schemas.compile(format.schema)  # a schema that cannot be checked is refused before anything is spent
         return Prompt(
             model=model,
             messages=compose(template, call, control(self._models, model)),
             fields=fields,
             template=template,
             question=_question(template, call),
-            schema=schema,
+            format=format,
             retrieve=search(
                 call, template.front.retrieve if template else None, self._settings.retrieve, self._collections
             ),
-            on_length=self._on_length(call, template, schema is not None, fields),
+            on_length=self._on_length(call, template, format.structured, fields),
             cache=(template.front.cache.tier if template else None) or self._plain(fields, call),
             text=call.text,
         )
@@ -147,19 +146,6 @@ def _fields(template: Template | None, call: Call) -> dict[str, Any]:
         named = {"name": template.id.replace("/", "-"), "schema": template.front.output_schema, "strict": True}
         fields["response_format"] = {"type": "json_schema", "json_schema": named}
     return fields
-
-
-def _schema(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The JSON Schema that the answer must satisfy, wherever the request put it."""
-    wanted = fields.get("response_format") or {}
-    outputs = fields.get("structured_outputs") or {}
-    if wanted.get("type") == "json_schema":
-        schema = (wanted.get("json_schema") or {}).get("schema")
-    else:
-        schema = outputs.get("json") or (
-            ANY if wanted.get("type") == "json_object" or outputs.get("json_object") else None
-        )
-    return schema if isinstance(schema, Mapping) else None
 
 
 def _question(template: Template | None, call: Call) -> str | None:

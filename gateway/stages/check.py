@@ -38,7 +38,7 @@ class Check:
             return self._cut(basis, completion)
         for unknown in (r for r in reasons if r not in COMPLETE):
             _failed(unknown)
-        schema = basis.prompt.schema
+        schema = basis.prompt.format.schema
         for choice in completion.choices if schema else ():
             self._validate(schema or {}, choice)
         text = str(completion.choices[0].message.get("content") or "") if completion.choices else ""
@@ -73,7 +73,7 @@ class Check:
 def _unsupported(basis: Packed, text: str) -> tuple[tuple[int, int], ...]:
     """Of an answer in words; the texts inside a structured one have no sentences' places."""
     search = basis.prompt.retrieve
-    if search is None or basis.prompt.schema is not None:
+    if search is None or basis.prompt.format.structured:
         return ()
     return tuple(unsupported(text, basis.found, search.snapshot.section.language))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.exchange import Call, Prompt, PromptRef, Search, Snapshot
+from gateway.exchange import Call, Format, Prompt, PromptRef, Search, Snapshot
 from gateway.fingerprint import fingerprint
 from gateway.settings import Retrieve
 from gateway.state import Scopes
@@ -40,7 +40,7 @@ def search(
 def prompt(**changes: Any) -> Prompt:
     plain = Prompt(
         model="small", messages=TURNS, fields={"temperature": 0.5, "seed": 1}, template=None, question="Why?",
-        schema={"type": "object"}, retrieve=search(), on_length="return", cache="exact",
+        format=Format("json", {"type": "object"}), retrieve=search(), on_length="return", cache="exact",
     )  # fmt: skip
     return replace(plain, **changes)
 
@@ -90,7 +90,7 @@ def test_every_part_parts() -> None:
             one, template=parse("t", "t.md.j2", SOURCE.replace("description: d", "description: e").encode())
         ),
         "question": replace(one, question="How?"),
-        "schema": replace(one, schema={"type": "array"}),
+        "format": replace(one, format=Format("json", {"type": "array"})),
         "retrieve": replace(one, retrieve=None),
         "on_length": replace(one, on_length="error"),
         "text": replace(one, text="Why?"),
@@ -130,8 +130,8 @@ def test_the_question_is_taken_without_the_space_around_it(same: str) -> None:
         {"fields": {"temperature": 0.6, "seed": 1}},
         {"fields": {"temperature": 0.5}},
         {"fields": {"temperature": 0.5, "seed": 1, "max_tokens": 5}},
-        {"schema": {"type": "array"}},
-        {"schema": None},
+        {"format": Format("json", {"type": "array"})},
+        {"format": Format()},
         {"retrieve": None},
         {"retrieve": search(name="other")},
         {"retrieve": search(version="v2")},

@@ -144,20 +144,19 @@ def test_user_text_never_becomes_template_text(core: Assembled) -> None:
         ({"response_format": {"type": "json_object"}}, {"type": "object"}),
         ({"response_format": JSON_SCHEMA}, SCHEMA),
         ({"structured_outputs": {"json": SCHEMA}}, SCHEMA),
-        ({"structured_outputs": {"json_object": True}}, {"type": "object"}),
     ],
 )
 def test_the_schema_is_found_wherever_the_request_has_it(
     core: Assembled, fields: dict[str, Any], schema: dict[str, Any] | None
 ) -> None:
-    assert built(core, call(fields=fields)).schema == schema
+    assert built(core, call(fields=fields)).format.schema == schema
 
 
 def test_a_templates_output_schema_becomes_the_response_format(core: Assembled) -> None:
     prompt = built(core, call(**template("classify-ticket", ticket="It is down.")))
-    assert prompt.schema is not None
+    assert prompt.format.schema is not None
     assert prompt.fields["response_format"]["json_schema"]["name"] == "classify-ticket"
-    assert prompt.fields["response_format"]["json_schema"]["schema"] == prompt.schema
+    assert prompt.fields["response_format"]["json_schema"]["schema"] == prompt.format.schema
 
 
 def test_a_schema_that_cannot_be_checked_is_refused_before_anything_is_spent(core: Assembled) -> None:
@@ -201,7 +200,7 @@ def test_several_choices_cannot_be_continued(core: Assembled) -> None:
         ({"fields": {"temperature": 0.7}}, "off"),
         ({"fields": {"temperature": 0.7}, "cache": "use"}, "exact"),
         ({"fields": {"n": 2}}, "off"),
-        ({"fields": {"tools": [{}]}}, "off"),
+        ({"fields": {"tools": TOOLS}}, "off"),
         ({"fields": {"logprobs": True}}, "off"),
         (template("answer", question="?"), "semantic"),
         (template("classify-ticket", ticket="?"), "exact"),

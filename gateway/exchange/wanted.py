@@ -1,0 +1,72 @@
+"""What an answer must be: the format that a request wants, read from the fields that name one. Checks nothing.
+
+The engine is given the same fields; that it was guided is no proof (it skips what it does not support).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from serving.frozen import dataclass
+
+Kind = Literal["text", "json", "regex", "choice", "grammar"]
+ANY = {"type": "object"}  # what response_format json_object promises: some JSON object
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model may call: the schema of its arguments. `strict`: the engine was told to hold to it."""
+
+    name: str
+    parameters: Mapping[str, Any] | None
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Of the content: `schema` where it is json, `regex` or `choices` where it is these; and the tools it may call.
+
+    A `grammar` (EBNF) is only the engine's to check.
+    """
+
+    kind: Kind = "text"
+    schema: Mapping[str, Any] | None = None
+    regex: str | None = None
+    choices: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+
+    @property
+    def structured(self) -> bool:
+        """Whether half an answer is none: it cannot be continued, and its text is no prose."""
+        return self.kind != "text"
+
+
+def wanted(fields: Mapping[str, Any]) -> Format:
+    """The format that these fields want (OpenAI's response_format and tools, vLLM's structured_outputs)."""
+    kind, value = _content(fields)
+    tools = tuple(_tool(tool["function"], fields.get("tool_choice")) for tool in fields.get("tools") or ())
+    match kind:
+        case "json":
+            return Format("json", value, tools=tools)
+        case "regex":
+            return Format("regex", regex=value, tools=tools)
+        case "choice":
+            return Format("choice", choices=tuple(value), tools=tools)
+    return Format(kind, tools=tools)
+
+
+def _content(fields: Mapping[str, Any]) -> tuple[Kind, Any]:
+    response, outputs = fields.get("response_format") or {}, fields.get("structured_outputs") or {}
+    if response.get("type") == "json_schema":
+        return "json", (response.get("json_schema") or {}).get("schema") or {}
+    if response.get("type") == "json_object":
+        return "json", ANY
+    for kind in ("json", "regex", "choice", "grammar"):
+        if outputs.get(kind) is not None:
+            return kind, outputs[kind]
+    return "text", None
+
+
+def _tool(function: Mapping[str, Any], choice: Any) -> Tool:
+    """vLLM guides a call's arguments where the call is demanded: tool_choice `required`, or one tool by its name."""
+    demanded = choice == "required" or isinstance(choice, Mapping)
+    return Tool(function["name"], function.get("parameters"), bool(function.get("strict")) or demanded)
