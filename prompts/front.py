@@ -118,7 +118,11 @@ def _accepted(reader: Callable[[dict[str, Any]], _Read], schema: dict[str, Any])
 
 
 class FrontMatter(BaseModel):
-    """What a template declares; None where it leaves the choice to the request and the configuration."""
+    """What a template declares; None where it leaves the choice to the request and the configuration.
+
+    `on_stop`: what to do for each cause of a stop, in the order to try; causes and remedies are words of whoever
+    serves the template, which checks them.
+    """
 
     model_config = _STRICT
 
@@ -131,6 +135,8 @@ class FrontMatter(BaseModel):
     retrieve: Retrieve | None = None
     output_schema: Annotated[dict[str, Any], AfterValidator(_valid_schema)] | None = None
     on_length: Literal["error", "return", "retry", "continue"] | None = None
+    on_stop: dict[_Text, Annotated[list[_Text], Field(min_length=1), BeforeValidator(_listed)]] = {}
+    mode: Literal["verdict", "strict"] | None = None
     cache: Annotated[Cache, BeforeValidator(_tier)] = Cache()
 
 

@@ -18,6 +18,8 @@ question: question
 retrieve: {collection: docs, top_k: 6}
 output_schema: {type: object}
 on_length: retry
+on_stop: {length: [continue, retry], stalled: retry}
+mode: strict
 cache: off
 ---
 body
@@ -28,7 +30,11 @@ model = "small"
 question = "question"
 output_schema = {type = "object"}
 on_length = "retry"
+mode = "strict"
 cache = "off"
+[on_stop]
+length = ["continue", "retry"]
+stalled = "retry"
 [sampling]
 temperature = 0.5
 top_p = 0.9
@@ -83,6 +89,7 @@ def test_what_a_header_says() -> None:
         "off",
     )
     assert got.output_schema == {"type": "object"}
+    assert (got.on_stop, got.mode) == ({"length": ["continue", "retry"], "stalled": ["retry"]}, "strict")
 
 
 def test_what_is_left_out_is_left_open() -> None:
@@ -154,6 +161,8 @@ def test_a_filter_has_one_value_or_several() -> None:
         ("retrieve: {top_k: 4}", "t:4: retrieve.collection: Field required"),
         ("cache: of", "t:4: cache.tier: Input should be 'off', 'exact' or 'semantic'"),
         ("on_length: ignore", "t:4: on_length: Input should be 'error', 'return', 'retry' or 'continue'"),
+        ("on_stop: {length: []}", "t:4: on_stop.length: List should have at least 1 item"),
+        ("mode: lax", "t:4: mode: Input should be 'verdict' or 'strict'"),
         ("output_schema: {type: objekt}", "t:4: output_schema: type: "),
         ("output_schema: {$ref: 'http://127.0.0.1:9/'}", "t:4: output_schema: Resource"),
         ("model: a\ntask: b", "t:5: task: model and task exclude each other"),
