@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import pwd
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -79,6 +80,14 @@ def usable(option: str, check: Callable[[Any], T], value: Any) -> T:
         return check(value)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def text_of(file: Path) -> str:
+    """A file of text, or standard input for `-`. Raises Failure."""
+    try:
+        return (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read as UTF-8 text: {error}") from error
 
 
 def limits_of(texts: Sequence[str] | None) -> tuple[Limit, ...]:

@@ -41,3 +41,18 @@ def test_what_cannot_be_read_is_named(tollgate: Tollgate, config: Path, tmp_path
         ran = tollgate("tokens", tmp_path / file, "--config", config)
         assert (ran.code, file in ran.err) == (1, True)
     assert tollgate("tokens", tmp_path / "absent", "--model", "nope", "--config", config).code == 1
+
+
+def test_texts_are_compared_with_the_first_on_every_tokenizer(tollgate: Tollgate, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "verbose").write_text("Please be so kind as to tell me, if you possibly can, how many days a week has.")
+    (tmp_path / "compact").write_text("How many days has a week?")
+    tiny = ROOT / "serving/tiny/model"
+    files = (tmp_path / "verbose", tmp_path / "compact")
+    rows = tollgate("tokens", *files, "--tokenizer", tiny, "--config", config, "--json").json
+    assert [row["model"] for row in rows] == ["small", "small", str(tiny), str(tiny)]
+    assert [row["tokens"] for row in rows[:2]] == [row["tokens"] for row in rows[2:]]
+    assert [row["of_first"] for row in rows] == [1.0, round(rows[1]["tokens"] / rows[0]["tokens"], 4)] * 2
+    assert rows[1]["of_first"] < 0.5
+    assert rows[2]["cost_usd"] is None
+    absent = tollgate("tokens", *files, "--tokenizer", tmp_path / "absent", "--config", config)
+    assert (absent.code, "absent" in absent.err) == (1, True)
