@@ -2,9 +2,9 @@
 
 from typing import Any, Literal
 
+from gateway.settings.guards import Where
 from serving.frozen import dataclass
 
-Where = Literal["input", "passages", "output"]
 Ruling = Literal["pass", "flag", "redact", "block"]  # in rising order: the highest of several holds
 
 

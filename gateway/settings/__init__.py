@@ -7,7 +7,7 @@ Raises `SettingsError`: every fault on its own line, with the line of the file i
 """
 
 from gateway.settings.file import SettingsError, load, parse, secret
-from gateway.settings.guards import Guard
+from gateway.settings.guards import AnyGuard, Guard, Injection, Pii, Secrets, Urls, Webhook, Words
 from gateway.settings.sections import (
     OWN_EMBEDDER,
     Backend,
@@ -30,24 +30,31 @@ from gateway.settings.sections import (
 
 __all__ = [
     "OWN_EMBEDDER",
+    "AnyGuard",
     "Backend",
     "Build",
     "Cache",
     "Check",
     "Guard",
+    "Injection",
     "Model",
     "Name",
     "OnStop",
+    "Pii",
     "Preflight",
     "Price",
     "Retrieve",
     "Route",
     "Rule",
+    "Secrets",
     "Server",
     "Settings",
     "SettingsError",
     "StateSection",
     "Telemetry",
+    "Urls",
+    "Webhook",
+    "Words",
     "load",
     "parse",
     "secret",

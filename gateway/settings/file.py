@@ -40,7 +40,7 @@ def parse(table: dict[str, Any], text: str, path: Path) -> Settings:
     try:
         settings = Settings.model_validate(table)
     except ValidationError as error:
-        raise SettingsError([_fault(path, text, e["loc"], e["msg"]) for e in error.errors()]) from error
+        raise SettingsError([_fault(path, text, _key(e["loc"]), e["msg"]) for e in error.errors()]) from error
     faults = list(_dangling(settings, text, path))
     if faults:
         raise SettingsError(faults)
@@ -54,6 +54,11 @@ def secret(name: str | None) -> str | None:
     if not os.environ.get(name):
         raise SettingsError([f"the environment variable {name} is not set, but the settings name it as a secret"])
     return os.environ[name]
+
+
+def _key(where: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The key as the file has it: of a guard pydantic also names the kind."""
+    return (*where[:2], *where[3:]) if where[0] == "guard" else where
 
 
 def _fault(path: Path, text: str, where: tuple[Any, ...], message: str) -> str:

@@ -1,0 +1,36 @@
+"""What a guard is: something that finds things in a text. What becomes of them is the framework's to decide."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.exchange import Call, Finding
+
+
+class Guard(Protocol):
+    """One guard of the settings. Built once, asked of many texts at the same time.
+
+    `reach` bounds how far it must see, in characters: whether a finding begins at a character is decided by `reach`
+    characters before it and `reach` from it on, and no finding is longer. So a stream holds back no more than that.
+    None: only whole texts can be judged (a model, another server).
+    """
+
+    @property
+    def name(self) -> str:
+        """As the settings call it."""
+
+    @property
+    def reach(self) -> int | None:
+        """See the class."""
+
+    def held(self, text: str) -> int:
+        """How many of the last characters may yet be, or become, part of a finding once more text follows: `reach` at
+        most, and less where the end of the text shows it (a finding without white space holds back one word).
+
+        Only asked of a guard with a reach.
+        """
+
+    async def find(self, text: str, call: Call) -> Sequence[Finding]:
+        """What is in the text, in any order, overlapping or not. Any exception means that it gave no answer.
+
+        A guard with a reach is pure: it awaits nothing, takes time linear in the text, and may be called in a thread.
+        """
