@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli import prompt_diff, prompt_tests
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
 from prompts.errors import PromptError
 from prompts.library import Library
@@ -14,6 +15,9 @@ from prompts.template import Template
 app = typer.Typer(name="prompts", help="Templates and their versions.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The template's id, such as support/answer.")]
 Version = Annotated[str | None, typer.Option(help="Tag, commit or digest; default: the working file.")]
+
+app.command("test")(prompt_tests.try_cases)
+app.command()(prompt_diff.diff)
 
 
 @app.command("list")

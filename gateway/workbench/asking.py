@@ -15,6 +15,7 @@ from gateway.settings import Settings
 from serving.backend import Backend
 from serving.events import Usage
 from serving.frozen import dataclass
+from serving.tokens import LocalTokens, ServerTokens, Tokens
 
 AT_ONCE = 8  # enough for an engine to batch, few beside what it serves meanwhile
 
@@ -62,6 +63,17 @@ class Desk:
         took = time.perf_counter() - began
         text = str(choice.message.get("content") or "")
         return Said(text, choice.finish_reason, usage, self._prices.cost(alias, usage), took)
+
+    async def tokens(self, alias: str, messages: Sequence[Mapping[str, Any]] | None) -> int | None:
+        """Tokens of a prompt as the model reads it; None of none. Raises BackendError, PromptRefused."""
+        if messages is None:
+            return None
+        section = self._settings.models[alias]
+        backend = self._models.backends[section.backends[0]]
+        counter: Tokens = (
+            LocalTokens.load(section.tokenizer) if section.tokenizer else ServerTokens(backend, section.served)
+        )
+        return (await counter.count({"messages": list(messages)})).tokens
 
     async def _served(self, backend: Backend, named: str | None) -> str:
         return named or (await backend.models())[0].id
