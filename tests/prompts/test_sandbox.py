@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prompts.errors import LibraryError, RenderError
-from prompts.sandbox import OUTPUT_CAP, Program
+from prompts.meter import OUTPUT_CAP
+from prompts.sandbox import Program
 
 ESCAPES = (Path(__file__).parent / "escapes.txt").read_text().splitlines()
 BETWEEN = (
