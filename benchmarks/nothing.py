@@ -57,3 +57,8 @@ class NoJournal:
         self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
     ) -> list[dict[str, Any]]:
         return []
+
+    async def judged(
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
+    ) -> list[dict[str, Any]]:
+        return []

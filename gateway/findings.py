@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gateway.exchange import Call, Guarded, Hit, Miss, Packed, Plan, Prompt, Verdict
+from gateway.exchange import Call, Guarded, Hit, Looked, Miss, Packed, Plan, Prompt, Verdict
 from gateway.prices import Prices
+from gateway.quality.words import Word, words
 from gateway.record import Record
 from gateway.tracing import Stage
 from serving.events import Completion, Usage
@@ -122,6 +123,10 @@ class Findings:
             status=status,
             error=error,
             stop=self.verdict.stop if self.verdict else None,
+            cause=self.verdict.cause if self.verdict else None,
+            fingerprint=self._routed("fingerprint"),
+            checks=self._checks(status, error),
+            looked=self._looked(),
             spent=spent,
             source=self._source(counted) if counted else None,
             cost_nano=cost,
@@ -177,6 +182,16 @@ class Findings:
                 "unsupported": [list(span) for span in self.verdict.unsupported],
             },
         }
+
+    def _checks(self, status: int, error: str | None) -> tuple[Word, ...] | None:
+        """What was found of what a model was asked; None of what is no answer of now."""
+        if self.hit or self._call.operation == "embeddings":
+            return None
+        asked = any(stage.name == "route" for stage in self._call.trace.stages)
+        return words(self.verdict, status, error, self._looked(), asked)
+
+    def _looked(self) -> tuple[Looked, ...]:
+        return self.guarded.looked if self.guarded else ()
 
     def _source(self, count: Count) -> str:
         """`exact` where our count is the model's own and the engine told what it used."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import orjson
 
-from gateway.exchange import Operation
+from gateway.exchange import Looked, Operation
 from gateway.prices import usd
+from gateway.quality.words import Word
+from gateway.stopping import Cause
 from serving.events import Usage
 from serving.frozen import dataclass
 
@@ -23,7 +25,8 @@ class Record:
     """A finished request. Tokens are those billed; `difference` is preflight's count of the input less the engine's.
 
     `tags` is JSON text or None, as in the journal; `cost_nano` is None without a price; times in milliseconds; `status`
-    as the client saw it (499: it left).
+    as the client saw it (499: it left). `fingerprint`: of the engine that answered last; `checks` None: nothing to
+    judge; `looked`: what the guards made of the request.
     """
 
     request_id: str
@@ -49,6 +52,10 @@ class Record:
     stages: list[dict[str, Any]]
     gateway: Mapping[str, Any] = field(default_factory=dict)
     difference: int | None = None
+    cause: Cause | None = None
+    fingerprint: str | None = None
+    checks: tuple[Word, ...] | None = None
+    looked: tuple[Looked, ...] = ()
     operation: Operation = "chat"
 
     def spent_by_type(self) -> dict[str, int]:
@@ -83,6 +90,9 @@ class Record:
             "cost_nano": self.cost_nano,
             "duration_ms": round(self.duration_ms, 3),
             "ttft_ms": None if self.ttft_ms is None else round(self.ttft_ms, 3),
+            "cause": self.cause,
+            "fingerprint": self.fingerprint,
+            "checks": None if self.checks is None else " ".join(self.checks),
             "detail": orjson.dumps({"stages": self.stages, "gateway": self.gateway}, default=dict).decode(),
         }
 
@@ -108,6 +118,9 @@ class Record:
             "tollgate.backend": self.backend,
             "tollgate.cache": self.cache,
             "tollgate.stop": self.stop,
+            "tollgate.cause": self.cause,
+            "tollgate.checks": self.checks,
+            "openai.response.system_fingerprint": self.fingerprint,
             "tollgate.prompt_digest": self.prompt_digest,
             "tollgate.token_source": self.source,
             "tollgate.preflight_difference": self.difference,

@@ -23,7 +23,7 @@ from gateway.stages.preflight import request
 from gateway.tally import Tally
 from serving.backend import CHATS, COMPLETIONS, Backend
 from serving.errors import BackendBusy, BackendError, BackendRejected
-from serving.events import End, Event
+from serving.events import End, Event, Start
 
 SALTS = 4096  # kept: of tenants at work at one time
 
@@ -60,7 +60,9 @@ class Route:
                             model.pool.failed(backend)
                         failure = error
                         continue
-                    call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
+                    engine = first.fingerprint if isinstance(first, Start) else None
+                    who = {"backend": backend.name, "model": model.alias, "served": model.served}
+                    call.trace.note("route", began, **who, fingerprint=engine)
                     yield first
                     with Generation(call, packed, model, backend, output) as generation:
                         async for event in stream:

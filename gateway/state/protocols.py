@@ -205,3 +205,14 @@ class Journal(Protocol):
         output_tokens, cached_tokens and cost_nano (None when no row had a price). Raises ValueError naming an unknown
         group or zone.
         """
+
+    async def judged(
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
+    ) -> list[dict[str, Any]]:
+        """The judged answers (whose `checks` are not None) among the same rows: one row for each group and each set
+        of checks in it, ordered as `usage` is.
+
+        Each has the group's columns, `checks`, `answers` (how many), `first` (when the first of them came; of many
+        gateways, a quarter of an hour before that at most), `output_tokens` (their sum) and `lengths`: how many of them
+        had so many output tokens, by `gateway.state.lengths.bucket`. Raises ValueError as `usage` does.
+        """

@@ -208,14 +208,16 @@ REPLAY_S = 86_400.0  # as long as Stripe keeps them (docs.stripe.com/api/idempot
 RUNS_S = 3_600.0
 
 # The journal's columns: what `usage` can group and sum. `at` and the two times (milliseconds) are float, tokens and
-# cost_nano int, `status` any scalar, the rest text; `tags` is a JSON object of texts, sorted by name; `detail` is JSON
-# text (the stages and decisions of the request). All but request_id, at and tenant may be None.
+# cost_nano int, `status` any scalar, the rest text. `tags` is a JSON object of texts, sorted by name. `checks` are
+# words (`gateway.quality.words`) with spaces between: none where an answer was judged and nothing found, None where
+# there was nothing to judge. `detail` is JSON text (the stages and decisions of the request). All but request_id, at
+# and tenant may be None. New ones go before `detail`: a row in Redis is a list, which in an older one is shorter.
 COLUMNS = (
     "request_id", "at", "tenant", "key", "model", "backend", "prompt", "prompt_version", "prompt_digest", "tags",
     "status", "error", "stop", "cache", "input_tokens", "output_tokens", "cached_tokens", "token_source",
-    "cost_nano", "duration_ms", "ttft_ms", "detail",
+    "cost_nano", "duration_ms", "ttft_ms", "cause", "fingerprint", "checks", "detail",
 )  # fmt: skip
 # `tag` groups by all tags of a request together (each request counts once), `tag:<name>` by the value of one.
-GROUPS = ("day", "tenant", "key", "model", "prompt", "prompt_version", "tag")
+GROUPS = ("day", "tenant", "key", "model", "prompt", "prompt_version", "fingerprint", "tag")
 # What the row of a recovered request says beside its draft and its checkpoint: nobody saw how it ended.
 RECOVERED: Mapping[str, Any] = {"status": 0, "error": "process_died", "stop": None, "token_source": "estimate"}

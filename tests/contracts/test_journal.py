@@ -222,6 +222,39 @@ def test_usage_names_an_unknown_group(play: Play) -> None:
     play(scenario)
 
 
+def judged(number: int, checks: str | None, tokens: int | None, version: str = "v1", **columns: Any) -> dict[str, Any]:
+    """A row of one quarter of an hour each."""
+    at = 900.0 * number + 1
+    return row(number, checks=checks, output_tokens=tokens, prompt="p", prompt_version=version, at=at, **columns)
+
+
+def test_judged_answers_are_counted_by_what_was_found(play: Play) -> None:
+    """In quarters that are whole, and in ones that the span cuts."""
+
+    async def scenario(state: State) -> None:
+        for written in (
+            judged(1, "", 10), judged(2, "", 12), judged(3, "invalid truncated", 100), judged(4, "", None, "v2"),
+            judged(5, None, 7, "v2"), judged(6, "", 10, "v2", tenant="other"), judged(7, "", 99),
+        ):  # fmt: skip
+            await state.journal.write(written)
+        found = await state.journal.judged(["prompt", "prompt_version"], 900.0, 7 * 900.0)
+        assert [(one["prompt_version"], one["checks"], one["answers"], one["output_tokens"]) for one in found] == [
+            ("v1", "", 2, 22),
+            ("v1", "invalid truncated", 1, 100),
+            ("v2", "", 2, 10),
+        ]
+        assert [one["lengths"] for one in found] == [{10: 1, 12: 1}, {36: 1}, {0: 1, 10: 1}]
+        assert [one["first"] // 900 for one in found] == [1, 3, 4]
+        (other,) = await state.journal.judged([], 0.0, 1e9, "other")
+        assert other == {"checks": "", "answers": 1, "first": other["first"], "output_tokens": 10, "lengths": {10: 1}}
+        for since, until, answers in ((900.0, 2_000.0, 2), (901.0, 902.0, 1), (902.0, 903.0, 0)):
+            assert sum(one["answers"] for one in await state.journal.judged([], since, until)) == answers
+        with pytest.raises(ValueError, match="cannot be grouped by colour"):
+            await state.journal.judged(["colour"], 0.0, 1.0)
+
+    play(scenario)
+
+
 def test_what_was_written_is_there_after_reopening(shared_place: Place) -> None:
     async def fill() -> None:
         state = await shared_place.open()

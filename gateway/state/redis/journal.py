@@ -5,7 +5,7 @@ A row is written to the file and told to Redis in the background (`outbox.py`), 
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,9 +36,17 @@ class RedisJournal:
         self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
     ) -> list[dict[str, Any]]:
         groups, day = checked_groups(by), days(zone)
+        return _tally(await self._parts(since, until, tenant), groups, day)
+
+    async def judged(
+        self, by: Sequence[str], since: float, until: float, tenant: str | None = None, zone: str = "UTC"
+    ) -> list[dict[str, Any]]:
+        groups, day = checked_groups(by), days(zone)
+        return _judged(await self._parts(since, until, tenant), groups, day)
+
+    async def _parts(self, since: float, until: float, tenant: str | None) -> list[Part]:
         await self._outbox.push()
-        parts = [part for name in await self._names(tenant) for part in await self._shared.parts(name, since, until)]
-        return _tally(parts, groups, day)
+        return [part for name in await self._names(tenant) for part in await self._shared.parts(name, since, until)]
 
     async def _names(self, tenant: str | None) -> list[str]:
         return [tenant] if tenant is not None else await self._shared.tenants()
@@ -50,6 +58,28 @@ def _tally(parts: Iterable[Part], groups: Sequence[str], day: Callable[[float], 
     for part in parts:
         _add(sums[tuple(_group(part, name, day) for name in groups)], part)
     return [dict(zip(groups, group, strict=True)) | sums[group] for group in sorted(sums, key=_none_first)]
+
+
+def _judged(parts: Iterable[Part], groups: Sequence[str], day: Callable[[float], str]) -> list[dict[str, Any]]:
+    """One row a group and set of checks, as `Journal.judged` gives them."""
+    found: dict[tuple[Any, ...], list[Part]] = defaultdict(list)
+    for part in parts:
+        if part["checks"] is not None:
+            found[*(_group(part, name, day) for name in groups), part["checks"]].append(part)
+    names = (*groups, "checks")
+    return [dict(zip(names, group, strict=True)) | _answers(found[group]) for group in sorted(found, key=_none_first)]
+
+
+def _answers(parts: Sequence[Part]) -> dict[str, Any]:
+    lengths: Counter[int] = Counter()
+    for part in parts:
+        lengths.update({int(bucket): answers for bucket, answers in part["lengths"].items()})
+    return {
+        "answers": sum(part["requests"] for part in parts),
+        "first": min(part["at"] for part in parts),
+        "output_tokens": sum(part["output_tokens"] or 0 for part in parts),
+        "lengths": dict(lengths),
+    }
 
 
 def _nothing() -> dict[str, Any]:

@@ -14,13 +14,15 @@ from functools import partial
 from typing import Any
 
 from gateway.state import COLUMNS, Clock
-from gateway.state.redis.shared import GROUPED, PIECE, QUARTER_S, SharedJournal, part, quarter, stand_in
+from gateway.state.redis.shared import GROUPED, PIECE, QUARTER_S, SUMMED, SharedJournal, part, quarter, stand_in
 from gateway.state.sqlite import meta
 from gateway.state.sqlite.database import Database
+from gateway.state.sqlite.journal import BUCKET, LENGTHS
 
 AGAIN_S = 86_400.0  # Redis loses a second (appendfsync everysec) or a replica's lag; a day covers any clock and request
 _NAME = "outbox"
 _GROUPED = ", ".join(GROUPED)
+_SUMMED = ", ".join(f"sum({column}) AS {column}" for column in SUMMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,9 @@ def _before(db: sqlite3.Connection, at: float) -> int:
 def _sums(db: sqlite3.Connection, tenant: str, number: int) -> list[dict[str, Any]]:
     """Of one quarter, by all that usage can be grouped by."""
     found = db.execute(
-        f"SELECT {_GROUPED}, count(*) AS requests, sum(input_tokens) AS input_tokens, "
-        "sum(output_tokens) AS output_tokens, sum(cached_tokens) AS cached_tokens, sum(cost_nano) AS cost_nano "
-        f"FROM journal WHERE tenant = ? AND at >= ? AND at < ? GROUP BY {_GROUPED}",
+        f"SELECT {_GROUPED}, sum(requests) AS requests, {_SUMMED}, {LENGTHS} FROM "
+        f"(SELECT {_GROUPED}, {BUCKET}, count(*) AS requests, {_SUMMED} FROM journal "
+        f"WHERE tenant = ? AND at >= ? AND at < ? GROUP BY {_GROUPED}, bucket) GROUP BY {_GROUPED}",
         (tenant, number * QUARTER_S, (number + 1) * QUARTER_S),
     )
-    return [dict(row) for row in found]
+    return [dict(row) | {"lengths": json.loads(row["lengths"])} for row in found]

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.state import COLUMNS
+from gateway.state.lengths import bucket
 from gateway.state.redis.server import PREFIX, Server, pieces, tagged
 
 QUARTER_S = 900
@@ -22,7 +23,7 @@ ROW_S = 35 * 86_400  # a month and some days: what the dashboard lists; the file
 DETAIL_S = 7 * 86_400  # stages and decisions of a request are looked at within days, and are the bulk of a row
 PIECE = 100  # rows or hashes a round trip: 400 commands, a few milliseconds of Redis
 
-GROUPED = ("key", "model", "prompt", "prompt_version", "tags")
+GROUPED = ("key", "model", "prompt", "prompt_version", "tags", "fingerprint", "checks")
 SUMMED = ("input_tokens", "output_tokens", "cached_tokens", "cost_nano")
 
 _ID, _TENANTS = PREFIX + "journal:id", PREFIX + "journal:tenants"
@@ -37,8 +38,11 @@ end
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[4])
 """
 
-# A row, or the sums of several: `at` (a time within the quarter), `tenant`, the columns of GROUPED, `requests`, SUMMED.
+# A row, or the sums of several: `at` (a time within the quarter), `tenant`, the columns of GROUPED, `requests`, SUMMED,
+# and `lengths`: how many had so many output tokens, by bucket (as text, for it comes from JSON).
 Part = Mapping[str, Any]
+_BRIEF = tuple(column for column in COLUMNS if column != "detail")
+_LATER: Part = {"fingerprint": None, "checks": None, "lengths": {}}  # what sums lack that an older version told
 
 
 def quarter(at: float) -> int:
@@ -113,7 +117,7 @@ class SharedJournal:
             return []
         index = tagged(tenant, "journal")
         start, stop = [await self._server.zcount(index, "-inf", f"({at!r}") for at in (since, until)]
-        return [{**row, "requests": 1} async for row in self._rows(tenant, start, stop)]
+        return [{"at": row["at"], "tenant": tenant} | part(row) async for row in self._rows(tenant, start, stop)]
 
     async def _sums(self, tenant: str, first: int, last: int) -> list[Part]:
         numbers = await self._server.zrangebyscore(tagged(tenant, "quarters"), first, f"({last}")
@@ -124,7 +128,9 @@ class SharedJournal:
                 pipeline.hvals(tagged(tenant, "sums", number.decode()))
             for number, machines in zip(piece, await pipeline.execute(), strict=True):
                 known = {"tenant": tenant, "at": int(number) * QUARTER_S}
-                parts += [{**group, **known} for sums in machines for group in json.loads(sums.partition(b" ")[2])]
+                parts += [
+                    {**_LATER, **group, **known} for sums in machines for group in json.loads(sums.partition(b" ")[2])
+                ]
         return parts
 
     async def _rows(self, tenant: str, start: int, stop: int, desc: bool = False) -> AsyncIterator[dict[str, Any]]:
@@ -156,7 +162,8 @@ def stand_in(row: Mapping[str, Any]) -> str:
 
 def part(row: Mapping[str, Any]) -> dict[str, Any]:
     """What one row adds to sums."""
-    return {column: row[column] for column in (*GROUPED, *SUMMED)} | {"requests": 1}
+    lengths = {str(bucket(row["output_tokens"] or 0)): 1}
+    return {column: row[column] for column in (*GROUPED, *SUMMED)} | {"requests": 1, "lengths": lengths}
 
 
 def _owner(request_id: str) -> str:
@@ -164,8 +171,9 @@ def _owner(request_id: str) -> str:
 
 
 def _brief(row: Mapping[str, Any]) -> str:
-    return json.dumps([row[column] for column in COLUMNS if column != "detail"])
+    return json.dumps([row[column] for column in _BRIEF])
 
 
 def _row(text: bytes) -> dict[str, Any]:
-    return dict(zip((column for column in COLUMNS if column != "detail"), json.loads(text), strict=True))
+    """A row that an older version told lacks the last columns."""
+    return dict.fromkeys(_BRIEF) | dict(zip(_BRIEF, json.loads(text), strict=False))

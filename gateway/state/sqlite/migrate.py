@@ -4,6 +4,7 @@ To 2: time zones, labels, scopes, audit, replays, tags; counters kept apart from
 and held stays counted in the windows that it was held in (all in UTC; its minutes did not slide).
 To 3: what answers save and how often they serve, what changed among them, purges, observations.
 To 4: the features of observations, whose table is version 3's; `to_3` makes today's.
+To 5: why an answer stopped, which engine made it, and what its checks found; of older rows nobody knows.
 """
 
 import json
@@ -52,6 +53,12 @@ def to_3(db: sqlite3.Connection) -> None:
 def to_4(db: sqlite3.Connection) -> None:
     """Raises sqlite3.Error."""
     db.execute("ALTER TABLE observations ADD COLUMN features TEXT NOT NULL DEFAULT '[]'")
+
+
+def to_5(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.Error."""
+    for column in ("cause", "fingerprint", "checks"):
+        db.execute(f"ALTER TABLE journal ADD COLUMN {column} TEXT")
 
 
 def _counters(db: sqlite3.Connection) -> None:

@@ -9,10 +9,11 @@ import time
 from itertools import chain
 
 from gateway.state import StateUnavailable
+from gateway.state.lengths import bucket
 from gateway.state.sqlite import migrate
 from gateway.state.sqlite.tables import TABLES
 
-VERSION = 4
+VERSION = 5
 BUSY = 5.0  # seconds to wait for another process's transaction; ours take milliseconds
 
 
@@ -22,6 +23,7 @@ def connect(path: str) -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk before it is acknowledged
     db.execute("PRAGMA foreign_keys = ON")
+    db.create_function("bucket", 1, bucket, deterministic=True)
     return db
 
 
@@ -42,6 +44,8 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
         migrate.to_3(db)
     if version == 3:
         migrate.to_4(db)
+    if 1 <= version <= 4:
+        migrate.to_5(db)
     if version < VERSION:
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")

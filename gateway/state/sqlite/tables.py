@@ -1,4 +1,4 @@
-"""The tables of a state file, as schema version 4 has them: by name, the statements that make each."""
+"""The tables of a state file, as schema version 5 has them: by name, the statements that make each."""
 
 TABLES = {
     "tenants": (
@@ -101,7 +101,7 @@ TABLES = {
             request_id TEXT PRIMARY KEY, at REAL NOT NULL, tenant TEXT NOT NULL, key TEXT, model TEXT, backend TEXT,
             prompt TEXT, prompt_version TEXT, prompt_digest TEXT, status ANY, error TEXT, stop TEXT, cache TEXT,
             input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER, token_source TEXT, cost_nano INTEGER,
-            duration_ms REAL, ttft_ms REAL, detail TEXT, tags TEXT
+            duration_ms REAL, ttft_ms REAL, detail TEXT, tags TEXT, cause TEXT, fingerprint TEXT, checks TEXT
         ) STRICT""",
         "CREATE INDEX journal_by_time ON journal (at)",
         "CREATE INDEX journal_of_tenant ON journal (tenant, at)",

@@ -187,6 +187,10 @@ def test_a_row_told_for_a_dead_machine_counts_once_also_when_it_is_back(tmp_path
     play(tmp_path, scenario)
 
 
+def without_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name != "first"} for row in rows]
+
+
 def test_sums_are_those_of_the_rows_for_any_span_group_and_zone(tmp_path: Path) -> None:
     """Against SQLite over all rows: whole quarters come as sums, the rest row by row."""
     chance = random.Random(3)
@@ -196,6 +200,8 @@ def test_sums_are_those_of_the_rows_for_any_span_group_and_zone(tmp_path: Path) 
         return {"model": chance.choice([None, "small", "big"]), "tags": tags, "prompt": chance.choice(["p", None])} | {
             "at": NOON + chance.uniform(0, 3 * 86_400), "cost_nano": chance.choice([None, 0, 2**52]),
             "tenant": chance.choice(["acme", "zeta"]), "cached_tokens": chance.choice([None, 3]),
+            "checks": chance.choice([None, "", "truncated"]), "fingerprint": chance.choice([None, "a"]),
+            "output_tokens": chance.choice([None, 0, 20, 21, 900]),
         }  # fmt: skip
 
     async def scenario(_: RedisServer, one: Machine, two: Machine, all_of_it: Machine) -> None:
@@ -207,12 +213,40 @@ def test_sums_are_those_of_the_rows_for_any_span_group_and_zone(tmp_path: Path) 
         for _try in range(40):
             since = NOON + chance.choice([0, QUARTER_S * chance.randrange(200), chance.uniform(0, 2e5)])
             until = since + chance.choice([60, QUARTER_S * chance.randrange(200), chance.uniform(0, 2e5)])
-            by = chance.sample(["day", "tenant", "key", "model", "prompt", "tag", "tag:team"], chance.randrange(4))
+            by = chance.sample(
+                ["day", "tenant", "key", "model", "fingerprint", "prompt", "tag", "tag:team"], chance.randrange(4)
+            )
             asked = chance.choice([None, "acme"]), chance.choice(["UTC", "Asia/Kathmandu", "America/New_York"])
             found = await two.journal.usage(by, since, until, *asked)
             assert found == await all_of_it.local.usage(by, since, until, *asked), (by, since, until, asked)
+            judged = await two.journal.judged(by, since, until, *asked)
+            exact = await all_of_it.local.judged(by, since, until, *asked)
+            assert without_first(judged) == without_first(exact), (by, since, until, asked)
+            late = [one["first"] - other["first"] for one, other in zip(exact, judged, strict=True)]
+            assert all(0 <= seconds < QUARTER_S for seconds in late)
 
     play(tmp_path, scenario, "abc")
+
+
+def test_what_an_older_version_told_is_read_and_was_never_judged(tmp_path: Path) -> None:
+    async def scenario(redis: RedisServer, one: Machine, two: Machine) -> None:
+        await one.journal.write(row(1, checks="", fingerprint="f", cause="stop"))
+        await one.outbox.push()
+        told, sums = (
+            tagged("acme", *name) for name in (("row", "r001"), ("sums", str(int(row(1)["at"] // QUARTER_S))))
+        )
+        redis.admin.set(told, json.dumps(json.loads(redis.admin.get(told))[:-3]))
+        requests, _, groups = redis.admin.hget(sums, "a").partition(" ")
+        (group,) = json.loads(groups)
+        older = {name: value for name, value in group.items() if name not in ("fingerprint", "checks", "lengths")}
+        redis.admin.hset(sums, "a", f"{requests} {json.dumps([older])}")
+        assert await two.journal.read("r001") == row(1)
+        assert await total(two) == (1, 3)
+        (used,) = await two.journal.usage(["fingerprint"], NOON, NOON + QUARTER_S)
+        assert used["fingerprint"] is None
+        assert await two.journal.judged([], NOON, NOON + QUARTER_S) == []
+
+    play(tmp_path, scenario)
 
 
 def test_what_is_kept_in_redis_is_bounded_and_sums_stay(tmp_path: Path) -> None:

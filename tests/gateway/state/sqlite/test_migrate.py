@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import Entry, Key, Limit, Observation, State, StateUnavailable, Tenant
+from gateway.state import COLUMNS, Entry, Key, Limit, Observation, State, StateUnavailable, Tenant
 from gateway.state.counters import Counter
 from gateway.state.limits import parse_limit
 from gateway.state.sqlite import open_sqlite
@@ -23,6 +23,7 @@ FREE = Tenant("free", (), 11.0)
 KEY = Key("k1", "acme", bytes(range(32)), (Limit("tokens", "day", 5_000),), 11.25, expires=99.5)
 DAY = 1_767_225_600  # 2026-01-01
 NOON = DAY + 43_200
+FROM_5_TO_4 = "".join(f"ALTER TABLE journal DROP COLUMN {name};" for name in ("cause", "fingerprint", "checks"))
 KEYS_DAY = Counter("key", "k1", "tokens", "day", DAY, DAY + 86_400)
 
 
@@ -150,7 +151,7 @@ def test_what_version_3_observed_is_kept_and_has_no_features(tmp_path: Path) -> 
     path, seen = tmp_path / "state.db", Observation("faq", "a", 0.9, 0.99, True, 1.0)
     play(path, lambda state: state.feedback.observe(seen))
     with closing(sqlite3.connect(path)) as db:
-        db.executescript("ALTER TABLE observations DROP COLUMN features; PRAGMA user_version = 3")
+        db.executescript("ALTER TABLE observations DROP COLUMN features;" + FROM_5_TO_4 + "PRAGMA user_version = 3")
 
     async def scenario(state: State) -> None:
         described = replace(seen, features=(1.0, 0.5))
@@ -158,3 +159,30 @@ def test_what_version_3_observed_is_kept_and_has_no_features(tmp_path: Path) -> 
         assert await state.feedback.observations("faq") == [seen, described]
 
     play(path, scenario)
+
+
+def test_what_version_4_journalled_is_counted_and_was_never_judged(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    row = dict.fromkeys(COLUMNS) | {
+        "request_id": "old",
+        "at": NOON,
+        "tenant": "acme",
+        "output_tokens": 5,
+        "stop": "complete",
+    }
+    play(path, lambda state: state.journal.write(row))
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FROM_5_TO_4 + "PRAGMA user_version = 4")
+
+    async def scenario(state: State) -> None:
+        assert await state.journal.read("old") == row
+        await state.journal.write(row | {"request_id": "new", "cause": "stop", "fingerprint": "vllm-1", "checks": ""})
+        (used,) = await state.journal.usage([], NOON, NOON + 1)
+        assert (used["requests"], used["output_tokens"]) == (2, 10)
+        by_engine = await state.journal.usage(["fingerprint"], NOON, NOON + 1)
+        assert [(group["fingerprint"], group["requests"]) for group in by_engine] == [(None, 1), ("vllm-1", 1)]
+        (judged,) = await state.journal.judged(["fingerprint"], NOON, NOON + 1)
+        assert (judged["fingerprint"], judged["checks"], judged["answers"]) == ("vllm-1", "", 1)
+
+    play(path, scenario)
+    play(path, lambda state: asyncio.sleep(0))  # opened again it is a file of today

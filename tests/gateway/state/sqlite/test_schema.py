@@ -59,7 +59,7 @@ def test_a_cut_file_is_refused(made: Path) -> None:
 def test_a_newer_file_is_refused(made: Path) -> None:
     with closing(sqlite3.connect(made)) as db:
         db.execute("PRAGMA user_version = 99")
-    assert "schema version 99, this program knows up to 4" in refused(made)
+    assert "schema version 99, this program knows up to 5" in refused(made)
 
 
 def test_a_whole_file_opens_again(made: Path) -> None:
