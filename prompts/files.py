@@ -9,6 +9,7 @@ is quick enough to follow it through a history, and a name written so that it ca
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 
 import pygit2
 
@@ -41,14 +42,14 @@ def partial_path(id: str) -> str:
 
 
 def beside(path: str, name: str) -> str:
-    return f"{path.rpartition('/')[0]}/{name}"
+    return str(PurePosixPath(path).with_name(name))
 
 
 def mentioned(path: str, data: bytes) -> Iterator[str]:
     """The files that a template or a partial may be made of besides: a few more than it is, never fewer."""
     for match in _INCLUDED.finditer(data):
         yield partial_path(match[1].decode())
-    if path.startswith(TEMPLATES):
+    if not path.startswith(f"{PARTIALS}/"):
         for match in _NAMED.finditer(data):
             yield beside(path, match[1].decode())
 

@@ -8,7 +8,7 @@ Does not know the syntax tree (`prompts.instrument`) that calls some of these by
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Undefined, pass_context
 from jinja2.filters import FILTERS as JINJA
@@ -149,8 +149,8 @@ FILTERS |= {"tojson": _tojson, "trim": _trim}
 
 MACHINERY: dict[str, _Filter] = {LOOP: _turns, TOLL: _toll, SCALES: _scales, CONCAT: _join}
 
-TESTS: dict[str, Callable[..., bool]] = {name: JINJA_TESTS[name] for name in _TESTS}
-TESTS |= {
+TESTS: dict[str, _Filter] = {
+    **{name: cast(_Filter, JINJA_TESTS[name]) for name in _TESTS},
     "divisibleby": lambda value, number: _whole(value) % _whole(number) == 0,
     "even": lambda value: _whole(value) % 2 == 0,
     "in": _in,

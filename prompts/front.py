@@ -10,77 +10,23 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
 
 from prompts import strict_yaml
 from prompts.errors import Fault, LibraryError
+from prompts.files import is_beside
+from prompts.policies import DROPS, STRICT, Budget, Cache, Retrieve, Sampling, SectionName, Text, listed
 from prompts.variables import Variables, compile_schema
+
+__all__ = ["PASSAGES", "Cache", "FrontMatter", "Header", "Retrieve", "read", "split"]
 
 PASSAGES = "passages"  # the name under which a body finds what was retrieved
 
 # Names that Jinja gives a meaning of its own inside a message block; a variable of that name would be shadowed.
 _RESERVED = frozenset({PASSAGES, "self", "loop", "caller", "varargs", "kwargs"})
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 _Read = TypeVar("_Read")
-_Text = Annotated[str, Field(min_length=1)]
-_Penalty = Annotated[float, Field(ge=-2, le=2)]
-
-
-def _listed(one_or_more: Any) -> Any:
-    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
-
-
-class Sampling(TypedDict, total=False):
-    """Request fields a template may set: OpenAI's (ranges of its API reference), then vLLM's own."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    temperature: Annotated[float, Field(ge=0, le=2)]
-    top_p: Annotated[float, Field(gt=0, le=1)]
-    max_tokens: Annotated[int, Field(ge=1)]
-    stop: Annotated[list[_Text], Field(min_length=1, max_length=4), BeforeValidator(_listed)]
-    seed: int
-    presence_penalty: _Penalty
-    frequency_penalty: _Penalty
-    top_k: Annotated[int, Field(ge=-1)]
-    min_p: Annotated[float, Field(ge=0, le=1)]
-    repetition_penalty: Annotated[float, Field(gt=0, le=2)]
-    min_tokens: Annotated[int, Field(ge=0)]
-
-
-class Retrieve(BaseModel):
-    """Where passages come from and how many at most.
-
-    `filter` is metadata that they must have, `team: people` or `team: [people, legal]`: a request can narrow it, not
-    lift it. `floor`: the least probability of relevance; None is the collection's.
-    """
-
-    model_config = _STRICT
-
-    collection: _Text
-    top_k: int = Field(default=4, ge=1, le=100)
-    filter: dict[_Text, Annotated[list[_Text], Field(min_length=1), BeforeValidator(_listed)]] = {}
-    floor: float | None = Field(default=None, ge=0, le=1)
-
-
-class Cache(BaseModel):
-    """What of its answers may be kept, and for which questions one may stand. `cache: exact` is short for its tier.
-
-    `kind`: `closed` where questions have few answers (a FAQ, a classifier), `open` otherwise. `names`: `strict` where
-    a name that only one of two questions has speaks against it. Answers of a `personal` template are never kept,
-    whatever a request says. `ttl_s`: seconds; None is the configuration's.
-    """
-
-    model_config = _STRICT
-
-    tier: Literal["off", "exact", "semantic"] = "off"
-    kind: Literal["open", "closed"] = "open"
-    names: Literal["strict", "tolerant"] = "tolerant"
-    personal: bool = False
-    ttl_s: float | None = Field(default=None, gt=0)
 
 
 def _tier(cache: Any) -> Any:
@@ -117,27 +63,41 @@ def _accepted(reader: Callable[[dict[str, Any]], _Read], schema: dict[str, Any])
         raise PydanticCustomError("schema", "{reason}", {"reason": str(error)}) from None
 
 
+def _beside(name: str) -> str:
+    if not is_beside(name):
+        raise PydanticCustomError("file", "must be a file beside the template, such as answer.examples.yaml")
+    return name
+
+
+_File = Annotated[str, AfterValidator(_beside)]
+
+
 class FrontMatter(BaseModel):
     """What a template declares; None where it leaves the choice to the request and the configuration.
 
     `on_stop`: what to do for each cause of a stop, in the order to try; causes and remedies are words of whoever
-    serves the template, which checks them.
+    serves the template, which checks them. `examples` and `tools` name files beside the template; `tools` may also be
+    the definitions themselves, as OpenAI's requests have them.
     """
 
-    model_config = _STRICT
+    model_config = STRICT
 
-    description: _Text
-    model: _Text | None = None
-    task: _Text | None = None
+    description: Text
+    owner: Text | None = None
+    model: Text | None = None
+    task: Text | None = None
     sampling: Sampling = Field(default_factory=Sampling)
     variables: Annotated[dict[str, Any], BeforeValidator(_object_schema), AfterValidator(_valid_variables)]
     question: str | None = None
+    examples: _File | None = None
+    tools: _File | list[dict[str, Any]] | None = None
     retrieve: Retrieve | None = None
     output_schema: Annotated[dict[str, Any], AfterValidator(_valid_schema)] | None = None
     on_length: Literal["error", "return", "retry", "continue"] | None = None
-    on_stop: dict[_Text, Annotated[list[_Text], Field(min_length=1), BeforeValidator(_listed)]] = {}
+    on_stop: dict[Text, Annotated[list[Text], Field(min_length=1), BeforeValidator(listed)]] = {}
     mode: Literal["verdict", "strict"] | None = None
     cache: Annotated[Cache, BeforeValidator(_tier)] = Cache()
+    sections: dict[SectionName, Budget] = {}
 
 
 class Header(NamedTuple):
@@ -168,7 +128,7 @@ def read(path: str, header: Header) -> FrontMatter:
         front = FrontMatter.model_validate(_data(path, header))
     except ValidationError as error:
         raise LibraryError([_fault(path, header, found["loc"], found["msg"]) for found in error.errors()]) from None
-    if faults := [_fault(path, header, (key,), message) for key, message in _contradictions(front)]:
+    if faults := [_fault(path, header, tuple(key.split(".")), message) for key, message in _contradictions(front)]:
         raise LibraryError(faults)
     return front
 
@@ -200,6 +160,9 @@ def _contradictions(front: FrontMatter) -> Iterator[tuple[str, str]]:
         yield "cache", "personal answers are never kept: leave the tier out"
     if front.retrieve and front.question is None:
         yield "retrieve", "searches for the question: name it with `question`"
+    for section, budget in front.sections.items():
+        if budget.drop and budget.drop not in DROPS[section]:
+            yield f"sections.{section}.drop", f"drops {' or '.join(DROPS[section])}"
     if front.output_schema and front.on_length == "continue":
         # A grammar starts at its root with every request, so the engine cannot go on inside an object that was cut.
         yield "on_length", "continue cannot be combined with output_schema: cut JSON cannot be continued"

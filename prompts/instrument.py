@@ -5,7 +5,7 @@ calls of macros, comparisons, slices, `~` and the lists that a template writes. 
 Knows the tree that `prompts.lint` accepts, and runs nothing.
 """
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
@@ -68,9 +68,9 @@ def _weighed(node: nodes.Expr, rate: int = 1) -> nodes.Expr:
     return node if isinstance(node, nodes.Const) else _filter(node, SCALES, rate)
 
 
-def _filter(node: nodes.Expr, name: str, *arguments: int) -> nodes.Filter:
+def _filter(node: nodes.Node, name: str, *arguments: int) -> nodes.Filter:
     constants = [nodes.Const(one) for one in arguments]
-    return nodes.Filter(node, name, constants, [], None, None, lineno=node.lineno)
+    return nodes.Filter(cast(nodes.Expr, node), name, constants, [], None, None, lineno=node.lineno)
 
 
 def _text_within(node: nodes.Node) -> int:

@@ -37,7 +37,10 @@ class Files(NamedTuple):
 
 
 def link(path: str, body: str, read: Read, parse: _Parse, lint: _Lint) -> tuple[nodes.Template, Files]:
-    """The tree of a body, and where its lines are from. Raises LibraryError with the faults of it and its partials, each by its own file and line."""
+    """The tree of a body, and where its lines are from.
+
+    Raises LibraryError with the faults of it and its partials, each by its own file and line.
+    """
     linker = _Linker(read, parse, lint)
     tree, _ = linker.unit(path, body, ())
     if linker.faults:
