@@ -34,3 +34,7 @@ class Guard(Protocol):
 
         A guard with a reach is pure: it awaits nothing, takes time linear in the text, and may be called in a thread.
         """
+
+
+class GuardFailed(Exception):
+    """Raised by a guard that can give no answer. Its message may be told to anyone: it holds nothing of the text."""
