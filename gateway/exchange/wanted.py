@@ -9,6 +9,7 @@ from typing import Any, Literal
 from serving.frozen import dataclass
 
 Kind = Literal["text", "json", "regex", "choice", "grammar"]
+Param = Literal["response_format", "structured_outputs"]
 ANY = {"type": "object"}  # what response_format json_object promises: some JSON object
 
 
@@ -25,7 +26,7 @@ class Tool:
 class Format:
     """Of the content: `schema` where it is json, `regex` or `choices` where it is these; and the tools it may call.
 
-    A `grammar` (EBNF) is only the engine's to check.
+    A `grammar` (EBNF) is only the engine's to check. `param`: the field that names the format.
     """
 
     kind: Kind = "text"
@@ -33,6 +34,7 @@ class Format:
     regex: str | None = None
     choices: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
+    param: Param = "response_format"
 
     @property
     def structured(self) -> bool:
@@ -42,28 +44,28 @@ class Format:
 
 def wanted(fields: Mapping[str, Any]) -> Format:
     """The format that these fields want (OpenAI's response_format and tools, vLLM's structured_outputs)."""
-    kind, value = _content(fields)
+    kind, value, param = _content(fields)
     tools = tuple(_tool(tool["function"], fields.get("tool_choice")) for tool in fields.get("tools") or ())
     match kind:
         case "json":
-            return Format("json", value, tools=tools)
+            return Format("json", value, tools=tools, param=param)
         case "regex":
-            return Format("regex", regex=value, tools=tools)
+            return Format("regex", regex=value, tools=tools, param=param)
         case "choice":
-            return Format("choice", choices=tuple(value), tools=tools)
-    return Format(kind, tools=tools)
+            return Format("choice", choices=tuple(value), tools=tools, param=param)
+    return Format(kind, tools=tools, param=param)
 
 
-def _content(fields: Mapping[str, Any]) -> tuple[Kind, Any]:
+def _content(fields: Mapping[str, Any]) -> tuple[Kind, Any, Param]:
     response, outputs = fields.get("response_format") or {}, fields.get("structured_outputs") or {}
     if response.get("type") == "json_schema":
-        return "json", (response.get("json_schema") or {}).get("schema") or {}
+        return "json", (response.get("json_schema") or {}).get("schema") or {}, "response_format"
     if response.get("type") == "json_object":
-        return "json", ANY
+        return "json", ANY, "response_format"
     for kind in ("json", "regex", "choice", "grammar"):
         if outputs.get(kind) is not None:
-            return kind, outputs[kind]
-    return "text", None
+            return kind, outputs[kind], "structured_outputs"
+    return "text", None, "response_format"
 
 
 def _tool(function: Mapping[str, Any], choice: Any) -> Tool:

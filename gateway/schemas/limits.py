@@ -1,0 +1,65 @@
+"""What a schema may be at most, whoever sends it. Knows no request.
+
+A schema above one of these is refused before anything is spent; what is below may still be slow, and is then checked
+by a process of its own (`shape`, `workers`). Size and depth are those that requests are read with.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from serving.shapes import SCHEMA_BYTES as BYTES
+from serving.shapes import SCHEMA_LEVELS as DEPTH
+
+VALUES = 5_000  # of all its enums together; OpenAI takes 1,000
+PATTERN = 4_096  # characters of one pattern
+COMPARISONS = 20_000  # schemas that one value may have to be compared with, see `shape`
+
+
+class TooMuch(ValueError):
+    """A schema above a limit; the message has its number, the limit and what to do."""
+
+
+def written(schema: Mapping[str, Any]) -> bytes:
+    """Its JSON, with sorted keys. Raises TooMuch: size, depth, values, patterns; ValueError: no JSON."""
+    deepest = max(depth for _, depth in _walk(schema))
+    _most(deepest, DEPTH, "nests {0:,} levels deep", "flatten it")
+    try:
+        text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise ValueError(f"it is no JSON that can be sent on: {error}") from error
+    _most(len(text), BYTES, "has {0:,} bytes", "leave out what the answer does not need")
+    _most(sum(map(_values, _walk(schema))), VALUES, "lists {0:,} values in its enums", "describe them by a pattern")
+    _most(max(map(_pattern, _walk(schema))), PATTERN, "has a pattern of {0:,} characters", "simplify it")
+    return text
+
+
+def _walk(schema: Any) -> Iterator[tuple[Any, int]]:
+    """Every object and list with its depth, down to one level below the limit."""
+    waiting: list[tuple[Any, int]] = [(schema, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        if depth <= DEPTH:
+            inner = node.values() if isinstance(node, Mapping) else node
+            waiting.extend((one, depth + 1) for one in inner if isinstance(one, (Mapping, list)))
+
+
+def _values(met: tuple[Any, int]) -> int:
+    listed = met[0].get("enum") if isinstance(met[0], Mapping) else None
+    return len(listed) if isinstance(listed, list) else 0
+
+
+def _pattern(met: tuple[Any, int]) -> int:
+    if not isinstance(met[0], Mapping):
+        return 0
+    patterns, keyed = met[0].get("pattern"), met[0].get("patternProperties")
+    return max(
+        len(patterns) if isinstance(patterns, str) else 0, *map(len, keyed if isinstance(keyed, Mapping) else ("",)), 0
+    )
+
+
+def _most(number: int, limit: int, what: str, remedy: str) -> None:
+    if number > limit:
+        raise TooMuch(f"it {what.format(number)}, and may have {limit:,} at most: {remedy}")
