@@ -46,6 +46,7 @@ class Report:
     """What a guard found in each text, with what becomes of it. `failed`: why it gave no answer, and found nothing."""
 
     watch: Watch
+    where: Where
     found: tuple[Found, ...]
     failed: str | None
     ms: float
@@ -56,17 +57,19 @@ class Report:
             return "block" if self.watch.section.fail == "closed" else "pass"
         return highest(one.ruling for found in self.found for one in found)
 
-    def looked(self, where: Where) -> Looked:
+    def looked(self) -> Looked:
         kinds = Counter(one.kind for found in self.found for one in found)
-        return Looked(self.watch.guard.name, where, self.ruling, tuple(sorted(kinds.items())), self.failed, self.ms)
+        return Looked(
+            self.watch.guard.name, self.where, self.ruling, tuple(sorted(kinds.items())), self.failed, self.ms
+        )
 
 
-async def ask(watch: Watch, texts: Sequence[str], call: Call) -> Report:
+async def ask(watch: Watch, texts: Sequence[str], call: Call, where: Where) -> Report:
     """What the guard finds in each of the texts. Raises nothing but what cancels it."""
     began, found, failed = time.perf_counter_ns(), tuple[Found, ...](() for _ in texts), None
     try:
         async with asyncio.timeout(watch.section.deadline_s):
-            answers = await _found(watch.guard, texts, call)
+            answers = await _found(watch.guard, texts, call, where)
         found = tuple(_ruled(watch, text, answer) for text, answer in zip(texts, answers, strict=True))
     except TimeoutError:
         failed = f"no answer within {watch.section.deadline_s:g} s"
@@ -74,32 +77,32 @@ async def ask(watch: Watch, texts: Sequence[str], call: Call) -> Report:
         failed = _reason(error)
     if failed:
         log.warning("the guard %s gave no answer on request %s: %s", watch.guard.name, call.request_id, failed)
-    return Report(watch, found, failed, (time.perf_counter_ns() - began) // 1000 / 1000)
+    return Report(watch, where, found, failed, (time.perf_counter_ns() - began) // 1000 / 1000)
 
 
-async def _found(guard: Guard, texts: Sequence[str], call: Call) -> list[Sequence[Finding]]:
+async def _found(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:
     if guard.reach is None:
-        return await _beside(guard, texts, call)
+        return await _beside(guard, texts, call, where)
     if sum(map(len, texts)) > INLINE_CHARS:
-        return await asyncio.to_thread(lambda: [_driven(guard, text, call) for text in texts])
-    return [await guard.find(text, call) for text in texts]
+        return await asyncio.to_thread(lambda: [_driven(guard, text, call, where) for text in texts])
+    return [await guard.find(text, call, where) for text in texts]
 
 
-async def _beside(guard: Guard, texts: Sequence[str], call: Call) -> list[Sequence[Finding]]:
+async def _beside(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:
     limit = asyncio.Semaphore(BESIDE)
 
     async def one(text: str) -> Sequence[Finding]:
         async with limit:
-            return await guard.find(text, call)
+            return await guard.find(text, call, where)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(text)) for text in texts]
     return [task.result() for task in tasks]
 
 
-def _driven(guard: Guard, text: str, call: Call) -> Sequence[Finding]:
+def _driven(guard: Guard, text: str, call: Call, where: Where) -> Sequence[Finding]:
     """The findings of a guard that awaits nothing, without an event loop."""
-    finding = guard.find(text, call)
+    finding = guard.find(text, call, where)
     try:
         finding.send(None)
     except StopIteration as done:

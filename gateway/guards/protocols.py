@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.exchange import Call, Finding
+from gateway.exchange.guarding import Where
 
 
 class Guard(Protocol):
@@ -29,10 +30,11 @@ class Guard(Protocol):
         Only asked of a guard with a reach.
         """
 
-    async def find(self, text: str, call: Call) -> Sequence[Finding]:
+    async def find(self, text: str, call: Call, where: Where) -> Sequence[Finding]:
         """What is in the text, in any order, overlapping or not. Any exception means that it gave no answer.
 
         A guard with a reach is pure: it awaits nothing, takes time linear in the text, and may be called in a thread.
+        One without must not hold the event loop either.
         """
 
 

@@ -101,7 +101,7 @@ class Eye:
         """What is found in the text and concerns what lies between `until` and `upto`, in places of the whole."""
         skipped = self.needs - begin
         seen = text[skipped:] if self._watch.guard.reach is not None else text[skipped : upto - begin]
-        report = await ask(self._watch, [seen], call)
+        report = await ask(self._watch, [seen], call, "output")
         placed = (replace(one, start=one.start + self.needs, end=one.end + self.needs) for one in report.found[0])
         found = [one for one in placed if one.start < upto and one.end > self.until and one not in self._told]
         self._told = frozenset(one for one in (*found, *self._told) if one.end > upto)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from gateway.exchange import Call, Finding
+from gateway.exchange.guarding import Where
 from gateway.guards.asking import Watch
 from gateway.settings import AnyGuard, Webhook
 
@@ -23,7 +24,7 @@ class Pure:
     def held(self, text: str) -> int:
         return min(self.reach, len(text))
 
-    async def find(self, text: str, call: Call) -> Sequence[Finding]:
+    async def find(self, text: str, call: Call, where: Where) -> Sequence[Finding]:
         self.asked.append(text)
         spans = (match.span(1) for match in self._pattern.finditer(text))
         return [Finding(start, end, self._kind, f"[{self._kind}]") for start, end in spans if end > start]
@@ -41,7 +42,7 @@ class Whole:
     def held(self, text: str) -> int:
         raise AssertionError("it has no reach")
 
-    async def find(self, text: str, call: Call) -> Sequence[Finding]:
+    async def find(self, text: str, call: Call, where: Where) -> Sequence[Finding]:
         self.asked.append(text)
         return await self._judge(text)
 

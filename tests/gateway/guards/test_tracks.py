@@ -53,7 +53,7 @@ def test_redacted_while_it_grows_it_is_the_same_as_redacted_whole(text: str, at:
 
 
 async def _find(guard: Pure, text: str) -> Sequence[Finding]:
-    return await guard.find(text, ASKED)
+    return await guard.find(text, ASKED, "output")
 
 
 @given(letters, places)
