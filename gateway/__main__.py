@@ -17,6 +17,7 @@ from gateway.cli import (
     index,
     keys,
     prompts,
+    quality,
     sample,
     schemas,
     serve,
@@ -38,7 +39,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up.up, serve.serve, check.check, usage.usage, audit.audit, trace.trace, tokens.tokens, sample.sample):
+for command in (
+    up.up,
+    serve.serve,
+    check.check,
+    usage.usage,
+    quality.quality,
+    audit.audit,
+    trace.trace,
+    tokens.tokens,
+    sample.sample,
+):
     app.command()(command)
 app.command(hidden=True)(worker.worker)
 for group in (tenants, keys, prompts, index, cache, schemas):

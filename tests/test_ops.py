@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 DEFAULTS = ROOT / "gateway.default.toml"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 COMMENTED = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
-COMMANDS = ("up", "serve", "check", "usage", "trace", "tokens")
+COMMANDS = ("up", "serve", "check", "usage", "quality", "trace", "tokens")
 GROUPS = ("tenants", "keys", "prompts", "index", "cache", "schemas")
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from gateway.api.admin.cache import Purge
 from gateway.api.admin.keys import Listing, NewKey, Rotation
-from gateway.api.admin.reports import AnyUsage, AuditQuery
+from gateway.api.admin.reports import AnyUsage, AuditQuery, QualityQuery
 from gateway.api.admin.tenants import NewLimits, NewTenant
 from gateway.api.anthropic.reading import CountBody, MessagesBody
 from gateway.api.chat import ChatBody
@@ -144,6 +144,7 @@ BODIES: Mapping[tuple[str, str], type[BaseModel]] = {
 QUERIES: Mapping[str, type[BaseModel]] = {
     "/v1/usage": UsageQuery,
     "/admin/usage": AnyUsage,
+    "/admin/quality": QualityQuery,
     "/admin/audit": AuditQuery,
     "/admin/keys": Listing,
 }

@@ -30,13 +30,25 @@ def _known(zone: str) -> str:
 Zone = Annotated[str, AfterValidator(_known)]
 
 
-class UsageQuery(Strict):
-    """`by`: groups with commas between them; `format` wins over the Accept header."""
+class Days(Strict):
+    """From one day to another, both included."""
 
-    by: Annotated[str, Field(max_length=1024)] = "day"
     since: Day | None = None
     until: Day | None = None
     zone: Zone | None = None
+
+    def period(self, zone: str, now: float) -> Period:
+        """Days in `zone` unless the query names one. Raises InvalidValue."""
+        try:
+            return period(self.since, self.until, self.zone or zone, now)
+        except ValueError as error:
+            raise InvalidValue(f"since: {error}.", param="since") from None
+
+
+class UsageQuery(Days):
+    """`by`: groups with commas between them; `format` wins over the Accept header."""
+
+    by: Annotated[str, Field(max_length=1024)] = "day"
     format: Literal["json", "csv"] | None = None
 
 
@@ -57,7 +69,7 @@ async def report(
 ) -> Response:
     """Sums as JSON, with `more`, or as CSV; days in `zone` unless the query names one. Raises InvalidValue."""
     state = request.app.state.runtime.state
-    by, over = groups(asked.by), _period(asked, zone, state.clock.now())
+    by, over = groups(asked.by), asked.period(zone, state.clock.now())
     try:
         rows = await spent(state.journal, by, over, tenant)
     except ValueError as error:
@@ -66,13 +78,6 @@ async def report(
         return Response(to_csv(by, rows), media_type=CSV)
     about = {"object": "usage", "tenant": tenant, "since": str(over.first), "until": str(over.last), "zone": over.zone}
     return Response(orjson.dumps(about | {"by": by, "data": rows} | (more or {})), media_type="application/json")
-
-
-def _period(asked: UsageQuery, zone: str, now: float) -> Period:
-    try:
-        return period(asked.since, asked.until, asked.zone or zone, now)
-    except ValueError as error:
-        raise InvalidValue(f"since: {error}.", param="since") from None
 
 
 def _wants_csv(request: Request, asked: UsageQuery) -> bool:

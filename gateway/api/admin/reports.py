@@ -1,4 +1,5 @@
-"""/admin/usage, /admin/audit, /admin/requests: what was spent, what was changed and by whom, how one request went."""
+"""/admin/usage, /admin/quality, /admin/audit, /admin/requests: what was spent, how good the answers were, what was
+changed and by whom, how one request went."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,8 +11,9 @@ from starlette.responses import Response
 
 from gateway.api.admin.common import state_of, tenant_of
 from gateway.api.body import Strict, checked
-from gateway.api.usage import CSV, UsageQuery, report
-from gateway.errors import NotFound
+from gateway.api.usage import CSV, Days, UsageQuery, report
+from gateway.errors import InvalidValue, NotFound
+from gateway.quality import report as quality_report
 
 router = APIRouter()
 
@@ -19,6 +21,13 @@ router = APIRouter()
 class AnyUsage(UsageQuery):
     """Without `tenant` everyone's."""
 
+    tenant: str | None = None
+
+
+class QualityQuery(Days):
+    """`by`: groups with commas between them. Without `tenant` everyone's."""
+
+    by: Annotated[str, Field(max_length=1024)] = quality_report.DEFAULT
     tenant: str | None = None
 
 
@@ -33,8 +42,20 @@ class AuditQuery(Strict):
 async def usage(request: Request) -> Response:
     """Days are the tenant's when one is named, else UTC's, unless `zone` says otherwise."""
     asked = checked(AnyUsage, dict(request.query_params))
-    zone = (await tenant_of(request, asked.tenant)).zone if asked.tenant is not None else "UTC"
-    return await report(request, asked, asked.tenant, zone)
+    return await report(request, asked, asked.tenant, await _zone(request, asked.tenant))
+
+
+@router.get("/quality")
+async def quality(request: Request) -> dict[str, Any]:
+    """Rates of what was found of the answers, their lengths, and what has changed; days as for usage."""
+    asked, state = checked(QualityQuery, dict(request.query_params)), state_of(request)
+    by, over = quality_report.by_of(asked.by), asked.period(await _zone(request, asked.tenant), state.clock.now())
+    try:
+        rows = await quality_report.report(state.journal, by, over, asked.tenant)
+    except ValueError as error:
+        raise InvalidValue(f"by: {error}.", param="by") from None
+    days = {"since": str(over.first), "until": str(over.last), "zone": over.zone}
+    return {"object": "quality", "tenant": asked.tenant, **days, "by": by, "data": rows}
 
 
 @router.get("/audit")
@@ -52,3 +73,8 @@ async def one_request(request: Request, request_id: str) -> dict[str, Any]:
     if row is None:
         raise NotFound("There is no request of this id.", param="request_id", code="request_not_found")
     return row | {"detail": orjson.loads(row["detail"] or "{}")}
+
+
+async def _zone(request: Request, tenant: str | None) -> str:
+    """Whose days are meant. Raises NotFound."""
+    return (await tenant_of(request, tenant)).zone if tenant is not None else "UTC"

@@ -10,7 +10,7 @@ BODY = {"model": "small", "messages": [{"role": "user", "content": "Hi"}]}
 ROUTES = [
     ("POST", "/tenants"), ("GET", "/tenants"), ("GET", "/tenants/acme"), ("PATCH", "/tenants/acme"),
     ("POST", "/keys"), ("GET", "/keys"), ("POST", "/keys/k/rotate"), ("DELETE", "/keys/k"),
-    ("GET", "/usage"), ("GET", "/audit"), ("GET", "/requests/r"), ("POST", "/cache/purge"),
+    ("GET", "/usage"), ("GET", "/quality"), ("GET", "/audit"), ("GET", "/requests/r"), ("POST", "/cache/purge"),
 ]  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def test_the_admin_key_is_no_tenants_key(gateway: Gateway) -> None:
 
 ODD = ["%00", "%ff", "%F0%9F%98%80", "a" * 5000, "..%2f", "'", "%0a", "1e999", "-1", "9" * 30, "tag:%00", "UTC%00", ""]
 QUERIES = ["/usage?by=", "/usage?since=", "/usage?zone=", "/usage?tenant=", "/audit?limit=", "/audit?subject="]
+QUERIES += ["/quality?by=", "/quality?since=", "/quality?zone=", "/quality?tenant="]
 
 
 @pytest.mark.parametrize("odd", ODD)

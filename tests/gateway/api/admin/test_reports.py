@@ -44,6 +44,17 @@ def test_usage_as_csv(gateway: Gateway) -> None:
     assert (row["tenant"], row["requests"], row["cost_usd"]) == (tenant, "1", "0.000017")
 
 
+def test_how_good_the_answers_were(gateway: Gateway) -> None:
+    made = gateway.admin("POST", "/keys", json={"tenant": (tenant := gateway.tenant())}).json()
+    gateway.chat(BODY, made["key"])
+    gateway.chat(BODY, made["key"])  # from the cache: what was judged once is not judged again
+    answer = gateway.admin("GET", "/quality", params={"tenant": tenant, "by": "model,version"}).json()
+    assert (answer["object"], answer["tenant"], answer["by"]) == ("quality", tenant, ["model", "prompt_version"])
+    (row,) = answer["data"]
+    assert (row["model"], row["answers"], row["truncated"]["count"]) == ("small", 1, 0)
+    assert (row["output_tokens"]["mean"], row["against"]) == (2.0, None)
+
+
 def test_every_change_is_in_the_audit_and_a_read_is_not(gateway: Gateway) -> None:
     tenant = gateway.tenant("tokens/day=5")
     key = gateway.admin("POST", "/keys", json={"tenant": tenant, "label": "search"}).json()
@@ -71,6 +82,10 @@ def test_every_change_is_in_the_audit_and_a_read_is_not(gateway: Gateway) -> Non
         ("/usage?tenant=nobody", 404, "tenant"),
         ("/usage?zone=Mars", 400, "zone"),
         ("/usage?format=xml", 400, "format"),
+        ("/quality?by=secret", 400, "by"),
+        ("/quality?since=2026-02-02&until=2026-01-01", 400, "since"),
+        ("/quality?tenant=nobody", 404, "tenant"),
+        ("/quality?format=csv", 400, "format"),
         ("/audit?limit=0", 400, "limit"),
         ("/audit?limit=1001", 400, "limit"),
         ("/audit?limit=all", 400, "limit"),
