@@ -22,7 +22,7 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with one file, by its path below the templates folder; `line` 0 means the whole file."""
+    """One thing wrong with one file, by its path below the prompts folder; `line` 0 means the whole file."""
 
     path: str
     line: int

@@ -33,6 +33,10 @@ def is_beside(name: str) -> bool:
     return _BESIDE.fullmatch(name) is not None
 
 
+def is_template(path: str) -> bool:
+    return path.startswith(f"{TEMPLATES}/") and path.endswith(SUFFIX)
+
+
 def template_path(id: str) -> str:
     return f"{TEMPLATES}/{id}{SUFFIX}"
 

@@ -1,141 +1,204 @@
-"""The git history of a folder: which contents a file has had, and under which names.
+"""The git history of a folder: which contents its files have had, and under which names.
 
-Reads objects, never checks anything out, and knows nothing of templates. What counts is what was reachable from HEAD or
-from a tag when the history was opened: a commit that nobody merged or tagged is not a version, whoever knows its name.
+Reads objects, never checks anything out, and knows nothing of templates but which files each is made of. What counts is
+what is reachable from the heads and tags that it is given: a commit that nobody merged or tagged is not a version,
+whoever knows its name. A history can be continued: then what it knew stays known, whatever became of the branch.
 """
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pygit2
-from pygit2.enums import ReferenceFilter, SortMode
+from pygit2.enums import DeltaStatus, SortMode
+
+from prompts.errors import Fault, LibraryError
+from prompts.files import Read, digest_of, digest_of_parts, parts
 
 SHORTEST = 7  # hex digits of an abbreviated name: git's own default
 _HEX = re.compile(rf"[0-9a-f]{{{SHORTEST},40}}")
-_TAGS = "refs/tags/"
+
+
+class References(NamedTuple):
+    """Where histories begin: commits by their full names; no head where nothing was committed."""
+
+    head: str | None
+    tags: Mapping[str, str]
+
+    @property
+    def tips(self) -> set[str]:
+        return {*self.tags.values(), *([self.head] if self.head else [])}
 
 
 class Revision(NamedTuple):
-    """A commit that gave a file new content: its name (12 hex digits), date (UTC), the blob's digest (40 digits)."""
+    """A commit that changed what a template is made of: its name (12 hex digits), date (UTC), what it made it.
+
+    `digest` names all files of the template (`prompts.files.digest_of_parts`), `file` its own (40 digits each).
+    """
 
     commit: str
     date: datetime
     digest: str
+    file: str
 
 
 class History:
-    """The past of the files below one folder of a repository, read once. One thread at a time."""
+    """The past of the files below one folder of a repository. One thread at a time."""
 
-    def __init__(self, repository: pygit2.Repository, folder: str) -> None:
-        """`folder` is relative to the repository's root, with `/`."""
-        self._repository = repository
-        self._folder = folder
-        self._tags = dict(_tagged(repository))
-        self._commits = {str(commit.id): commit for commit in _reachable(repository, self._tags.values())}
-        self._names = sorted(self._commits)
-        self._past = _past(self._commits.values(), folder)
-
-    @classmethod
-    def of(cls, folder: Path) -> Self | None:
-        """The history of a folder, None outside of a repository. Raises pygit2.GitError when git refuses to read it."""
-        place = folder.resolve()
-        found = pygit2.discover_repository(str(place))
-        repository = pygit2.Repository(found) if found else None
-        if repository is None or repository.workdir is None:
-            return None
-        return cls(repository, place.relative_to(Path(repository.workdir).resolve()).as_posix())
+    def __init__(
+        self, repository: pygit2.Repository, folder: str, references: References, before: "History | None" = None
+    ) -> None:
+        """`folder` is relative to the repository's root, empty for the root itself. With `before`, a history of the
+        same folder, only commits that it does not know are read. Raises LibraryError when git cannot read them."""
+        self._repository, self._folder = repository, folder.strip("/.")
+        self.references = references
+        self._revisions: dict[str, Sequence[Revision]] = {}
+        self._trees: dict[str, pygit2.Tree | None] = {}
+        known: set[str] = before._tips if before else set()
+        self._tips: set[str] = references.tips | known
+        try:
+            walked = self._walk(references.tips, known)
+            changes = {str(commit.id): self._changes(commit) for commit in walked}
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise LibraryError([Fault(folder, 0, f"git cannot read its history: {error}")]) from None
+        self._times: dict[str, int] = {str(commit.id): commit.commit_time for commit in walked} | (
+            before._times if before else {}
+        )
+        self._names = sorted(self._times)
+        self._changed: dict[str, frozenset[str]] = _joined(changes, before._changed if before else {})
+        self._trees.clear()
 
     @property
-    def tags(self) -> Collection[str]:
-        return self._tags.keys()
+    def tags(self) -> Mapping[str, str]:
+        return self.references.tags
 
     def revisions(self, path: str) -> Sequence[Revision]:
-        """The contents a file has had, newest first; `path` is relative to the folder."""
-        return self._past.get(path, ())
+        """The commits that changed a template, newest first. Raises LibraryError when git cannot read one."""
+        if path not in self._revisions:
+            self._revisions[path] = list(self._found(path))
+        return self._revisions[path]
 
-    def read(self, path: str, version: str) -> bytes | None:
-        """A file's bytes at a tag, a commit or a blob digest (7 hex digits or more); None for none and for several.
+    def commit(self, path: str, version: str) -> str | None:
+        """The commit at which to read a version of a template, None for none and for several.
 
-        A tag goes before an abbreviated hash, as in git itself.
+        A version is a commit or a digest, of the file or of all that the template is made of, in 7 hex digits or more.
         """
-        if version in self._tags:
-            blob = self._blob(self._tags[version], path)
-        else:
-            blob = self._abbreviated(path, version) if _HEX.fullmatch(version) else None
-        return blob.data if blob else None
-
-    def _abbreviated(self, path: str, version: str) -> pygit2.Blob | None:
+        if version in self._times or not _HEX.fullmatch(version):
+            return version if version in self._times else None
         commits = _starting(self._names, version)
-        blobs = _starting(sorted({revision.digest for revision in self.revisions(path)}), version)
-        if len(commits) + len(blobs) != 1:
+        revisions = [r for r in self.revisions(path) if r.digest.startswith(version) or r.file.startswith(version)]
+        if len(commits) + len({revision.digest for revision in revisions}) != 1:
             return None
-        return self._blob(self._commits[commits[0]], path) if commits else self._repository[blobs[0]].peel(pygit2.Blob)
+        return commits[0] if commits else _starting(self._names, revisions[0].commit)[0]
 
-    def _blob(self, commit: pygit2.Commit, path: str) -> pygit2.Blob | None:
-        found = _at(commit.tree, f"{self._folder}/{path}")
-        return found if isinstance(found, pygit2.Blob) else None
+    def at(self, commit: str) -> Read:
+        """Reads the files of a commit. Raises LibraryError, also when it reads, where the repository has lost some."""
+        folder = self._tree(commit)
+
+        def read(path: str) -> bytes | None:
+            with_path = _at(folder, path) if folder else None
+            return with_path.data if isinstance(with_path, pygit2.Blob) else None
+
+        return read
+
+    def paths(self, commit: str) -> list[str]:
+        """Every file of a commit."""
+        folder = self._tree(commit)
+        return sorted(_files(folder)) if folder else []
+
+    def _found(self, path: str) -> Iterator[Revision]:
+        """Follows the files that a template was ever made of, until no further commit changed one of them."""
+        made: dict[str, dict[str, bytes]] = {}
+        paths = {path}
+        while new := {name for one in paths for name in self._changed.get(one, ())} - made.keys():
+            for name in new:
+                made[name] = parts(path, self.at(name))
+                paths |= made[name].keys()
+        for name in (name for name in self._times if name in made):
+            if any(name in self._changed.get(one, ()) for one in made[name]):
+                digests = {one: digest_of(data) for one, data in made[name].items()}
+                date = datetime.fromtimestamp(self._times[name], UTC)
+                yield Revision(name[:12], date, digest_of_parts(digests), digests[path])
+
+    def _walk(self, tips: set[str], known: set[str]) -> list[pygit2.Commit]:
+        """The commits that are reachable and not known, newest first."""
+        walker = self._repository.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
+        for tip in tips:
+            walker.push(tip)
+        for tip in known:
+            if tip in self._repository:
+                walker.hide(tip)
+        return list(walker)
+
+    def _changes(self, commit: pygit2.Commit) -> set[str]:
+        """The files to which a commit gave content that no parent had; parents beyond a shallow clone have none."""
+        tree = self._tree(str(commit.id))
+        if tree is None:
+            return set()
+        parents = [self._tree(str(id)) if id in self._repository else None for id in commit.parent_ids] or [None]
+        if any(parent is not None and parent.id == tree.id for parent in parents):
+            return set()
+        return set.intersection(*(_different(tree, parent) for parent in parents))
+
+    def _tree(self, commit: str) -> pygit2.Tree | None:
+        """The folder as a commit has it."""
+        if commit not in self._trees:
+            try:
+                whole = self._repository[commit].peel(pygit2.Commit).tree
+                found = _at(whole, self._folder) if self._folder else whole
+            except (KeyError, ValueError, pygit2.GitError) as error:
+                raise LibraryError([Fault(self._folder, 0, f"git has lost commit {commit[:12]}: {error}")]) from None
+            if len(self._trees) > _KEPT:
+                self._trees.clear()
+            self._trees[commit] = found if isinstance(found, pygit2.Tree) else None
+        return self._trees[commit]
 
 
-def _past(commits: Iterable[pygit2.Commit], folder: str) -> dict[str, list[Revision]]:
-    """Every path below the folder that ever was, with the commits that gave it content no parent had."""
-    known: dict[pygit2.Oid, dict[str, str]] = {}
-    files = {commit.id: _files(_at(commit.tree, folder), known) for commit in commits}
-    past: dict[str, list[Revision]] = {}
-    for commit in commits:
-        parents = [files.get(parent, {}) for parent in commit.parent_ids]
-        if any(parent is files[commit.id] for parent in parents):
-            continue
-        for path, digest in files[commit.id].items():
-            if all(parent.get(path) != digest for parent in parents):
-                date = datetime.fromtimestamp(commit.commit_time, UTC)
-                past.setdefault(path, []).append(Revision(str(commit.id)[:12], date, digest))
-    return past
+_KEPT = 4096  # trees of a folder, some 1 KB each: a walk visits a parent soon after its child
 
 
-def _files(tree: pygit2.Object | None, known: dict[pygit2.Oid, dict[str, str]]) -> dict[str, str]:
-    """Path to digest for every file below a tree; equal trees share one dictionary, through `known`."""
-    if not isinstance(tree, pygit2.Tree):
-        return {}
-    if tree.id not in known:
-        found = known[tree.id] = {}
-        for entry in tree:
-            if isinstance(entry, pygit2.Tree):
-                found.update({f"{entry.name}/{path}": digest for path, digest in _files(entry, known).items()})
-            elif isinstance(entry, pygit2.Blob):
-                found[str(entry.name)] = str(entry.id)
-    return known[tree.id]
+def references(repository: pygit2.Repository) -> References:
+    """HEAD and every tag that ends at a commit; tags of trees and blobs name no version of a file."""
+    tags = {}
+    for name in repository.references:
+        if name.startswith("refs/tags/"):
+            try:
+                tags[name.removeprefix("refs/tags/")] = str(repository.references[name].peel(pygit2.Commit).id)
+            except pygit2.InvalidSpecError:
+                continue
+    head = None if repository.head_is_unborn else str(repository.head.peel(pygit2.Commit).id)
+    return References(head, tags)
 
 
-def _at(tree: pygit2.Tree, path: str) -> pygit2.Tree | pygit2.Blob | None:
+def _joined(changes: Mapping[str, set[str]], before: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """By path the commits that changed it."""
+    found: dict[str, set[str]] = {}
+    for commit, paths in changes.items():
+        for path in paths:
+            found.setdefault(path, set()).add(commit)
+    return dict(before) | {path: frozenset(commits) | before.get(path, frozenset()) for path, commits in found.items()}
+
+
+def _different(tree: pygit2.Tree, parent: pygit2.Tree | None) -> set[str]:
+    diff = tree.diff_to_tree(parent, swap=True) if parent else tree.diff_to_tree(swap=True)
+    return {delta.new_file.path for delta in diff.deltas if delta.status != DeltaStatus.DELETED}
+
+
+def _files(tree: pygit2.Tree) -> Iterator[str]:
+    for entry in tree:
+        if isinstance(entry, pygit2.Tree):
+            yield from (f"{entry.name}/{path}" for path in _files(entry))
+        elif isinstance(entry, pygit2.Blob):
+            yield str(entry.name)
+
+
+def _at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
     try:
         return tree[path]
     except KeyError:
         return None
-
-
-def _tagged(repository: pygit2.Repository) -> list[tuple[str, pygit2.Commit]]:
-    """Every tag that ends at a commit; tags of trees and blobs name no version of a file."""
-    found = []
-    for reference in repository.references.iterator(ReferenceFilter.TAGS):
-        try:
-            found.append((reference.name.removeprefix(_TAGS), reference.peel(pygit2.Commit)))
-        except pygit2.InvalidSpecError:
-            continue
-    return found
-
-
-def _reachable(repository: pygit2.Repository, tagged: Iterable[pygit2.Commit]) -> list[pygit2.Commit]:
-    """Newest first."""
-    walker = repository.walk(None, SortMode.TOPOLOGICAL | SortMode.TIME)
-    for commit in tagged:
-        walker.push(commit.id)
-    if not repository.head_is_unborn:
-        walker.push(repository.head.peel(pygit2.Commit).id)
-    return list(walker)
 
 
 def _starting(names: Sequence[str], prefix: str) -> Sequence[str]:

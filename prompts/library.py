@@ -1,114 +1,147 @@
-"""The templates of one folder, as they are and as they were.
+"""The templates of one source, as they are and as they were.
 
-`<root>/templates/<id>.md.j2` is read once; a change on disk or in git is seen by loading again, all or nothing, so that
-what a version renders never changes under a running gateway. Versions are the git history of the repository that
-contains the folder; without one, or for files it does not track, the working file's digest is the only version.
+A library is a value: it is read once and never changes, so that what a version renders never changes under a running
+gateway. `reloaded()` gives a new one, all or nothing. Old versions are read and compiled when they are first asked for,
+each from the files of its own commit.
 
 Invariant: an id or a version from a client is looked up among known names and never becomes a path of the file system.
 """
 
-import logging
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-import pygit2
-
 from prompts.errors import Fault, LibraryError, PromptNotFound
-from prompts.history import SHORTEST, History, Revision
+from prompts.files import SUFFIX, TEMPLATES, is_id, is_template, parts, template_path
+from prompts.history import SHORTEST, Revision
+from prompts.source import Folder, Snapshot, Source
 from prompts.template import Template, parse
 
-__all__ = ["Library", "LibraryError", "PromptNotFound"]
+__all__ = ["LATEST", "Library", "LibraryError", "PromptNotFound"]
 
-FOLDER, SUFFIX = "templates", ".md.j2"
-_PART = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-_ID = re.compile(rf"{_PART}(?:/{_PART}){{0,7}}")
+LATEST = "latest"  # the version that follows the branch, or the working files: the same as naming none
 _OLD = 256  # compiled old versions kept; one takes some 20 KB
-
-_log = logging.getLogger(__name__)
 
 
 class Library:
-    """Templates by id and version. One thread at a time."""
+    """Templates by id and version. One thread at a time, but for `reloaded`."""
 
-    def __init__(self, root: Path) -> None:
-        """Reads and compiles every template below `root`. Raises LibraryError with every fault of every file."""
-        self._templates = _read_all(root / FOLDER)
-        self._history = _history(root / FOLDER)
+    def __init__(self, source: Source, snapshot: Snapshot, before: "Library | None" = None) -> None:
+        """Compiles every template that `before` does not have. Raises LibraryError with every fault of every file."""
+        self._source, self._snapshot, self._history = source, snapshot, snapshot.history
+        self._templates = _compiled(snapshot, before)
         self._old = lru_cache(_OLD)(self._read_old)
 
     @classmethod
     def load(cls, root: Path) -> Self:
         """The library in a folder; raises LibraryError with every fault of every file."""
-        return cls(root)
+        return cls.open(Folder(root))
+
+    @classmethod
+    def open(cls, source: Source) -> Self:
+        """The library of a source or, where that is faulty or out of reach, the last good one that it remembers, with
+        the faults as notes. Raises LibraryError with every fault when there is none."""
+        try:
+            made = cls(source, source.read(None))
+        except LibraryError as error:
+            if (kept := source.kept()) is None:
+                raise
+            return cls(source, Snapshot(kept.files, kept.history, error.faults))
+        source.keep(made._snapshot)
+        return made
+
+    def reloaded(self) -> "Library":
+        """The library as its source is now; this very one when nothing has changed. May run in another thread.
+
+        Templates that did not change are the same objects. Raises LibraryError with every fault: then nothing of what
+        is new is used, and this library goes on.
+        """
+        snapshot = self._source.read(self._snapshot)
+        if snapshot is self._snapshot:
+            return self
+        made = Library(self._source, snapshot, self)
+        self._source.keep(snapshot)
+        return made
+
+    @property
+    def notes(self) -> tuple[Fault, ...]:
+        """What people should know although the library is good: tags that were moved, a source that is out of reach."""
+        return self._snapshot.notes
 
     def ids(self) -> list[str]:
         return sorted(self._templates)
 
     def get(self, id: str, version: str | None = None) -> Template:
-        """The working file, or what it was at a tag, a commit or a blob digest (7 hex digits or more).
+        """The latest, or what it was at a tag, a commit or a digest (7 hex digits or more).
 
-        Raises PromptNotFound, also when that version exists but cannot be used.
+        A tag `<id>/v3` goes before a tag `v3`, and a tag before an abbreviated hash. Raises PromptNotFound, also when
+        that version exists but cannot be used.
         """
-        working = self._templates.get(id)
-        if version is None:
-            if working is None:
+        latest = self._templates.get(id)
+        if version is None or version == LATEST:
+            if latest is None:
                 raise PromptNotFound(id, None, self.ids())
-            return working
-        if working and len(version) >= SHORTEST and working.digest.startswith(version):
-            return working
+            return latest
+        if latest and len(version) >= SHORTEST and latest.digest.startswith(version):
+            return latest
         return self._old(id, version)
 
     def versions(self, id: str) -> list[Revision]:
-        """The commits that changed a template, newest first; none without git. Raises PromptNotFound."""
-        revisions = self._history.revisions(id + SUFFIX) if self._history else ()
+        """The commits that changed a template or what it includes, newest first; none without git.
+
+        Raises PromptNotFound.
+        """
+        try:
+            revisions = self._history.revisions(template_path(id)) if self._history else ()
+        except LibraryError as error:
+            raise PromptNotFound(id, None, (), str(error)) from None
         if not revisions and id not in self._templates:
             raise PromptNotFound(id, None, self.ids())
         return list(revisions)
 
     def _read_old(self, id: str, version: str) -> Template:
-        known = [revision.commit for revision in self.versions(id)]
-        data = self._history.read(id + SUFFIX, version) if self._history else None
-        if self._history is None or data is None:
-            raise PromptNotFound(id, version, known)
+        path = template_path(id)
         try:
-            return parse(id, id + SUFFIX, data, version if version in self._history.tags else None)
+            if self._history and (found := self._commit(id, version)):
+                commit, tag = found
+                read = self._history.at(commit)
+                if data := read(path):
+                    return parse(id, path, data, tag, read)
         except LibraryError as error:
-            raise PromptNotFound(id, version, known, str(error)) from None
+            raise PromptNotFound(id, version, (), str(error)) from None
+        raise PromptNotFound(id, version, [revision.commit for revision in self.versions(id)])
+
+    def _commit(self, id: str, version: str) -> tuple[str, str | None] | None:
+        """The commit that a version names, and the tag if it is one."""
+        assert self._history is not None
+        for tag in (f"{id}/{version}", version):
+            if tag in self._history.tags:
+                return self._history.tags[tag], version
+        commit = self._history.commit(template_path(id), version)
+        return (commit, None) if commit else None
 
 
-def _read_all(folder: Path) -> dict[str, Template]:
+def _compiled(snapshot: Snapshot, before: Library | None) -> dict[str, Template]:
     templates: dict[str, Template] = {}
-    faults: list[Fault] = []
-    for file in sorted(folder.rglob(f"*{SUFFIX}")):
-        name = file.relative_to(folder).as_posix()
+    faults = [*snapshot.faults]
+    for path in sorted(filter(is_template, snapshot.files)):
+        id = path.removeprefix(f"{TEMPLATES}/").removesuffix(SUFFIX)
         try:
-            template = _read(name, file)
-            templates[template.id] = template
+            templates[id] = _unchanged(id, path, snapshot, before) or _read(id, path, snapshot)
         except LibraryError as error:
             faults += error.faults
-    if not folder.is_dir():
-        faults.append(Fault(FOLDER, 0, f"is not a folder; templates are files {FOLDER}/<id>{SUFFIX}"))
     if faults:
-        raise LibraryError(faults)
+        raise LibraryError(sorted(set(faults), key=lambda fault: (fault.path, fault.line, fault.message)))
     return templates
 
 
-def _read(name: str, file: Path) -> Template:
-    id = name.removesuffix(SUFFIX)
-    if not _ID.fullmatch(id):
-        raise LibraryError([Fault(name, 0, "an id is at most 8 parts of letters, digits, - and _, divided by /")])
-    try:
-        return parse(id, name, file.read_bytes())
-    except OSError as error:
-        raise LibraryError([Fault(name, 0, f"cannot be read: {error.strerror}")]) from None
-
-
-def _history(folder: Path) -> History | None:
-    """The history, or None with a warning: a folder that git refuses, such as one of another owner, has no versions."""
-    try:
-        return History.of(folder)
-    except pygit2.GitError as error:
-        _log.warning("no versions of prompts: git refuses to read their repository: %s", error)
+def _unchanged(id: str, path: str, snapshot: Snapshot, before: Library | None) -> Template | None:
+    if before is None or parts(path, before._snapshot.files.get) != parts(path, snapshot.files.get):
         return None
+    return before._templates.get(id)
+
+
+def _read(id: str, path: str, snapshot: Snapshot) -> Template:
+    if not is_id(id):
+        raise LibraryError([Fault(path, 0, "an id is at most 8 parts of letters, digits, - and _, divided by /")])
+    return parse(id, path, snapshot.files[path], read=snapshot.files.get)

@@ -16,7 +16,8 @@ from gateway.workbench.cases import Case, CasesError, beside, read
 from gateway.workbench.expecting import Expecting
 from gateway.workbench.trying import fields_of, model_of, rendered, tried
 from prompts.errors import PromptError
-from prompts.library import FOLDER, Library
+from prompts.files import TEMPLATES
+from prompts.library import Library
 from prompts.template import Template
 from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.errors import BackendError
@@ -46,7 +47,7 @@ def diff(
     try:
         library = Library.load(settings.build.prompts)
         versions = library.get(id, old), library.get(id, new)
-        cases = read(beside(settings.build.prompts / FOLDER, id))
+        cases = read(beside(settings.build.prompts / TEMPLATES, id))
         rows = asyncio.run(_rows(settings, versions, cases, model, times))
     except (PromptError, CasesError) as error:
         raise Failure(str(error)) from error

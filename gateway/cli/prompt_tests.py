@@ -19,7 +19,8 @@ from gateway.workbench.recorded import SUFFIX as RECORDED
 from gateway.workbench.recorded import NotRecorded, Recorded, Recording
 from gateway.workbench.trying import Asking, Tried, fields_of, model_of, rendered, tried
 from prompts.errors import PromptError
-from prompts.library import FOLDER, Library
+from prompts.files import TEMPLATES
+from prompts.library import Library
 from prompts.template import Template
 from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.errors import BackendError
@@ -84,7 +85,7 @@ class Run:
     ) -> None:
         self._settings, self._model, self._times = settings, model, times
         self._recorded, self._record, self._renders, self._update = recorded, record, renders, update
-        self._folder = settings.build.prompts / FOLDER
+        self._folder = settings.build.prompts / TEMPLATES
 
     async def __call__(self, chosen: Sequence[tuple[Template, Sequence[Case]]]) -> dict[str, list[Tried]]:
         """Every template's results, by id."""
@@ -134,7 +135,7 @@ def _chosen(
     """The templates with their cases. Raises Failure where there is none, PromptError, CasesError."""
     if version and len(ids or ()) != 1:
         raise typer.BadParameter("a version is one template's: name it", param_hint="--version")
-    folder = settings.build.prompts / FOLDER
+    folder = settings.build.prompts / TEMPLATES
     found = [(library.get(id, version), read(beside(folder, id))) for id in ids or library.ids()]
     if ids and (without := [template.id for template, cases in found if not cases]):
         raise Failure(f"{', '.join(without)} has no cases: write them into <id>{SUFFIX} beside it")

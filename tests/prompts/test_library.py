@@ -7,7 +7,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from prompts.errors import LibraryError, PromptNotFound
+from prompts.errors import Fault, LibraryError, PromptNotFound
 from prompts.library import Library
 from tests.prompts.folders import Folder, text, words
 
@@ -94,9 +94,30 @@ def test_loading_tells_every_fault_of_every_file(folder: Folder) -> None:
     with pytest.raises(LibraryError) as caught:
         Library.load(folder.root)
     assert {fault.path for fault in caught.value.faults} == {
-        f"{id}.md.j2" for id in ("bad", "worse", "two words", "gone")
+        f"templates/{id}.md.j2" for id in ("bad", "worse", "two words", "gone")
     }
     assert str(caught.value).count("\n") == len(caught.value.faults) - 1
+
+
+def test_faults_are_told_in_the_order_of_files_and_lines(folder: Folder) -> None:
+    folder.write(
+        "b",
+        "---\ndescription: d\nvariables: {}\n---\n"
+        '{% message role="user" %}{{ b }}\n{{ a }}{% endmessage %}\n',
+    )  # fmt: skip
+    folder.write("sub/a", "+++\nquestion = 1\n+++\n{% if %}\n")
+    (folder.root / "templates/notes.txt").write_text("not a template")
+    with pytest.raises(LibraryError) as caught:
+        Library.load(folder.root)
+    assert list(caught.value.faults) == [
+        Fault("templates/b.md.j2", 5, "b is not a declared variable"),
+        Fault("templates/b.md.j2", 6, "a is not a declared variable"),
+        Fault("templates/sub/a.md.j2", 1, "description: Field required"),
+        Fault("templates/sub/a.md.j2", 1, "variables: Field required"),
+        Fault("templates/sub/a.md.j2", 2, "question: Input should be a valid string"),
+        Fault("templates/sub/a.md.j2", 4, "Expected an expression, got 'end of statement block'"),
+    ]
+    assert str(caught.value.faults[0]) == "templates/b.md.j2:5: b is not a declared variable"
 
 
 def test_a_folder_without_templates_is_a_fault(tmp_path: Path) -> None:
