@@ -8,7 +8,7 @@ Invariants: every failure is a `serving.errors` error; whatever ends the generat
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -136,6 +136,12 @@ class Backend:
         answer = await self._json("POST", "/tokenize", body)
         with self._shape("/tokenize"):
             return int(answer["count"])
+
+    async def detokenize(self, model: str, ids: Sequence[int]) -> str:
+        """The text of token ids of `model`; U+FFFD where they hold a part of a character. Raises BackendError."""
+        answer = await self._json("POST", "/detokenize", {"model": model, "tokens": ids})
+        with self._shape("/detokenize"):
+            return str(answer["prompt"])
 
     async def health(self) -> bool:
         """Whether the server says it is alive. vLLM's answer does not see overload or a hung device."""

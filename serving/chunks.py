@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from serving.deltas import chat_delta
+from serving.deltas import chat_delta, token_ids
 from serving.errors import BackendBroken, BackendError
 from serving.events import JSON, Delta, Deltas, End, Event, Start, Stop, Usage
 from serving.failures import refusal
@@ -28,7 +28,8 @@ MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError)  # 
 class Reader:
     """Reads the stream of one prompt's choices from the backend called `backend`.
 
-    `said` takes what a choice says out of it. `done`: the end marker has come.
+    `said` takes what a choice says out of it. `done`: the end marker has come. Token ids (vLLM's return_token_ids) are
+    passed on where they come.
     """
 
     def __init__(self, backend: str, said: Callable[[JSON], JSON] = chat_delta) -> None:
@@ -39,6 +40,7 @@ class Reader:
         self._total: Usage | None = None
         self._told = 0  # tokens of output
         self._metrics: JSON | None = None
+        self._ids: list[int] = []  # not passed on yet
         self.done = False
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
@@ -56,9 +58,10 @@ class Reader:
             yield self._start
         usage = self._so_far()
         tokens = usage.output_tokens if usage else 0
-        if pieces or tokens > self._told:
-            self._told = tokens
-            yield Deltas(tuple(pieces), usage)
+        if pieces or tokens > self._told or self._ids:
+            self._told, ids = tokens, tuple(self._ids)
+            self._ids.clear()
+            yield Deltas(tuple(pieces), usage, ids)
         if fault:
             raise fault
 
@@ -109,6 +112,8 @@ class Reader:
             self._stops[index] = Stop(index, str(reason), choice.get("stop_reason"))
         elif index not in self._stops:
             self._stops[index] = None
+        if ids := choice.get("token_ids"):
+            self._ids += token_ids(ids)
         logprobs = choice.get("logprobs")
         if delta.get("content") or logprobs or any(value for name, value in delta.items() if name != "role"):
             pieces.append(Delta(index, delta, logprobs))
@@ -135,7 +140,10 @@ class Reader:
 
 
 def _start(chunk: Mapping[str, Any]) -> Start:
-    return Start(str(chunk["id"]), int(chunk["created"]), str(chunk["model"]), chunk.get("system_fingerprint"))
+    """Of the first chunk: vLLM has the prompt's ids beside a chat's choices, and within that of a text completion."""
+    own, choices = chunk.get("prompt_token_ids"), chunk["choices"]
+    ids = token_ids(own or (choices[0].get("prompt_token_ids") if choices else None) or [])
+    return Start(str(chunk["id"]), int(chunk["created"]), str(chunk["model"]), chunk.get("system_fingerprint"), ids)
 
 
 def _kind(error: object) -> str:

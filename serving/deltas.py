@@ -40,6 +40,13 @@ def text_delta(choice: JSON) -> JSON:
     return {"content": choice["text"]}
 
 
+def token_ids(value: Any) -> tuple[int, ...]:
+    """Ids as they came; what each is only the engine that gave them reads."""
+    if type(value) is not list:
+        raise TypeError("token ids are no list")
+    return tuple(value)
+
+
 def _require_call(call: JSON) -> None:
     if type(call.get("index", 0)) is not int:
         raise TypeError("the index of a tool call is no whole number")

@@ -79,12 +79,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The backend has begun to answer. Before it another backend may still be tried, after it never."""
+    """The backend has begun to answer. Before it another backend may still be tried, after it never.
+
+    `prompt_ids` are the tokens of the prompt, from a vLLM that was asked for them (return_token_ids).
+    """
 
     id: str
     created: int
     model: str
     fingerprint: str | None = None
+    prompt_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,13 @@ class Delta:
 class Deltas:
     """What has arrived together, and the usage so far where the backend gives it.
 
-    There may be no piece at all: then tokens were counted that say nothing.
+    There may be no piece at all: then tokens were counted that say nothing. `ids` are those tokens, of an answer of one
+    choice whose ids were asked for; the text of the last ones may come later.
     """
 
     pieces: tuple[Delta, ...]
     usage: Usage | None = None
+    ids: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:

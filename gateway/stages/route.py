@@ -12,9 +12,11 @@ import hmac
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Self
 
+from gateway.answering.begun import Begun, onward, shown
 from gateway.errors import Unavailable
 from gateway.exchange import Call, Packed
 from gateway.models import Model
@@ -22,7 +24,7 @@ from gateway.scopes import permits
 from gateway.stages.preflight import request
 from gateway.tally import Tally
 from serving.backend import CHATS, COMPLETIONS, Backend
-from serving.errors import BackendBusy, BackendError, BackendRejected
+from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
 from serving.events import End, Event, Start
 
 SALTS = 4096  # kept: of tenants at work at one time
@@ -35,14 +37,15 @@ class Route:
         self._models, self._attempts, self._secret = models, attempts, secret
 
     async def __call__(
-        self, call: Call, packed: Packed, output: int, begun: str | None = None
+        self, call: Call, packed: Packed, output: int, begun: Begun | None = None
     ) -> AsyncGenerator[Event, None]:
-        """One generation of `output` tokens at most per choice; `begun` is an assistant's text to go on from.
+        """One generation of `output` tokens at most per choice; `begun` is what of the answer is there already.
 
-        Raises the last BackendError when nobody answers, or the one that broke a started stream.
+        With `begun`, even an empty one, the engine is asked for the ids of its tokens, to be gone on with. Raises the
+        last BackendError when nobody answers, or the one that broke a started stream.
         """
         failure: BackendError | None = None
-        for model, backend in self._candidates(call, packed, output):
+        for model, backend in self._candidates(call, packed, output, begun):
             began = time.perf_counter_ns()
             body = self._body(call, packed, model, output, begun)
             path = COMPLETIONS if "prompt" in body else CHATS
@@ -55,6 +58,8 @@ class Route:
                         stage = call.trace.note("route", began, backend=backend.name, model=model.alias)
                         stage.error = type(error).__name__
                         if isinstance(error, BackendRejected):
+                            if begun and begun.text:
+                                raise _refused(error) from error
                             raise
                         if not isinstance(error, BackendBusy):
                             model.pool.failed(backend)
@@ -64,14 +69,34 @@ class Route:
                     who = {"backend": backend.name, "model": model.alias, "served": model.served}
                     call.trace.note("route", began, **who, fingerprint=engine)
                     yield first
-                    with Generation(call, packed, model, backend, output) as generation:
+                    with Generation(call, packed, model, backend, output, begun) as generation:
                         async for event in stream:
                             yield generation.told(event)
                     return
         raise failure or Unavailable(f"The model {packed.prompt.model!r} has no backend.")
 
-    def _candidates(self, call: Call, packed: Packed, output: int) -> Iterator[tuple[Model, Backend]]:
-        """The alias's replicas, then those of the fallbacks that the key may use and whose window takes the request."""
+    async def shown(self, begun: Begun) -> Begun:
+        """Without the tokens whose text the engine still holds back; without any where it does not say which."""
+        model = self._models[begun.alias]
+        backend = min(model.pool.backends, key=lambda one: one.name != begun.backend)
+        try:
+            ids = await shown(backend, model.served, begun.ids)
+        except BackendError:
+            ids = ()
+        return replace(begun, ids=ids, tokens=begun.tokens - (len(begun.ids) - len(ids) if ids else 0))
+
+    def _candidates(
+        self, call: Call, packed: Packed, output: int, begun: Begun | None
+    ) -> Iterator[tuple[Model, Backend]]:
+        """The alias's replicas, then those of the fallbacks that the key may use and whose window takes the request.
+
+        An answer is gone on with by the alias that began it, if it can by the replica that has its tokens cached.
+        """
+        if begun and begun.alias:
+            pool = self._models[begun.alias].pool
+            replicas = sorted(pool.order(), key=lambda one: (pool.ejected(one), one.name != begun.backend))
+            yield from ((self._models[begun.alias], replica) for replica in replicas[: self._attempts])
+            return
         first = self._models[packed.prompt.model]
         allowed = [name for name in first.fallback if permits(call.caller.scopes.models, name)]
         others = [self._models[name] for name in allowed if name in self._models]
@@ -80,18 +105,15 @@ class Route:
         candidates.sort(key=lambda candidate: candidate[0].pool.ejected(candidate[1]))  # stable: else as they were
         yield from candidates[: self._attempts]
 
-    def _body(self, call: Call, packed: Packed, model: Model, output: int, begun: str | None) -> dict[str, Any]:
+    def _body(self, call: Call, packed: Packed, model: Model, output: int, begun: Begun | None) -> dict[str, Any]:
         """The request as this model's engine takes it: checked fields, our ceiling, and the tenant's own cache salt."""
         fields = {k: v for k, v in packed.prompt.fields.items() if k not in ("max_tokens", "max_completion_tokens")}
         ceiling = "max_completion_tokens" if packed.prompt.text is None else "max_tokens"
         body = fields | request(packed.prompt) | {"model": model.served, ceiling: output}
         body["cache_salt"] = cache_salt(self._secret, call.caller.tenant)
-        if begun is not None and packed.prompt.text is not None:
-            body["prompt"] = packed.prompt.text + begun
-        elif begun is not None:
-            body["messages"] = [*body["messages"], {"role": "assistant", "content": begun}]
-            body |= {"continue_final_message": True, "add_generation_prompt": False}
-        return body
+        if begun and begun.text:
+            body = onward(body, begun, output)
+        return body | ({"return_token_ids": True} if begun else {})
 
     def _headers(self, call: Call) -> dict[str, str]:
         return {"x-request-id": call.request_id, "traceparent": call.trace.traceparent}
@@ -105,11 +127,14 @@ class Generation:
 
     __slots__ = ("_backend", "_began", "_ended", "_model", "_tally", "_trace")
 
-    def __init__(self, call: Call, packed: Packed, model: Model, backend: Backend, output: int) -> None:
+    def __init__(
+        self, call: Call, packed: Packed, model: Model, backend: Backend, output: int, begun: Begun | None
+    ) -> None:
         self._trace, self._model, self._backend = call.trace, model, backend
         self._began, self._ended = time.perf_counter_ns(), False
         most = output * int(packed.prompt.fields.get("n") or 1)
-        self._tally = Tally(model.tokens, model.window, packed.input.tokens, most)
+        read = packed.input.tokens + (begun.tokens if begun else 0)
+        self._tally = Tally(model.tokens, model.window, read, most)
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +154,11 @@ class Generation:
             self._model.pool.failed(self._backend)
         if not self._ended:  # the backend broke, or nobody wants the rest
             self._trace.note("generate", self._began, usage=self._tally.source).error = "cut"
+
+
+def _refused(error: BackendRejected) -> BackendBroken:
+    """What goes on with an answer is the gateway's request: that it is wrong is no fault of the client's."""
+    return BackendBroken(error.backend, f"it refused to go on with the answer ({error.status})")
 
 
 @lru_cache(SALTS)
