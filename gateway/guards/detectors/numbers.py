@@ -11,10 +11,14 @@ from stdnum import iban, luhn
 
 from gateway.guards.detectors.rules import Span, compiled
 
-CARD_DIGITS = range(13, 20)  # of the issuers below; ISO/IEC 7812-1 allows up to 19
-# Issuers' ranges: Visa 4; Mastercard 51-55, 2221-2720; American Express 34, 37; Discover 6011, 644-649, 65; Diners
-# 30, 36, 38, 39; JCB 35; UnionPay 62; Maestro 50, 56-58, 63, 67. What begins otherwise is no payment card.
-_ISSUER = compiled(r"4|5[0-8]|2(?:2[2-9]|[3-6]\d|7[01]|720)|3[045-9]|6[0-9]")
+CARD_DIGITS = range(14, 20)  # of the cards below; ISO/IEC 7812-1 allows up to 19
+# Ranges and lengths that issuers use now, so that of numbers with the same check digit (IMEI, 15 digits from 35; GTIN)
+# few are taken for cards: Visa; Mastercard; American Express; Diners; JCB; Discover and UnionPay; Maestro.
+_ISSUER = compiled(
+    r"4\d{15}(?:\d{3})?|(?:5[1-5]\d\d|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720))\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11}(?:\d{2,5})?|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
+    r"|(?:5[0678]|6[37])\d{14,17}"
+)
 _GROUP = compiled(r"\d+")
 # Where a national number is read without its country: those in which it begins with 0, and North America.
 _TRUNK_ZERO = ("DE", "GB", "FR", "CH", "AT", "NL", "BE", "IT", "SE", "FI", "AU", "IN", "JP", "ZA", "IE")
@@ -39,7 +43,7 @@ def _card(text: str, groups: list[Span]) -> int | None:
         if len(digits) + end - begin >= CARD_DIGITS.stop:
             break
         digits += text[begin:end]
-        if len(digits) in CARD_DIGITS and _ISSUER.match(digits) and luhn.is_valid(digits):
+        if len(digits) in CARD_DIGITS and _ISSUER.fullmatch(digits) and luhn.is_valid(digits):
             longest = end
     return longest
 

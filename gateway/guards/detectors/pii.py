@@ -1,10 +1,10 @@
 """Personal data that has a form: addresses, telephones, cards, accounts, national numbers, labelled dates of birth.
 
-Why not Presidio (2.2.366, measured on this project's kind of machine): it imports spaCy even for its patterns alone
-(390 MB, 1.2 s), its patterns run on a backtracking engine (`regex`), its e-mail recognizer asks the network for the list of
-domains, its URL recognizer takes 12 s for 20 KB of `a.` and 6 ms for 1 KB of plain prose, its telephones 14 ms for
-1 KB with ten in it. What it rests on is used directly instead: phonenumbers, python-stdnum for check digits, and its
-names of kinds; docs/guards-quality.md has this detector's own figures.
+Why not Presidio (2.2.366, measured on two cores): it imports spaCy even for its patterns alone (390 MB, 1.2 s); its
+patterns run on a backtracking engine (`regex`); its e-mail recognizer asks the network for the list of domains; its URL
+recognizer takes 12 s for 20 KB of `a.` and 6 ms for 1 KB of plain prose, its telephones 14 ms for 1 KB with nine in
+it. What it rests on is used directly instead: phonenumbers, python-stdnum for check digits, and its names of kinds.
+docs/guards-quality.md has this detector's own figures.
 
 Not found, for want of a maintained model that installs offline: names of people and postal addresses. Nor what has no
 form of its own and no label: a birthday, a passport's or a customer's number in mid-sentence.
@@ -53,7 +53,10 @@ _DATE = (
     r"\d{1,2}[./\- ]{1,2}\d{1,2}[./\- ]{1,2}(?:\d{4}|\d{2})|\d{4}[./\-]\d{1,2}[./\-]\d{1,2}"
     rf"|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of )?{_MONTH},? \d{{4}}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}"
 )
-_BORN = r"(?:\bdob\b|\bd\.o\.b|birth|\bborn\b|geburtsdatum|geboren|\bgeb\.|naissance|n[ée]e? le|nacimiento|nascita|nascimento)"
+_BORN = (
+    r"(?:\bdob\b|\bd\.o\.b|birth|\bborn\b|geburtsdatum|geboren|\bgeb\.|naissance|n[ée]e? le|nacimiento|"
+    r"nascita|nascimento)"
+)
 _CALLED = r"(?:\btel|phone|mobile|\bmob\b|\bcell|\bcall|\bfax|whatsapp|handy|rufnummer|\bt[ée]l|m[óo]vil|\bsms)"
 
 
@@ -86,16 +89,24 @@ RULES = (
     Rule("CREDIT_CARD", r"(?:^|[^\w.\-])(\d(?:[ .\-]{0,2}\d){12,})(?:$|\W)", cards, walked=True),
     Rule("IBAN_CODE", r"\b((?i:[A-Z]{2})\d{2}(?:[ \-]?[A-Za-z0-9]){11,30})", ibans),
     Rule("IP_ADDRESS", r"(?:^|[^\w.\-])((?:\d{1,3}\.){3}\d{1,3})(?:$|[^\w.\-]|\.(?:$|\D))", _address),
-    Rule("IP_ADDRESS", r"(?:^|[^\w:.])([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?::(?:\d{1,3}\.){3}\d{1,3})?)(?:$|[^\w:])", _address),
+    Rule(
+        "IP_ADDRESS",
+        r"(?:^|[^\w:.])([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?::(?:\d{1,3}\.){3}\d{1,3})?)(?:$|[^\w:])",
+        _address,
+    ),
     *NATIONAL,
     Rule("PHONE_NUMBER", r"(?:^|[^\w.+\-])(\(?(?:\+|00)\(?\d(?:[ ().\-/]{0,3}\d){6,15})(?:$|[^\w])", international),
     # North America's is told by its form alone; with a leading zero others are, if parted; all else takes a label.
-    Rule("PHONE_NUMBER", r"(?:^|[^\w.\-/])((?:1[ .\-])?\(?[2-9]\d{2}(?:\) ?|[ .\-])[2-9]\d{2}[ .\-]\d{4})(?:$|[^\w\-])", national),
+    Rule(
+        "PHONE_NUMBER",
+        r"(?:^|[^\w.\-/])((?:1[ .\-])?\(?[2-9]\d{2}(?:\) ?|[ .\-])[2-9]\d{2}[ .\-]\d{4})(?:$|[^\w\-])",
+        national,
+    ),
     Rule("PHONE_NUMBER", r"(?:^|[^\w.\-/])(\(?0\d{1,5}\)?[ /\-.]{1,3}\d(?:[ \-.]?\d){4,9})(?:$|[^\w\-])", national),
     Rule("PHONE_NUMBER", r"(?:^|[^\w.\-/])(\(?\d(?:[ ().\-/]{0,3}\d){6,13})(?:$|[^\w\-])", national, _CALLED),
     Rule("DATE_OF_BIRTH", rf"\b({_DATE})\b", label=_BORN),
     Rule("PASSPORT", r"\b([A-Z0-9]{6,10})\b", _passport, r"(?:passport|passeport|reisepass|pasaporte|passaporto)"),
-)  # fmt: skip
+)
 KINDS = tuple(dict.fromkeys(rule.kind for rule in RULES))
 
 

@@ -67,7 +67,11 @@ RULES = (
     Rule("JWT", r"\b(eyJ[A-Za-z0-9_\-]{10,200}\.eyJ[A-Za-z0-9_\-]{8})", _token),
     _rule("TOLLGATE_KEY", r"tg_[A-Za-z0-9_\-]{16,128}(?:\.[A-Za-z0-9_\-]{16,128})?"),
     _rule("AWS_ACCESS_KEY", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
-    Rule("AWS_SECRET_KEY", r"(?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:$|[^A-Za-z0-9/+=])", label=r"aws.{0,24}(?:secret|key)"),
+    Rule(
+        "AWS_SECRET_KEY",
+        r"(?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:$|[^A-Za-z0-9/+=])",
+        label=r"aws.{0,24}(?:secret|key)",
+    ),
     _rule("GITHUB_TOKEN", r"gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,244}"),
     _rule("GITLAB_TOKEN", r"gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[A-Za-z0-9_\-]{20,128}"),
     _rule("SLACK_TOKEN", r"xox[abeoprs]-[A-Za-z0-9\-]{10,250}|xapp-\d-[A-Za-z0-9\-]{10,250}"),
@@ -92,10 +96,24 @@ RULES = (
     _rule("AGE_KEY", r"AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}"),
     Rule("AZURE_KEY", r"(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{43,86}={1,2})"),
     Rule("PASSWORD", r"[A-Za-z][A-Za-z0-9+.\-]{1,20}://[^\s:/@]{0,64}:([^\s:/@]{3,128})@", _password),
-    Rule("PASSWORD", rf"(?i:password|passwd|passwort|\bpwd|passphrase|_pass)\b?{_IS}([^\s\"'`<>,;&|]{{6,128}})", _password),
-    Rule("SECRET", rf"(?i:secret|token|api[_\-]?key|access[_\-]?key|credential|auth[_\-]?key)s?\b?{_IS}([^\s\"'`<>,;&|]{{16,250}})", _random),
-    Rule("SECRET", r"(?i:authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|token)\s{1,3})([A-Za-z0-9_\-.=+/~]{12,250})", _random),
-)  # fmt: skip
+    Rule(
+        "PASSWORD",
+        rf"(?i:password|passwd|passwort|\bpwd|passphrase|_pass)\b?{_IS}([^\s\"'`<>,;&|]{{6,128}})",
+        _password,
+    ),
+    Rule(
+        "SECRET",
+        rf"(?i:secret|token|api[_\-]?key|access[_\-]?key|credential|auth[_\-]?key)s?\b?{_IS}("
+        rf"[^\s\"'`<>,;&|]{{16,250}})",
+        _random,
+    ),
+    Rule(
+        "SECRET",
+        r"(?i:authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|"
+        r"token)\s{1,3})([A-Za-z0-9_\-.=+/~]{12,250})",
+        _random,
+    ),
+)
 KINDS = tuple(dict.fromkeys(rule.kind for rule in RULES))
 
 

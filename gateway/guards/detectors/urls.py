@@ -31,7 +31,10 @@ _ATTRIBUTE = (
 _ENDS = r"\s<>\"'`"
 _CUT = f"{{1,{LONGEST}}}"
 # Hosts without a scheme are linked by many renderers where a path follows; most often under these.
-_TOP = "com|net|org|io|dev|app|info|biz|xyz|co|me|ai|site|online|top|link|click|cloud|page|ru|cn|de|uk|fr|eu|tk|sh|to|ly|gg|cc"
+_TOP = (
+    "com|net|org|io|dev|app|info|biz|xyz|co|me|ai|site|online|top|link|click|cloud|page|ru|cn|de|uk|fr|eu|tk|sh|to|ly"
+    "|gg|cc"
+)
 _HEAD = compiled(r"[\x{0}-\x{20}\"'<(\[]*")  # browsers skip white space and controls before an address
 _MARKS = ".,;:!?*_~)]}>|'\"`"  # that end a sentence, emphasis, a cell and not an address
 _OPEN = compiled(
@@ -73,8 +76,8 @@ class Urls:
     def _allowed(self, address: str) -> bool:
         try:
             url = URL(address, base=_HERE)
-        except ValueError:  # no browser goes there
-            return True
+        except ValueError:  # an address that nobody can read is not one that was allowed
+            return False
         if url.protocol not in ("http:", "https:"):
             return False
         host = url.hostname.rstrip(".")
@@ -125,5 +128,7 @@ def _host(name: str) -> str:
     except ValueError:
         host = ""
     if not host or any(mark in name for mark in "/@?#*"):
-        raise ValueError(f"`allow` names {name!r}, which is no host: write example.com, or *.example.com for all below it")
+        raise ValueError(
+            f"`allow` names {name!r}, which is no host: write example.com, or *.example.com for all below it"
+        )
     return host
