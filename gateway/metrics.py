@@ -19,6 +19,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from gateway.caching.opinion import Judgement
+from gateway.quality.counting import Counting
 from gateway.record import Record
 
 # OpenTelemetry GenAI conventions v1.41: gen_ai.server.request.duration and .time_to_first_token, in seconds.
@@ -82,6 +83,7 @@ class Metrics:
         )
         self.stage = Histogram("tollgate_stage_seconds", "Time per stage", ["stage"], buckets=STAGES, registry=r)
         self.open = Gauge("tollgate_open_requests", "Requests in flight", multiprocess_mode="livesum", registry=r)
+        self.quality = Counting(r)
         self._of = cache(_child)
         self._shown = r
         if FOLDER in os.environ:
@@ -107,6 +109,7 @@ class Metrics:
             of(self.first, model).observe(record.ttft_ms / 1e3)
         for name, ms in record.timings_ms.items():
             of(self.stage, name).observe(ms / 1e3)
+        self.quality.observe(record)
 
     def load(self, collection: str, outcome: str) -> None:
         """Count one version of a collection, `loaded` or `refused`."""

@@ -1,0 +1,54 @@
+"""From the engine's words to the journal's columns, through the whole gateway."""
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.backend import RST, Script, said, words
+from tests.gateway.assembled import Assembled, Outcome
+from tests.gateway.calls import caller, template
+
+ENGINE = "vllm-0.32.0-tp1-8a2c1f00"
+
+
+def engine(*texts: str, finish: str = "stop") -> Script:
+    """An engine that names itself."""
+    named = b'data: {"system_fingerprint": "%s", ' % ENGINE.encode()
+    return Script(tuple(step.replace(b"data: {", named, 1) for step in said(*texts, finish=finish)))
+
+
+def columns(core: Assembled, asked: Outcome) -> tuple[Any, ...]:
+    row = core.row(asked.call)
+    return row["cause"], row["fingerprint"], row["checks"]
+
+
+def test_a_good_answer_was_judged_and_a_cached_one_is_not_judged_again(core: Assembled) -> None:
+    who = caller()
+    core.fake.plan(engine("Hello"))
+    assert columns(core, core.ask("Hello there", who=who)) == ("stop", ENGINE, "")
+    again = core.ask("Hello there", who=who)
+    assert again.cache["verdict"] == "exact"
+    assert columns(core, again)[1:] == (None, None)
+
+
+def test_what_is_refused_for_its_length_is_counted_with_the_engine_that_made_it(core: Assembled) -> None:
+    core.fake.plan(engine("Hel", finish="length"))
+    cut = core.ask("Hello, cut", on_length="error")
+    assert core.row(cut.call)["error"] == "output_truncated"
+    assert columns(core, cut)[1:] == (ENGINE, "truncated")
+
+
+def test_what_is_no_json_is_counted_as_invalid(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.fake, "usual", lambda seen: engine("no JSON"))  # however often it is asked to repair it
+    wrong = core.ask(**template("classify-ticket", ticket="It is broken."))
+    assert core.row(wrong.call)["error"] == "output_invalid"
+    _, fingerprint, checks = columns(core, wrong)
+    assert fingerprint == ENGINE
+    assert "invalid" in checks.split()
+
+
+def test_a_broken_engine_is_an_error_and_a_refusal_before_it_is_nothing(core: Assembled) -> None:
+    core.fake.plan(Script((*words("Hel"), RST)))
+    assert columns(core, core.ask("Hello, broken"))[2] == "error"
+    assert columns(core, core.ask("Hello", model="nobody")) == (None, None, None)
+    assert columns(core, core.ask("Hello", who=caller(limits=("tokens/day=1",)))) == (None, None, None)
