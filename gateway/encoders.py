@@ -68,10 +68,9 @@ def _served(settings: Settings, alias: str, dimensions: int) -> Served:
     tokenizer = str(model.tokenizer / TOKENIZER) if model.tokenizer else None
     return Served(
         model=model.served or "",
-        urls=tuple(backend.url for backend in backends),
+        replicas=tuple((backend.url, secret(backend.api_key_env)) for backend in backends),
         dimensions=dimensions,
         window=model.window or WINDOW,
-        key=secret(backends[0].api_key_env),
         query=model.query_prompt,
         passage=model.passage_prompt,
         tokenizer=tokenizer,

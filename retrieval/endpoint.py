@@ -38,14 +38,13 @@ THREADS: Final = 8  # questions asked at a time: a server that hangs holds up th
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is asked where. `urls` are replicas of each other, without the path; `query` and `passage` are put before
-    what is asked and what is searched, as the model was trained."""
+    """What is asked where. Of each of the `replicas` the URL, without the path, and its own key, if it wants one; `query`
+    and `passage` are put before what is asked and what is searched, as the model was trained."""
 
     model: str
-    urls: tuple[str, ...]
+    replicas: tuple[tuple[str, str | None], ...]
     dimensions: int
     window: int
-    key: str | None = None
     query: str = ""
     passage: str = ""
     tokenizer: str | None = None  # path of its tokenizer.json, to count with
@@ -102,10 +101,10 @@ class Endpoint:
     def _slice(self, texts: Sequence[str]) -> Vectors:
         """From the first replica that answers, beginning with the one that did last."""
         failures = []
-        for turn in range(len(self._served.urls)):
-            at = (self._first + turn) % len(self._served.urls)
+        for turn in range(len(self._served.replicas)):
+            at = (self._first + turn) % len(self._served.replicas)
             try:
-                vectors = self._asked(self._served.urls[at], texts)
+                vectors = self._asked(*self._served.replicas[at], texts)
             except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
                 failures.append(_said(error))
                 continue
@@ -114,8 +113,8 @@ class Endpoint:
             return vectors
         raise EmbedderUnavailable(f"no embeddings of {self._served.model!r}: {'; '.join(failures)}")
 
-    def _asked(self, url: str, texts: Sequence[str]) -> Vectors:
-        headers = {"authorization": f"Bearer {self._served.key}"} if self._served.key else {}
+    def _asked(self, url: str, key: str | None, texts: Sequence[str]) -> Vectors:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
         body = {"model": self._served.model, "input": list(texts), "encoding_format": "base64"}
         answer = self._client.post(url.rstrip("/") + PATH, json=body, headers=headers).raise_for_status().json()
         rows = {int(entry["index"]): row(entry["embedding"]) for entry in answer["data"]}

@@ -1,5 +1,6 @@
 """Vectors of other models: built by a command, searched by a running gateway, and told when they cannot be made."""
 
+import asyncio
 import base64
 import json
 from contextlib import closing
@@ -16,7 +17,7 @@ from gateway.settings import Settings
 from retrieval.embed import Embedder
 from retrieval.endpoint import PATH
 from retrieval.weights import EmbedderUnavailable
-from tests.fakes.backend import JSON, Script, Seen
+from tests.fakes.backend import JSON, FakeBackend, Script, Seen
 from tests.fakes.background import running
 from tests.gateway.assembled import Assembled, assembled
 from tests.gateway.made import drawn
@@ -82,6 +83,27 @@ def test_collections_of_one_model_share_its_encoder_and_the_usual_one_is_the_cac
         assert made["a"] is own
         assert made["b"] is made["c"] is not made["d"]
         made.close()
+
+
+def test_each_replica_is_shown_its_own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with FakeBackend() as one, FakeBackend() as two, FakeBackend() as open_to_all:
+            replicas = {"one": one, "two": two, "three": open_to_all}
+            for name in ("one", "two"):
+                monkeypatch.setenv(f"KEY_{name.upper()}", f"key of {name}")
+                replicas[name].answers[PATH] = Script(status=500, headers=JSON)
+            open_to_all.answers[PATH] = vectors
+            backends: dict[str, Any] = {name: {"url": fake.url} for name, fake in replicas.items()}
+            backends["one"]["api_key_env"], backends["two"]["api_key_env"] = "KEY_ONE", "KEY_TWO"
+            e5 = {"backends": list(replicas), "embeddings": True, "served": "e5"}
+            far = {"path": tmp_path, "embedder": "e5", "dimensions": D}
+            wanting = Settings.model_validate({"backends": backends, "models": {"e5": e5}, "retrieve": {"far": far}})
+            with encoder(wanting, wanting.retrieve["far"]) as made:
+                await asyncio.to_thread(made.encode, ["a"])
+            keys = [fake.requests[-1].headers.get("authorization") for fake in replicas.values()]
+            assert keys == ["Bearer key of one", "Bearer key of two", None]
+
+    asyncio.run(run())
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:

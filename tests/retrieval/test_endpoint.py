@@ -45,7 +45,8 @@ async def served(replicas: int = 1, **more: Any) -> AsyncIterator[tuple[Endpoint
         fakes = [await stack.enter_async_context(FakeBackend()) for _ in range(replicas)]
         for fake in fakes:
             fake.answers[PATH] = honest
-        endpoint = Endpoint(Served("e5", tuple(fake.url for fake in fakes), D, 16, KEY, **more))
+        replicas = tuple((fake.url, f"{KEY}-{number}") for number, fake in enumerate(fakes))
+        endpoint = Endpoint(Served("e5", replicas, D, 16, **more))
         stack.callback(endpoint.close)
         yield endpoint, fakes
 
@@ -54,7 +55,7 @@ def test_unit_vectors_in_the_order_of_the_texts() -> None:
     async def run() -> None:
         async with served() as (endpoint, [fake]):
             assert np.allclose(await endpoint.embed(["one", "of three"]), unit(["one", "of three"]))
-            assert fake.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+            assert fake.requests[-1].headers["authorization"] == f"Bearer {KEY}-0"
             assert fake.requests[-1].body == {"model": "e5", "input": ["one", "of three"], "encoding_format": "base64"}
             assert (await endpoint.embed([])).shape == (0, D)
 
@@ -137,6 +138,7 @@ def test_another_replica_answers_and_goes_on_being_asked_first(broken: Script) -
             for text in ("one", "two"):
                 assert np.allclose(await endpoint.embed([text]), unit([text]))
             assert (len(first.requests), len(second.requests)) == (1, 2)
+            assert second.requests[-1].headers["authorization"] == f"Bearer {KEY}-1"
 
     asyncio.run(run())
 
