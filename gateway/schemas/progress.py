@@ -2,7 +2,7 @@
 
 Judges JSON that begins with a bracket, behind white space and a code fence at most (what `repair` can take away), and
 choices; of regex, grammar and text it says nothing. Two things end an answer: it is no JSON any more, or a member that
-is complete violates the schema so that no further one can heal it (`monotone`).
+is complete violates the schema so that no further one can heal it (`lasting`).
 
 The work grows with the text alone: it is looked at again after it grew by an eighth, and by LEAST characters.
 """
@@ -15,30 +15,22 @@ from typing import Any
 import jiter
 
 from gateway.exchange.wanted import Format
-from gateway.schemas.compiled import QUICK, is_small
+from gateway.schemas.compiled import is_small
+from gateway.schemas.lasting import lasting
 from gateway.schemas.limits import written
-from gateway.schemas.monotone import monotone
 from gateway.schemas.repair import OPENED, cleaned
 from gateway.schemas.shape import shape
-from gateway.schemas.validators import Validator
+from gateway.schemas.validators import Validator, told
 from serving.frozen import dataclass
 
 LEAST, SHARE = 64, 8  # characters, part of the text
-KEPT = 256
+KEPT = 256  # schemas
+QUICK = 200_000  # comparisons times characters, of one look: all faults are looked for, at 4.5 us each
 
 _BEGINS = re.compile(rf"(?:{OPENED.pattern})?\s*[\[{{]")
 _UNFINISHED = string.ascii_letters + string.digits + "+-./"  # a number, a word, a comment that only begins
 
-
-@dataclass(frozen=True, slots=True)
-class _Beginnings:
-    """What every beginning of a valid answer satisfies; `work` as in `compiled.Known`."""
-
-    validator: Validator
-    work: int
-
-
-_kept: OrderedDict[bytes, _Beginnings | None] = OrderedDict()
+_kept: OrderedDict[bytes, "_Followed | None"] = OrderedDict()
 
 
 class Progress:
@@ -48,7 +40,7 @@ class Progress:
         self._format = format
         self._pieces: list[str] = []
         self._length, self._due = 0, LEAST
-        self._beginnings = _beginnings(format.schema) if format.schema is not None else None
+        self._followed = _followed(format.schema) if format.schema is not None else None
         self._lenient = False
 
     def add(self, text: str) -> str | None:
@@ -75,11 +67,10 @@ class Progress:
             value = self._value(so_far[begun.end() - 1 :])
         except ValueError as error:
             return f"the answer is no JSON: {error}"
-        if self._beginnings is None or self._beginnings.work * self._length > QUICK:
+        if self._followed is None or self._followed.work * self._length > QUICK:
             return None
-        if self._beginnings.validator.accepts(value):
-            return None
-        return self._beginnings.validator.judge(value, 1).faults[0]
+        fault = lasting(value, self._followed.validator.errors(value))
+        return told(fault) if fault else None
 
     def _value(self, text: str) -> Any:
         """What of the value is complete. Raises ValueError: no JSON, not even without what `repair` takes away."""
@@ -97,23 +88,30 @@ def _partial(text: str) -> Any:
     return jiter.from_json(complete, partial_mode=True, allow_inf_nan=False, cache_mode="keys")
 
 
-def _beginnings(schema: Any) -> _Beginnings | None:
-    """None where the schema's shape is not provably small, or nothing can be said of beginnings."""
-    key = written(schema)
-    if key not in _kept:
-        _kept[key] = _reduced(schema)
-        if len(_kept) > KEPT:
-            _kept.popitem(last=False)
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A schema whose answers are followed; `work` as in `compiled.Known`."""
+
+    validator: Validator
+    work: int
+
+
+def _followed(schema: Any) -> _Followed | None:
+    """None where the schema's shape is not provably small, or it cannot be used."""
+    try:
+        key = written(schema)
+        if key not in _kept:
+            _kept[key] = _compiled(schema, key)
+    except ValueError:
+        return None
+    if len(_kept) > KEPT:
+        _kept.popitem(last=False)
     _kept.move_to_end(key)
     return _kept[key]
 
 
-def _reduced(schema: Any) -> _Beginnings | None:
-    try:
-        reduced = monotone(schema)
-        text, measured = written(reduced), shape(reduced)
-        if not is_small(text, measured):
-            return None
-        return _Beginnings(Validator(reduced, text), measured.comparisons + measured.patterns)
-    except ValueError:
+def _compiled(schema: Any, text: bytes) -> _Followed | None:
+    measured = shape(schema)
+    if not is_small(text, measured):
         return None
+    return _Followed(Validator(schema, text), measured.comparisons + measured.patterns)

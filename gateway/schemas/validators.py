@@ -9,7 +9,7 @@ OpenAI's strict mode holds to some formats while it writes, and nothing there ch
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -54,19 +54,23 @@ class Validator:
             odd = self._formats is not None and not self._formats.is_valid(value)
             return Judged(flags=("format",) if odd else ())
         if most == 1:
-            return Judged((self._first(value),))
-        return Judged(tuple(_told(error) for error in islice(self._validator.iter_errors(value), most)))
-
-    def _first(self, value: Any) -> str:
-        try:
-            self._validator.validate(value)
-        except jsonschema_rs.ValidationError as error:
-            return _told(error)
-        raise AssertionError("asked for the fault of a value that has none")
+            return Judged((told(self.first(value)),))
+        return Judged(tuple(told(error) for error in islice(self.errors(value), most)))
 
     def accepts(self, value: Any) -> bool:
         """Whether there is no fault: like the first one, found up to a thousand times quicker than all of them."""
         return self._validator.is_valid(value)
+
+    def first(self, value: Any) -> jsonschema_rs.ValidationError:
+        """What is found first of a value that is not accepted."""
+        try:
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return error
+        raise AssertionError("asked for the fault of a value that has none")
+
+    def errors(self, value: Any) -> Iterator[jsonschema_rs.ValidationError]:
+        return self._validator.iter_errors(value)
 
 
 def parsed(text: bytes) -> Any:
@@ -104,7 +108,8 @@ def _reason(error: jsonschema_rs.ValidationError) -> str:
     return f"{where}: {error.message[:LONGEST]}"
 
 
-def _told(error: jsonschema_rs.ValidationError) -> str:
+def told(error: jsonschema_rs.ValidationError) -> str:
+    """The place of a fault and what is wrong there."""
     return f"{_pointer(error)}: {error.message}"[:LONGEST]
 
 
