@@ -99,6 +99,22 @@ def load(model_dir: Path) -> Vocabulary:
     return library
 
 
+def entries(model_dir: Path) -> frozenset[bytes] | None:
+    """Every token that the model in `model_dir` can write, as bytes; None when it is no byte-level BPE.
+
+    Raises OSError or ValueError when its tokenizer.json is missing or unreadable.
+    """
+    description = orjson.loads((model_dir / "tokenizer.json").read_bytes())
+    model, alphabet = description["model"], _alphabet()
+    added = {token["content"] for token in description.get("added_tokens") or []}
+    if model.get("type", "BPE") != "BPE":
+        return None
+    plain = model["vocab"].keys() - added
+    if not all(alphabet.keys() >= set(token) for token in plain):
+        return None
+    return frozenset(bytes(alphabet[char] for char in token) for token in plain) | {token.encode() for token in added}
+
+
 def _compared(tokenizer: Tokenizer) -> Iterator[str]:
     """The samples, and the vocabulary's own entries in groups, side by side and far from each other."""
     yield from SAMPLES

@@ -8,11 +8,13 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from gateway.cli import schemas_lint
 from gateway.cli.common import Failure
 from gateway.errors import InvalidValue
 from gateway.schemas import Schemas
 
 app = typer.Typer(name="schemas", help="JSON Schemas: what an answer must satisfy.", no_args_is_help=True)
+app.command("lint")(schemas_lint.lint_)
 
 # A schema may be `true` or `false` (JSON Schema 2020-12 core, section 4.3.2); the validators take objects.
 BOOLEAN: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
