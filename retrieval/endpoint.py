@@ -38,8 +38,8 @@ THREADS: Final = 8  # questions asked at a time: a server that hangs holds up th
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is asked where. Of each of the `replicas` the URL, without the path, and its own key, if it wants one; `query`
-    and `passage` are put before what is asked and what is searched, as the model was trained."""
+    """What is asked where. Each of the `replicas` is a URL, without the path, and its own key or None; `query` and
+    `passage` are put before what is asked and what is searched, as the model was trained."""
 
     model: str
     replicas: tuple[tuple[str, str | None], ...]
