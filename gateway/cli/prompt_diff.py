@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import templates
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
 from gateway.prices import Prices, usd
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.workbench.asking import Desk
 from gateway.workbench.cases import Case, CasesError, beside, read
 from gateway.workbench.expecting import Expecting
 from gateway.workbench.trying import fields_of, model_of, rendered, tried
 from prompts.errors import PromptError
 from prompts.files import TEMPLATES
-from prompts.library import Library
 from prompts.template import Template
 from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.errors import BackendError
@@ -25,7 +25,7 @@ from serving.events import Usage
 
 Id = Annotated[str, typer.Argument(help="The template's id, such as support/answer.")]
 Old = Annotated[str, typer.Argument(help="Tag, commit or digest.")]
-New = Annotated[str | None, typer.Argument(help="The same; default: the working file.")]
+New = Annotated[str | None, typer.Argument(help="The same; default: the latest.")]
 Model = Annotated[str | None, typer.Option(help="An alias; default: the template's own.")]
 Times = Annotated[int, typer.Option(min=0, max=1000, help="Answers per case and version, for scores; 0: none.")]
 
@@ -45,11 +45,11 @@ def diff(
     """Compare two versions of a template: text, tokens and price per case, and with --times their scores."""
     settings = settings_of(config, state)
     try:
-        library = Library.load(settings.build.prompts)
+        library = templates.library(settings)
         versions = library.get(id, old), library.get(id, new)
         cases = read(beside(settings.build.prompts / TEMPLATES, id))
         rows = asyncio.run(_rows(settings, versions, cases, model, times))
-    except (PromptError, CasesError) as error:
+    except (PromptError, SettingsError, CasesError) as error:
         raise Failure(str(error)) from error
     except (BackendError, EmbedderUnavailable) as error:
         raise Failure(f"the versions cannot be compared: {error}") from error

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import templates
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
 from gateway.prices import usd
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.workbench import golden, junit
 from gateway.workbench.asking import Desk
 from gateway.workbench.cases import SUFFIX, Case, CasesError, beside, read
@@ -26,7 +27,7 @@ from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.errors import BackendError
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Templates; default: all that have cases.")]
-Version = Annotated[str | None, typer.Option(help="Of one template: tag, commit or digest; default: the working file.")]
+Version = Annotated[str | None, typer.Option(help="Of one template: tag, commit or digest; default: the latest.")]
 Model = Annotated[str | None, typer.Option(help="An alias; default: the template's own.")]
 Times = Annotated[int, typer.Option(min=1, max=1000, help="Answers per case.")]
 FromFile = Annotated[bool, typer.Option("--recorded", help="Take the answers from <id>.recorded.jsonl.")]
@@ -55,11 +56,11 @@ def try_cases(
         raise typer.BadParameter("answers are taken from the file or written to it", param_hint="--recorded, --record")
     settings = settings_of(config, state)
     try:
-        library = Library.load(settings.build.prompts)
+        library = templates.library(settings)
         chosen = _chosen(settings, library, ids, version)
         run = Run(settings, model, times, recorded, record, renders, update)
         results = asyncio.run(run(chosen))
-    except (PromptError, CasesError, NotRecorded) as error:
+    except (PromptError, SettingsError, CasesError, NotRecorded) as error:
         raise Failure(str(error)) from error
     except (BackendError, EmbedderUnavailable) as error:
         raise Failure(f"the cases cannot be tried: {error}") from error

@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import templates
 from gateway.cli import prompt_diff, prompt_tests
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
+from gateway.settings import SettingsError
 from prompts.errors import PromptError
 from prompts.library import Library
 from prompts.template import Template
 
 app = typer.Typer(name="prompts", help="Templates and their versions.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The template's id, such as support/answer.")]
-Version = Annotated[str | None, typer.Option(help="Tag, commit or digest; default: the working file.")]
+Version = Annotated[str | None, typer.Option(help="Tag, commit or digest; default: the latest.")]
 
 app.command("test")(prompt_tests.try_cases)
 app.command()(prompt_diff.diff)
@@ -68,8 +70,8 @@ def render(
 
 def _library(config: Path, state: Path | None) -> Library:
     try:
-        return Library.load(settings_of(config, state).build.prompts)
-    except PromptError as error:
+        return templates.library(settings_of(config, state))
+    except (PromptError, SettingsError) as error:
         raise Failure(str(error)) from error
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -86,8 +87,22 @@ class Model(Section):
     on_stop: OnStop = {}
 
 
+def _without_password(address: str) -> str:
+    if urlsplit(address).password is not None:
+        raise ValueError("holds a password: put that into the environment, and the variable's name into key_env")
+    return address
+
+
 class Build(Section):
+    """Where templates are: the folder `prompts` as it lies on disk or, with `repository` (a path or an address), in the
+    `folder` of its `branch`. `key_env` names the environment variable with its token, or `user:password`.
+    """
+
     prompts: Path = Path("prompts")
+    repository: Annotated[str, Field(min_length=1), AfterValidator(_without_password)] | None = None
+    branch: Name | None = None  # default: the one that the repository calls its own
+    folder: str = ""
+    key_env: str | None = None
 
 
 class Preflight(Section):

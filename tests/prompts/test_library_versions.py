@@ -140,7 +140,9 @@ def test_a_version_that_no_longer_passes_says_why(folder: Folder) -> None:
     folder.write("a", "---\ncolour: red\n---\n")
     folder.tag("v0", folder.commit())
     folder.write("a", text("one"))
-    with pytest.raises(PromptNotFound, match=r"'v0' cannot be used: templates/a\.md\.j2:1: description: Field required"):
+    with pytest.raises(
+        PromptNotFound, match=r"'v0' cannot be used: templates/a\.md\.j2:1: description: Field required"
+    ):
         Library.load(folder.root).get("a", "v0")
 
 
