@@ -1,4 +1,4 @@
-"""The request fields that a template sets: sampling parameters, tools, and its output schema as OpenAI's response_format."""
+"""The request fields that a template sets: sampling, tools, and its output schema as OpenAI's response_format."""
 
 from typing import Any
 
