@@ -24,6 +24,7 @@ SIZE_LIMIT, DFA_SIZE_LIMIT = 10 << 20, 2 << 20  # bytes of one pattern's automat
 
 _PATTERNS = jsonschema_rs.RegexOptions(SIZE_LIMIT, DFA_SIZE_LIMIT)
 _REMOTE = re.compile(r"Resource '(.*?)' is not present|Unknown meta-schema: '(.*?)'")
+_VAST = re.compile(rb"[0-9](?:[eE]\+?[0-9]{3}|[0-9]{308})")
 _NO_PATTERN = 'is not a "regex"'
 
 
@@ -75,7 +76,8 @@ class Validator:
 
 def parsed(text: bytes) -> Any:
     """The JSON value of a text, or of what it has of one. Raises ValueError, with its line and column."""
-    return jiter.from_json(text, allow_inf_nan=False, cache_mode="keys")
+    exact = _VAST.search(text) is not None  # as a float it would be infinite, and satisfy whatever a null does
+    return jiter.from_json(text, allow_inf_nan=False, cache_mode="keys", float_mode="decimal" if exact else "float")
 
 
 def judged(validator: Validator, text: bytes, most: int = SHOWN_FAULTS) -> Judged:
