@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.linting.note import Note
-from gateway.linting.places import Place, Schema
+from gateway.linting.places import Place, Schema, listed, mapped, names
 
 INT64 = 2**63
 LOWEST, HIGHEST = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
@@ -62,7 +62,7 @@ def _counts(schema: Schema, types: frozenset[str]) -> Iterator[tuple[str, str]]:
 def _room(schema: Schema, types: frozenset[str]) -> Iterator[tuple[str, str]]:
     """An array without items or an object without properties is of any, but not once it is counted."""
     if "array" in types or "prefixItems" in schema:
-        first, more = len(schema.get("prefixItems") or ()), any(schema.get(word, False) for word in EXTRA_ITEMS)
+        first, more = len(listed(schema, "prefixItems")), any(schema.get(word, False) for word in EXTRA_ITEMS)
         more = more or any(schema.get(word) == {} for word in EXTRA_ITEMS)
         if isinstance(least := schema.get("minItems"), int) and least > first and not more:
             yield "minItems", f"the engine refuses minItems {least} where items does not say of what: write items"
@@ -73,7 +73,7 @@ def _room(schema: Schema, types: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def _properties(schema: Schema) -> Iterator[tuple[str, str]]:
-    known, required = len(schema.get("properties") or ()), len(set(_names(schema.get("required"))))
+    known, required = len(mapped(schema, "properties")), len(set(names(schema)))
     open_ended = any(schema.get(word, False) is not False for word in (*EXTRA_PROPERTIES, "patternProperties"))
     open_ended = open_ended or "propertyNames" in schema
     if isinstance(least := schema.get("minProperties"), int) and least > known and not open_ended:
@@ -84,7 +84,3 @@ def _properties(schema: Schema) -> Iterator[tuple[str, str]]:
         )
     if isinstance(most := schema.get("maxProperties"), int) and most < required:
         yield "maxProperties", f"maxProperties {most} is less than the {required} that are required"
-
-
-def _names(value: Any) -> list[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []

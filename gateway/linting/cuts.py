@@ -24,7 +24,7 @@ class Cuts:
         self._kept = lru_cache(KEPT)(self._cuts)
 
     def __call__(self, text: str) -> int:
-        return self._kept(text.encode())
+        return self._kept(text.encode("utf-8", "surrogatepass"))
 
     def _cuts(self, text: bytes) -> int:
         if any(text in token for token in self._wide):

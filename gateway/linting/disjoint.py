@@ -4,13 +4,12 @@ Says yes only where it is certain: by type, by a const or enum, by a property th
 or because each requires a property that the engine does not write for the other.
 """
 
+import json
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-import orjson
-
-from gateway.linting.places import Schema, followed
+from gateway.linting.places import Schema, followed, mapped, names
 
 NUMBERS = frozenset(("integer", "number"))
 
@@ -42,10 +41,10 @@ def _alternatives(*schemas: Schema) -> bool:
 def _kinds(schema: Schema) -> frozenset[str]:
     values = _values(schema)
     if values is not None:
-        return frozenset(_kind(orjson.loads(value)) for value in values)
+        return frozenset(_kind(json.loads(value)) for value in values)
     given = schema.get("type")
     names = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-    return frozenset("number" if name in NUMBERS else name for name in names)
+    return frozenset("number" if name in NUMBERS else name for name in names if isinstance(name, str))
 
 
 def _kind(value: Any) -> str:
@@ -53,18 +52,22 @@ def _kind(value: Any) -> str:
     return named.get(type(value), "object")
 
 
-def _values(schema: Schema) -> frozenset[bytes] | None:
+def _values(schema: Schema) -> frozenset[str] | None:
     """The values of a const or an enum, as JSON; None where any may be."""
     if "const" in schema:
-        return frozenset((orjson.dumps(schema["const"]),))
+        return frozenset((_written(schema["const"]),))
     listed = schema.get("enum")
-    return frozenset(map(orjson.dumps, listed)) if isinstance(listed, list) else None
+    return frozenset(map(_written, listed)) if isinstance(listed, list) else None
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _told_apart(root: Schema, one: Schema, other: Schema) -> bool:
     """By a property that both require."""
-    both = set(_required(one)) & set(_required(other))
-    pairs = [tuple(followed(root, _properties(schema).get(name)) for schema in (one, other)) for name in both]
+    both = set(names(one)) & set(names(other))
+    pairs = [tuple(followed(root, mapped(schema, "properties").get(name)) for schema in (one, other)) for name in both]
     return any(isinstance(a, Mapping) and isinstance(b, Mapping) and _simply_apart(a, b) for a, b in pairs)
 
 
@@ -80,13 +83,4 @@ def _lacks(one: Schema, other: Schema) -> bool:
     """Whether the engine writes for the one no property of some name that the other requires."""
     closed = not any(one.get(word, False) is not False for word in ("additionalProperties", "unevaluatedProperties"))
     closed = closed and not one.keys() & {"patternProperties", "propertyNames"} and "properties" in one
-    return closed and any(name not in _properties(one) for name in _required(other))
-
-
-def _required(schema: Schema) -> list[str]:
-    return [name for name in schema.get("required") or () if isinstance(name, str)]
-
-
-def _properties(schema: Schema) -> Schema:
-    found = schema.get("properties")
-    return found if isinstance(found, Mapping) else {}
+    return closed and any(name not in mapped(one, "properties") for name in names(other))

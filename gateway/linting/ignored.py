@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from gateway.linting import disjoint, patterns
 from gateway.linting.note import Note
-from gateway.linting.places import ALONE, Place, Schema, followed, governing, reached
+from gateway.linting.places import ALONE, Place, Schema, followed, governing, mapped, names, reached
 from gateway.linting.refused import types
 
 # What xgrammar does not know at all, wherever it stands.
@@ -51,8 +51,8 @@ def _beside(root: Schema, schema: Schema) -> Iterator[tuple[str, str]]:
     rest = {word: value for word, value in schema.items() if word != alone and word in EVERY | {"type", *ALONE}}
     if alone is None or not rest or _implied(root, schema, alone, rest):
         return
-    names = ", ".join(sorted(rest))
-    yield min(rest), f"beside {alone} the engine does not enforce {names}; move them into the schemas of {alone}"
+    told = ", ".join(sorted(rest))
+    yield min(rest), f"beside {alone} the engine does not enforce {told}; move them into the schemas of {alone}"
 
 
 def _implied(root: Schema, schema: Schema, alone: str, rest: Mapping[str, Any]) -> bool:
@@ -135,7 +135,7 @@ def _vacuous(schema: Schema, word: str) -> bool:
 
 
 def _required(schema: Schema) -> Iterator[tuple[str, str]]:
-    unnamed = [name for name in schema.get("required") or () if name not in (schema.get("properties") or ())]
+    unnamed = [name for name in names(schema) if name not in mapped(schema, "properties")]
     if unnamed:
         yield "required", f"the engine does not demand {unnamed[0]!r}, which properties does not name; name it there"
 
@@ -145,7 +145,6 @@ def _patterns(place: Place) -> Iterator[Note]:
         return
     if "string" in types(place.schema) and isinstance(place.schema.get("pattern"), str):
         yield from (Note(how, place.pointer, "pattern", text) for how, text in patterns.read(place.schema["pattern"]))
-    if isinstance(names := place.schema.get("patternProperties"), Mapping):
-        for name in names:
-            said = patterns.read(name)
-            yield from (Note(how, place.pointer, "patternProperties", f"{name!r}: {text}") for how, text in said)
+    for name in mapped(place.schema, "patternProperties"):
+        said = patterns.read(name)
+        yield from (Note(how, place.pointer, "patternProperties", f"{name!r}: {text}") for how, text in said)

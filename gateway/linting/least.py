@@ -7,13 +7,12 @@ its quotes, tokens must meet inside it (`Cuts`). Both assume that names and cons
 they do not need. Knows no engine; a keyword that it does not know makes the bound lower, never wrong.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from gateway.exchange.wanted import Format
-from gateway.linting.places import Schema, named
+from gateway.linting.places import Schema, listed, mapped, named, names
 from gateway.linting.widths import shortest
 from serving.frozen import dataclass
 
@@ -92,22 +91,22 @@ class _Reading:
         bounds = [self._typed(schema)]
         target = named(self._root, schema.get("$ref"))
         bounds += [self.value(target.schema)] if target else []
-        bounds += map(self.value, _listed(schema, "allOf"))
+        bounds += map(self.value, listed(schema, "allOf"))
         for word in ("anyOf", "oneOf"):
-            bounds += [_lowest(map(self.value, _listed(schema, word)))] if _listed(schema, word) else []
+            bounds += [_lowest(map(self.value, listed(schema, word)))] if listed(schema, word) else []
         if "const" in schema:
             bounds.append(self._constant(schema["const"]))
-        if _listed(schema, "enum"):
+        if listed(schema, "enum"):
             bounds.append(_lowest(map(self._constant, schema["enum"])))
         return Least(max(bound.chars for bound in bounds), max(bound.cuts for bound in bounds))
 
     def _typed(self, schema: Schema) -> Least:
         given = schema.get("type")
-        names = given if isinstance(given, list) else [given]
-        return _lowest(self._of_type(schema, name) for name in names) if names else ANY
+        kinds = given if isinstance(given, list) else [given]
+        return _lowest(self._of_type(schema, kind) for kind in kinds) if kinds else ANY
 
-    def _of_type(self, schema: Schema, name: Any) -> Least:
-        match name:
+    def _of_type(self, schema: Schema, kind: Any) -> Least:
+        match kind:
             case "object":
                 return self._object(schema)
             case "array":
@@ -119,18 +118,16 @@ class _Reading:
         return ANY  # a number, or whatever is not told
 
     def _object(self, schema: Schema) -> Least:
-        known = schema.get("properties")
-        known = known if isinstance(known, Mapping) else {}
-        names = {name for name in _listed(schema, "required") if isinstance(name, str)}
+        known, required = mapped(schema, "properties"), set(names(schema))
         least = Least(2)
-        for name in names:
+        for name in required:
             least += self._text(name) + Least(1) + self.value(known.get(name))
-        further = max(0, _count(schema, "minProperties") - len(names))
-        commas = max(0, len(names) + further - 1)
+        further = max(0, _count(schema, "minProperties") - len(required))
+        commas = max(0, len(required) + further - 1)
         return least + Least(len('"":0')).times(further) + Least(commas)
 
     def _array(self, schema: Schema) -> Least:
-        count, first = _count(schema, "minItems"), _listed(schema, "prefixItems")
+        count, first = _count(schema, "minItems"), listed(schema, "prefixItems")
         least = Least(2)
         for item in first[:count]:
             least += self.value(item)
@@ -150,18 +147,13 @@ class _Reading:
         return ANY  # a number has many ways to be written
 
     def _text(self, text: str) -> Least:
-        quoted = orjson.dumps(text).decode()
+        quoted = json.dumps(text, ensure_ascii=False)
         return Least(len(quoted), self._cuts(quoted))
 
 
 def _lowest(bounds: Iterable[Least]) -> Least:
     found = list(bounds)
     return Least(min(bound.chars for bound in found), min(bound.cuts for bound in found))
-
-
-def _listed(schema: Schema, word: str) -> list[Any]:
-    found = schema.get(word)
-    return found if isinstance(found, list) else []
 
 
 def _width(schema: Schema) -> int:

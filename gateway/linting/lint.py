@@ -5,11 +5,10 @@ docs/structured-output-engine.md. Another version is seen by running the proof (
 Says nothing about whether the schema is one at all: `gateway.schemas` does. Never raises for what is no schema.
 """
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from gateway.linting.ignored import ignored
 from gateway.linting.note import Note
@@ -29,9 +28,9 @@ def lint(schema: Mapping[str, Any]) -> list[Note]:
 
 def notes_of(schema: Mapping[str, Any]) -> tuple[Note, ...]:
     """The same, kept: for schemas that come with every request."""
-    return _kept(orjson.dumps(schema))  # not sorted: the order of properties is told of
+    return _kept(json.dumps(schema))  # not sorted: the order of properties is told of
 
 
 @lru_cache(KEPT)
-def _kept(schema: bytes) -> tuple[Note, ...]:
-    return tuple(lint(orjson.loads(schema)))
+def _kept(schema: str) -> tuple[Note, ...]:
+    return tuple(lint(json.loads(schema)))

@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 # Of these the engine reads the first that is there, and of what stands beside it nothing.
 ALONE = ("$ref", "const", "enum", "anyOf", "oneOf", "allOf")
 MAPS = ("properties", "patternProperties")
-SINGLE = ("items", "unevaluatedItems", "additionalProperties", "unevaluatedProperties", "propertyNames")
+SINGLE = ("items", "unevaluatedItems", "additionalProperties", "unevaluatedProperties")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,23 @@ class Place:
         return place
 
 
+def listed(schema: Schema, word: str) -> list[Any]:
+    """What is listed under a keyword; nothing where no list is."""
+    found = schema.get(word)
+    return found if isinstance(found, list) else []
+
+
+def mapped(schema: Schema, word: str) -> Mapping[str, Any]:
+    """What is mapped under a keyword; nothing where no object is."""
+    found = schema.get(word)
+    return found if isinstance(found, Mapping) else {}
+
+
+def names(schema: Schema) -> list[str]:
+    """The properties that are required."""
+    return [name for name in listed(schema, "required") if isinstance(name, str)]
+
+
 def governing(schema: Schema) -> str | None:
     """The keyword that the engine reads alone, where there is one."""
     return next((word for word in ALONE if word in schema), None)
@@ -44,15 +61,17 @@ def children(place: Place) -> Iterator[Place]:
         yield from _listed(place, alone)
         return
     for key in MAPS:
-        if isinstance(place.schema.get(key), Mapping):
-            yield from (place.at(key, name) for name in place.schema[key])
+        yield from (place.at(key, name) for name in mapped(place.schema, key))
     yield from _listed(place, "prefixItems")
     yield from (place.at(key) for key in SINGLE if isinstance(place.schema.get(key), (Mapping, bool)))
+    if isinstance(place.schema.get("propertyNames"), Mapping):
+        inner = place.at("propertyNames")
+        yield Place(inner.pointer, {"type": "string", **inner.schema})  # names are strings without its being said
 
 
 def _listed(place: Place, key: str) -> Iterator[Place]:
-    if key not in ("const", "enum") and isinstance(place.schema.get(key), list):
-        yield from (place.at(key, index) for index in range(len(place.schema[key])))
+    if key not in ("const", "enum"):
+        yield from (place.at(key, index) for index in range(len(listed(place.schema, key))))
 
 
 def reached(root: Schema) -> Iterator[Place]:

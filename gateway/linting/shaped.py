@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.linting.note import Note
-from gateway.linting.places import Place, Schema, governing, named, reached
+from gateway.linting.places import Place, Schema, governing, mapped, named, reached
 from gateway.linting.refused import types
 
 # What a model says to think, and what it then decides: it decides better after it has thought.
@@ -34,9 +34,8 @@ def advice(root: Schema) -> Iterator[Note]:
 
 
 def _shape(schema: Schema) -> Iterator[tuple[str, str]]:
-    properties = schema.get("properties")
-    if isinstance(properties, Mapping) and properties:
-        yield from _object(schema, properties)
+    if mapped(schema, "properties"):
+        yield from _object(schema, mapped(schema, "properties"))
     if "string" in types(schema) and not any(word in schema for word in BOUNDED):
         yield "maxLength", "a string without an end may be cut by the ceiling: set maxLength"
     if "array" in types(schema) and "maxItems" not in schema and schema.get("items") is not False:
@@ -49,7 +48,7 @@ def _object(schema: Schema, properties: Mapping[str, Any]) -> Iterator[tuple[str
     if not schema.keys() & {"additionalProperties", "unevaluatedProperties", "patternProperties"}:
         text = "the engine writes no further properties; say additionalProperties false, or true if it shall"
         yield "additionalProperties", text
-    if isinstance(schema.get("patternProperties"), Mapping) and schema.get("additionalProperties", True) is not False:
+    if mapped(schema, "patternProperties") and schema.get("additionalProperties", True) is not False:
         yield "patternProperties", "the engine writes only names that a pattern matches as a whole"
     names = list(properties)
     reasons = [index for index, name in enumerate(names) if name.lower() in REASONS]
