@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from gateway.exchange import Call, Guarded, Hit, Looked, Miss, Packed, Plan, Prompt, Verdict
+from gateway.exchange import Call, Hit, Looked, Miss, Packed, Plan, Prompt, Verdict
+from gateway.exchange.guarding import summed
 from gateway.prices import Prices
 from gateway.quality.words import Word, words
 from gateway.record import Record
@@ -16,7 +17,7 @@ from gateway.tracing import Stage
 from serving.events import Completion, Usage
 from serving.tokens import Count
 
-V = TypeVar("V", Guarded, Prompt, Plan, Packed, Verdict, Hit | Miss)
+V = TypeVar("V", Prompt, Plan, Packed, Verdict, Hit | Miss)
 
 
 class Findings:
@@ -24,7 +25,6 @@ class Findings:
 
     def __init__(self, call: Call, prices: Prices) -> None:
         self._call, self._prices = call, prices
-        self.guarded: Guarded | None = None
         self.prompt: Prompt | None = None
         self.plan: Plan | None = None
         self.found: Hit | Miss | None = None
@@ -34,8 +34,6 @@ class Findings:
     def add(self, value: V) -> V:
         """Keep a stage's value; returns it."""
         match value:
-            case Guarded():
-                self.guarded = value
             case Prompt():
                 self.prompt = value
             case Plan():
@@ -175,11 +173,18 @@ class Findings:
         return {
             "cache": _public(self.found.facts()),
             "citations": list(self.verdict.citations),
-            "stop": {"verdict": self.verdict.stop, "finish_reasons": [c.finish_reason for c in completion.choices]},
+            "stop": {
+                "verdict": self.verdict.stop,
+                "cause": self.verdict.cause,
+                "finish_reasons": [c.finish_reason for c in completion.choices],
+                "remedies": list(self.verdict.remedies),
+            },
             "checks": {
                 "schema": self.verdict.schema,
+                "flags": list(self.verdict.flags),
                 "unknown_citations": list(self.verdict.unknown_citations),
                 "unsupported": [list(span) for span in self.verdict.unsupported],
+                "guards": [one.told() for one in self._looked()],
             },
         }
 
@@ -191,7 +196,9 @@ class Findings:
         return words(self.verdict, status, error, self._looked(), asked)
 
     def _looked(self) -> tuple[Looked, ...]:
-        return self.guarded.looked if self.guarded else ()
+        """What the guards made of all texts of the call, a refused one's too."""
+        stages = (stage for stage in self._call.trace.stages if stage.name == "guard")
+        return summed(look for stage in stages for look in stage.facts.get("guards", ()))
 
     def _source(self, count: Count) -> str:
         """`exact` where our count is the model's own and the engine told what it used."""

@@ -3,7 +3,7 @@
 Knows no store. Invariant: two requests have the same key only if one answer is right for both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.caching import policy
 from gateway.exchange import Call, Prompt, Slot
@@ -13,16 +13,23 @@ from gateway.settings import Cache as Section
 
 
 class Slots:
-    """Finds slots. `embedder` is its identity."""
+    """Finds slots. `embedder` is its identity; `guarded` says of a tenant what changes when its guards do."""
 
-    def __init__(self, section: Section, models: Mapping[str, Model], embedder: str) -> None:
-        self._section, self._models, self._embedder = section, models, embedder
+    def __init__(
+        self,
+        section: Section,
+        models: Mapping[str, Model],
+        embedder: str,
+        guarded: Callable[[str], str] = lambda tenant: "",
+    ) -> None:
+        self._section, self._models, self._embedder, self._guarded = section, models, embedder, guarded
 
     def of(self, call: Call, prompt: Prompt) -> Slot:
         """The slot of one request, without a vector."""
         model = self._models[prompt.model]
         shared = prompt.template is not None and prompt.template.id in self._section.shared
-        partition, key = fingerprint(call, prompt, shared, model.served, self._embedder, model.max_output)
+        guards = self._guarded(call.caller.tenant)
+        partition, key = fingerprint(call, prompt, shared, model.served, self._embedder, model.max_output, guards)
         return Slot(
             key=key,
             partition=partition,

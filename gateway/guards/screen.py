@@ -20,7 +20,7 @@ from gateway.guards.views import Json, Plain
 from serving.events import Delta, Deltas
 
 Key = tuple[str, ...] | tuple[str, int]  # of a text of a choice: ("content",), or ("tool_calls", 0)
-CALLS = "tool_calls"
+CALLS, NAMES = "tool_calls", "tool_names"
 
 
 class Screen:
@@ -78,7 +78,7 @@ class _Choice:
             if name == CALLS:
                 said[name] = [await self._call_of(one, before) for one in value or ()]
             else:
-                text = isinstance(value, str) and name != "role"
+                text = isinstance(value, str) and value and name != "role"
                 said[name] = await self._grown((name,), value, before) if text else value
         return [*before, *([Delta(self._index, kept)] if (kept := dict(_telling(said))) else [])]
 
@@ -92,16 +92,17 @@ class _Choice:
 
     async def _call_of(self, piece: Mapping[str, Any], before: list[Delta]) -> Mapping[str, Any]:
         """A piece of a tool call. A name comes whole; one that the request does not name is the model's own text."""
-        function = dict(piece.get("function") or {})
+        function, number = dict(piece.get("function") or {}), int(piece.get("index", 0))
+        said = await self._grown((CALLS, number), function.get("arguments") or "", before)
+        if "arguments" in function:
+            function["arguments"] = said
         if (name := function.get("name")) and name not in self._tools:
-            function["name"] = await self._track((CALLS, f"{piece.get('index', 0)}.name")).add(name, final=True)
-        if said := function.get("arguments"):
-            function["arguments"] = await self._grown((CALLS, int(piece.get("index", 0))), said, before)
+            function["name"] = await self._track((NAMES, number)).add(name, final=True)
         return {**piece, "function": function}
 
     async def _grown(self, key: Key, said: str, before: list[Delta]) -> str:
         """What may be shown of a text that grows; what another one held back goes to `before`."""
-        if said and key != self._now:
+        if key != self._now:
             await self._ended(before)
             self._now = key
         return await self._track(key).add(said)

@@ -3,8 +3,8 @@
     POST url  {"where": "input" | "passages" | "output", "text", "tenant", "request_id", "model"}
     200       {"verdict": "pass" | "flag" | "redact" | "block", "findings": [{"start", "end", "kind", "instead"}]}
 
-Of `findings`, which may be left out, `start` and `end` count characters (Unicode code points) and `instead` is optional;
-without any, a verdict concerns the whole text. What is asked is signed as Standard Webhooks 1.0 says
+Of `findings`, which may be left out, `start` and `end` count characters (Unicode code points) and `instead` is
+optional; without any, a verdict concerns the whole text. What is asked is signed as Standard Webhooks 1.0 says
 (https://www.standardwebhooks.com), so that its libraries check it, where the settings name a key.
 
 Invariants: whatever answers, what comes is findings inside the text or GuardFailed, whose words are ours; nothing is

@@ -4,6 +4,7 @@ Secrets come from the environment, for the file only names their variables.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway.settings.guards import Injection
 from gateway.settings.sections import OWN_EMBEDDER, Model, Settings
 from gateway.toml_lines import line_of
+
+_ADDRESS = re.compile(r"\w+://|[\w.-]+@[\w.-]+:")  # a URL, or git's short form for ssh
 
 
 class SettingsError(Exception):
@@ -96,7 +100,10 @@ def _unable(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     cache, models = settings.cache, settings.models
     scoring: dict[tuple[str, ...], str | None] = {("cache", "verifier"): cache.verifier}
     scoring |= {("retrieve", name, "rerank"): section.rerank for name, section in settings.retrieve.items()}
-    for key, alias in [(("cache", "judge"), cache.judge), *scoring.items()]:
+    asked = [
+        (("guard", name, "model"), one.model) for name, one in settings.guard.items() if isinstance(one, Injection)
+    ]
+    for key, alias in [(("cache", "judge"), cache.judge), *asked, *scoring.items()]:
         if alias and alias not in models:
             yield key, f"no [models.{alias}]"
     if cache.judge in models and not settings.writes(str(cache.judge)):
@@ -136,11 +143,21 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         )
         for name, part in settings.retrieve.items()
     }
-    build = settings.build.model_copy(update={"prompts": folder / settings.build.prompts})
+    build = settings.build.model_copy(
+        update={
+            "prompts": folder / settings.build.prompts,
+            "repository": _repository(settings.build.repository, folder) if settings.build.repository else None,
+        }
+    )
     state = settings.state.model_copy(
         update={"url": _file(settings.state.url, folder), "ledger": _file(settings.state.ledger, folder)}
     )
     return settings.model_copy(update={"models": models, "retrieve": retrieve, "build": build, "state": state})
+
+
+def _repository(address: str, folder: Path) -> str:
+    """An address as it is; a path made absolute."""
+    return address if _ADDRESS.match(address) else str(folder / address)
 
 
 def _file(url: str, folder: Path) -> str:
