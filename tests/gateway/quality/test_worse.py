@@ -16,6 +16,10 @@ def alarmed(base: Seen, candidate: Seen, level: float = 0.01) -> bool:
     return worse(base, candidate, level).worse
 
 
+def at_5_percent(base: Seen, candidate: Seen) -> bool:
+    return alarmed(base, candidate, 0.05)
+
+
 def canary(
     seed: int, base: float, candidate: float, weight: float, answers: int, alarm: Alarm = alarmed, outage: float = 0.0
 ) -> int | None:
@@ -57,7 +61,7 @@ def repeated(base: Seen, candidate: Seen) -> bool:
 def test_looking_at_every_answer_raises_more_false_alarms_than_stated_but_for_this() -> None:
     """At a level of 5%: a hundred canaries without any difference."""
     naive = sum(canary(seed, 0.1, 0.1, 0.5, 300, repeated) is not None for seed in range(100))
-    ours = sum(canary(seed, 0.1, 0.1, 0.5, 300, lambda *s: alarmed(*s, level=0.05)) is not None for seed in range(100))
+    ours = sum(canary(seed, 0.1, 0.1, 0.5, 300, at_5_percent) is not None for seed in range(100))
     assert naive > 10
     assert ours <= 5
 
@@ -68,9 +72,7 @@ def test_looking_at_every_answer_raises_more_false_alarms_than_stated_but_for_th
 @pytest.mark.parametrize("outage", [0.0, 0.5])
 def test_false_alarms_over_whole_canaries_are_no_more_than_stated(share: float, weight: float, outage: float) -> None:
     """At 5%, 200 canaries of 2,000 answers: 10 are allowed; 20 would be had once in a thousand times by chance."""
-    held = [
-        canary(seed, share, share, weight, 2_000, lambda *s: alarmed(*s, level=0.05), outage) for seed in range(200)
-    ]
+    held = [canary(seed, share, share, weight, 2_000, at_5_percent, outage) for seed in range(200)]
     assert sum(answers is not None for answers in held) <= 20
 
 
