@@ -42,8 +42,8 @@ class Stops:
         return text[: len(text) - len(unsaid)]
 
     def _across(self, text: str) -> int:
-        """Where the first stop string ends that begins before the seam; 0: none does."""
-        places = [(text.find(string), string) for string in self._strings if self._before]
+        """Where the first stop string ends that begins before the seam and ends after it; 0: none does."""
+        places = [(text.find(one, max(self._before + 1 - len(one), 0)), one) for one in self._strings if self._before]
         ends = [(at + len(string), string) for at, string in places if 0 <= at < self._before]
         end, self.found = min(ends, key=lambda found: found[0], default=(0, None))
         return end

@@ -235,9 +235,11 @@ def test_generations_that_hold_every_connection_do_not_hide_the_small_questions(
 def test_answers_to_small_questions_that_make_no_sense(answer: bytes) -> None:
     async def run() -> None:
         async with faked() as (backend, fake):
-            fake.answers |= {path: Script((answer or b" ",), headers=JSON) for path in fake.answers}
+            fake.answers |= {path: Script((answer or b" ",), headers=JSON) for path in (*fake.answers, "/detokenize")}
             with pytest.raises(BackendBroken):
                 await backend.models()
+            with pytest.raises(BackendBroken):
+                await backend.detokenize("tiny", [1])
             with pytest.raises(BackendBroken):
                 await backend.tokenize(ASK)
             assert await backend.version() is None

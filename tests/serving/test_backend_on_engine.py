@@ -117,6 +117,20 @@ def test_engine_is_what_the_small_questions_say(engine: str) -> None:
     asyncio.run(run())
 
 
+def test_engine_gives_ids_and_says_what_they_stand_for(engine: str) -> None:
+    async def run() -> None:
+        backend = Backend("engine", engine)
+        body = ASK | {"max_tokens": 5, "min_tokens": 5, "return_token_ids": True}
+        start, *rest = [one async for one in backend.stream(body)]
+        ids = [id for one in rest if isinstance(one, Deltas) for id in one.ids]
+        assert isinstance(start, Start)
+        assert (len(start.prompt_ids), len(ids)) == (await backend.tokenize(ASK), 5)
+        assert await backend.detokenize("tiny", ids) == "".join(one.text for one in rest if isinstance(one, Deltas))
+        await backend.aclose()
+
+    asyncio.run(run())
+
+
 async def _metric(engine: str, name: str) -> float:
     async with httpx2.AsyncClient(trust_env=False) as client:
         metrics = (await client.get(f"{engine}/metrics")).text

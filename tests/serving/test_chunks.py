@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from serving.chunks import DONE, Reader
+from serving.deltas import text_delta
 from serving.errors import BackendBroken, BackendError, BackendOverloaded, BackendRejected, BackendUnavailable
 from serving.events import Delta, Deltas, End, Event, Start, Stop, Usage
 
@@ -91,6 +92,26 @@ def test_what_came_together_is_passed_on_together_with_the_last_usage() -> None:
         Start("c1", 7, "m"),
         Deltas(tuple(Delta(0, {"content": text}) for text in "abc"), Usage(5, 3)),
     ]
+
+
+def test_token_ids_are_passed_on_where_they_come() -> None:
+    """Those of the prompt come beside a chat's choices, and within that of a text completion."""
+    reader = Reader("b")
+    assert read(reader, chunk(choice({"content": ""}), prompt_token_ids=[1, 2])) == [Start("c1", 7, "m", None, (1, 2))]
+    steps = [chunk(choice({"content": text}, token_ids=[n])) for n, text in enumerate(("a", ""), 3)]
+    assert read(reader, *steps) == [Deltas((Delta(0, {"content": "a"}),), None, (3, 4))]
+    assert read(reader, chunk(choice({}, token_ids=[5]))) == [Deltas((), None, (5,))]  # its text comes later
+    completion = chunk({"index": 0, "text": "", "prompt_token_ids": [1, 2], "token_ids": None})
+    assert read(Reader("b", text_delta), completion) == [Start("c1", 7, "m", None, (1, 2))]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [chunk(choice({}), prompt_token_ids=7), chunk(choice({}, token_ids="ab")), chunk(choice({}, token_ids={"a": 1}))],
+)
+def test_token_ids_are_a_list(payload: bytes) -> None:
+    with pytest.raises(BackendBroken):
+        read(Reader("b"), payload)
 
 
 def test_what_came_before_a_fault_is_passed_on_before_it_is_told() -> None:
