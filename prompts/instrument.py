@@ -11,7 +11,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
 from prompts.filters import CONCAT, LOOP, SCALES, TOLL
-from prompts.meter import TURN, size
+from prompts.meter import CALL, TURN, size
 
 _SEARCH = 4  # units for a character of what `in` searches, in which near misses cost several steps
 _List = TypeVar("_List", nodes.List, nodes.Tuple)
@@ -25,13 +25,13 @@ def instrument(tree: nodes.Template) -> nodes.Template:
 
 class _Instruments(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        cost = _text_within(node)
+        cost = max(TURN, _text_within(node))
         self.generic_visit(node)
         node.iter = _filter(node.iter, LOOP, cost)
         return node
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
-        toll = nodes.ExprStmt(_filter(nodes.Const(_text_within(node)), TOLL), lineno=node.lineno)
+        toll = nodes.ExprStmt(_filter(nodes.Const(max(CALL, _text_within(node))), TOLL), lineno=node.lineno)
         self.generic_visit(node)
         node.body.insert(0, toll)
         return node
@@ -74,5 +74,5 @@ def _filter(node: nodes.Node, name: str, *arguments: int) -> nodes.Filter:
 
 
 def _text_within(node: nodes.Node) -> int:
-    """Bytes of the template's own text that one turn or call can put out, `TURN` at least."""
-    return max(TURN, sum(size(text.data) for text in node.find_all(nodes.TemplateData)))
+    """Bytes of the template's own text that one turn or call can put out."""
+    return sum(size(text.data) for text in node.find_all(nodes.TemplateData))

@@ -71,7 +71,7 @@ class _Linker:
             return nodes.Template([], lineno=1), {}
         names = _Names(self, path, (*stack, path), number)
         for node in tree.find_all(nodes.Node):
-            node.lineno += number * _STRIDE
+            node.lineno = (node.lineno or 1) + number * _STRIDE  # Jinja gives the operands of comparisons none
         tree.body = [node for node in tree.body if not names.defines(node)]
         names.visit(tree)
         return tree, names.macros

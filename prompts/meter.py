@@ -11,8 +11,9 @@ from typing import Any
 
 OUTPUT_CAP = 1 << 20  # bytes of one rendered prompt: some 250,000 tokens, more than the windows we serve
 WORK_CAP = 16 << 20  # units; the worst operations take 2 to 6 ns for one, so some 20 to 90 ms
-ITEM = 64  # units for an item of a list: an object of Python's, made or visited
-TURN = 16  # bytes of output charged for a turn of a loop or a call of a macro at least: 65,536 of them at most
+ITEM = 256  # units for an item of a list: an object of Python's, made or visited
+TURN = 16  # bytes of output charged for a turn of a loop at least: 65,536 at most
+CALL = 64  # and for a call of a macro: 16,384 at most
 
 METER = "the meter"  # under which a render's own is found; not an identifier, so that no template can name it
 
@@ -30,30 +31,30 @@ class Meter:
         self._output, self._work = output, WORK_CAP
 
     def output(self, size: int) -> None:
+        """Raises Refused when less is left."""
         self._output -= size
         if self._output < 0:
             raise Refused(f"the prompt is larger than {OUTPUT_CAP} bytes")
 
     def work(self, units: int) -> None:
+        """Raises Refused when less is left."""
         self._work -= units
         if self._work < 0:
             raise Refused(f"compares, sorts or copies more than {WORK_CAP} characters of its values")
 
     def weigh(self, value: Any, rate: int = 1) -> None:
         """Charge for all that is in a value, as it is visited: shared parts count as often as they are reached."""
-        match value:
-            case str():
-                self.work(len(value) * rate)
-            case Mapping():
-                for name, one in value.items():
-                    self.work(ITEM + len(str(name)) * rate)
-                    self.weigh(one, rate)
-            case Sequence():
-                for one in value:
-                    self.work(ITEM)
-                    self.weigh(one, rate)
-            case _:
-                self.work(1)
+        if isinstance(value, str):
+            self.work(len(value) * rate)
+        elif value is None or isinstance(value, int | float):
+            self.work(1)
+        elif isinstance(value, Mapping):
+            self.weigh(list(value), rate)
+            self.weigh(list(value.values()), rate)
+        elif isinstance(value, Sequence):
+            self.work(len(value) * ITEM)
+            for one in value:
+                self.weigh(one, rate)
 
 
 def size(text: str) -> int:

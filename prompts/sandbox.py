@@ -58,7 +58,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         for side in (left, right):
-            context[METER].weigh(side)  # two texts or lists become a third
+            context[METER].weigh(side, 2)  # two texts or lists become a third, beside them
         return super().call_binop(context, operator, left, right)
 
 
