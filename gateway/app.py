@@ -17,7 +17,9 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from gateway import api
+from gateway import api, templates
+from gateway.answering.changes import Changes
+from gateway.answering.judging import Judge
 from gateway.api.openapi import FAILURES
 from gateway.caching.agreement import Agreement
 from gateway.caching.allowance import Allowance
@@ -36,6 +38,7 @@ from gateway.connect import Models
 from gateway.embedders import Own
 from gateway.embedding import Embedding
 from gateway.encoders import Encoders
+from gateway.guards.making import made as guards
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.models import Model
@@ -94,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     """Build the runtime; what must close goes on the stack. Raises LibraryError, StateUnavailable or SettingsError."""
-    library = Library.load(settings.build.prompts)
+    library = templates.library(settings)
     state = await open_state(settings.state.url, settings.state.ledger, max_entries=settings.cache.max_entries)
     stack.push_async_callback(_closed, state)
     await _recover(state)
@@ -111,6 +114,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     stack.push_async_callback(collections.aclose)
     models = Models(settings)
     stack.push_async_callback(models.aclose)
+    guard = Guard(guards(settings.guard, models, stack))
     await asyncio.gather(collections.open(), models.connect())
 
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
@@ -135,7 +139,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     opinion = Opinion(models, judge, allowance, judgements) if judge else None
     if opinion:
         stack.callback(opinion.close)
-    pipeline = _pipeline(settings, ledger, library, state, embedder, models, collections, secret, opinion)
+    pipeline = _pipeline(settings, ledger, guard, library, state, embedder, models, collections, secret, opinion)
     return Runtime(
         settings=settings,
         state=state,
@@ -143,7 +147,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
         library=library,
         collections=collections,
         pipeline=pipeline,
-        embedding=Embedding(ledger, models, Own(embedder), settings, secret),
+        embedding=Embedding(ledger, models, Own(embedder), settings, secret, guard),
         metrics=metrics,
         admin_key=os.environ.get("TOLLGATE_ADMIN_KEY"),
         faults=_faults(models, collections, loading),
@@ -168,6 +172,7 @@ def _collections(settings: Settings, encoders: Encoders, metrics: Metrics) -> Co
 def _pipeline(
     settings: Settings,
     ledger: Ledger,
+    guard: Guard,
     library: Library,
     state: State,
     embedder: Embedder,
@@ -177,16 +182,17 @@ def _pipeline(
     opinion: Opinion | None,
 ) -> Pipeline:
     schemas = Schemas()
-    route = Route(models, settings.route.attempts, secret)
+    route, retrieve = Route(models, settings.route.attempts, secret), Retrieve(models, secret, guard)
+    preflight = Preflight(models, settings.check.rounds)
     return Pipeline(
         ledger=ledger,
-        guard=Guard(),
+        guard=guard,
         build=Build(library, models, collections, schemas, settings),
-        preflight=Preflight(models, settings.check.rounds),
-        cache=cache(settings.cache, state, embedder, models, opinion),
-        retrieve=Retrieve(models, secret),
-        finish=Finish(route),
-        check=Check(schemas),
+        preflight=preflight,
+        cache=cache(settings.cache, state, embedder, models, opinion, guard.digest),
+        retrieve=retrieve,
+        finish=Finish(route, guard, Judge(schemas), Changes(models, preflight.count, retrieve), models),
+        check=Check(),
     )
 
 
@@ -196,8 +202,9 @@ def cache(
     embedder: Embedder,
     models: Mapping[str, Model],
     opinion: Opinion | None = None,
+    guarded: Callable[[str], str] = lambda tenant: "",
 ) -> Cache:
-    """The cache stage on a state; `opinion` is the judge's."""
+    """The cache stage on a state; `opinion` is the judge's, `guarded` says what changes with a tenant's guards."""
     evidence, scores = Evidence(state.feedback, section.learn), Learned(state.feedback, Scores.of)
     lessons, most = Lessons(evidence, scores), section.max_error_rate
     verifier = None
@@ -208,7 +215,7 @@ def cache(
     return Cache(
         section,
         state.answers,
-        Slots(section, models, embedder.identity),
+        Slots(section, models, embedder.identity, guarded),
         Similar(state.answers, neighbours, embedder, evidence, verifier, most),
         neighbours,
         Samples(section, Agreement(embedder), opinion, lessons),

@@ -15,6 +15,7 @@ from gateway.models import Model
 from gateway.scopes import demand, named
 from gateway.settings import Settings
 from gateway.stages.build import available
+from gateway.stages.guard import Guard
 from serving.events import Completion, End, Start, Usage
 from serving.tokens import Count
 
@@ -28,10 +29,12 @@ class Embedding:
     own: Own
     settings: Settings
     secret: bytes
+    guard: Guard
 
     async def run(self, call: Call) -> tuple[Embedded, Closed]:
         """Answer one call. Raises a Refusal, a BackendError or EmbedderUnavailable."""
         async with self.ledger.open(call) as entry:
+            call = await self.guard.asked(call)
             source = self._source(call)
             prompt = entry.saw(_prompt(call, source))
             count = await source.count(call)
@@ -74,7 +77,8 @@ def _prompt(call: Call, source: Source) -> Prompt:
         question=None,
         format=Format(),
         retrieve=None,
-        on_length="error",
+        on_stop={},
+        mode="strict",
         cache="off",
     )
 

@@ -27,14 +27,17 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def fingerprint(call: Call, prompt: Prompt, shared: bool, served: str, embedder: str, output: int) -> tuple[str, str]:
+def fingerprint(
+    call: Call, prompt: Prompt, shared: bool, served: str, embedder: str, output: int, guards: str = ""
+) -> tuple[str, str]:
     """(partition, key), hex SHA-256. `shared`: the answer may stand for any tenant's; `served` is the engine's own name
-    of the model, `output` the ceiling in tokens where the request names none."""
+    of the model, `output` the ceiling in tokens where the request names none, `guards` what changes with the guards
+    of what is answered: an answer is kept as they left it."""
     fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
     partition = _digest(
-        "4", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
+        "5", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
         prompt.format, prompt.retrieve and prompt.retrieve.parts(),
-        prompt.on_length, embedder,
+        prompt.on_stop, embedder, guards,
     )  # fmt: skip
     return partition, _digest(partition, _plain(prompt.question))
 

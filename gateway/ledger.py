@@ -203,8 +203,8 @@ class Entry:
 
     def _difference(self) -> int | None:
         """Preflight's count less the engine's own, where one whole generation makes them comparable."""
-        packed, plan = self._findings.packed, self._findings.plan
-        if not (packed and plan and self._ended and self._usage) or len(plan.attempts) > 1:
+        packed, several = self._findings.packed, len(self._call.trace.every("generate")) > 1
+        if several or not (packed and self._ended and self._usage):
             return None
         return packed.input.tokens - self._usage.input_tokens
 

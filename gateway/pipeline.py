@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from gateway.exchange import Answer, Call, Hit, Miss, Packed, Plan, Prompt
+from gateway.answering.causes import honest
+from gateway.exchange import Answer, Call, Hit, Miss, Packed, Plan, Prompt, Verdict
 from gateway.ledger import Entry, Ledger
 from gateway.stages.build import Build
 from gateway.stages.cache import Cache
-from gateway.stages.check import Check, honest
-from gateway.stages.finish import Finish
+from gateway.stages.check import Check
+from gateway.stages.finish import Finish, Given
 from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
@@ -40,8 +41,7 @@ class Pipeline:
     async def run(self, call: Call) -> AsyncGenerator[Answer, None]:
         """Answer one call: `Opened`, `Deltas`, `Closed`. Raises a Refusal or a BackendError."""
         async with self.ledger.open(call) as entry:
-            call, guarded = await self.guard.asked(call)  # may refuse it, or take out what must not go on
-            entry.saw(guarded)
+            call = await self.guard.asked(call)  # may refuse it, or take out what must not go on
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
             plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
             found = entry.saw(await self.cache(call, prompt))
@@ -57,14 +57,21 @@ class Pipeline:
         if isinstance(found, Hit):
             await entry.hold(plan.usage if self.cache.charges else None)  # a hit costs the request, no tokens
             basis: Hit | Packed = found
-            source = found.given.events(call)
+            kept = found.given.events(call)
+            source: AsyncGenerator[Given, None] = self.guard.said(call, kept, prompt.format.structured)
         else:
             await entry.hold(plan.usage)  # set aside before it is spent
             basis = entry.saw(await self.retrieve(call, prompt, plan))
-            source = self.finish(call, basis, plan)  # routes; does with a cut answer what the policy says
-        answer = Fold()
+            source = self.finish(call, basis, plan)  # routes, as often as it takes to have one that may be given
+        answer, judged = Fold(), None
         async with aclosing(source):
             async for event in source:
+                if isinstance(event, Verdict):
+                    judged = entry.saw(event)
+                    continue
+                if isinstance(event, Packed):  # it was shortened, repaired or asked of another model
+                    basis = entry.saw(event)
+                    continue
                 entry.observe(event)  # usage so far: a hang-up is priced exactly
                 answer.add(event)
                 match event:
@@ -75,6 +82,6 @@ class Pipeline:
                             yield event
                     case End():
                         whole = honest(answer.completion())
-                        verdict = entry.saw(await self.check(call, basis, whole))  # stop reason and schema
+                        verdict = entry.saw(await self.check(call, basis, whole, judged))  # what it cites
                         await self.cache.keep(call, found, whole, verdict)
                         yield await entry.finish(whole)

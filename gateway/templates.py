@@ -6,15 +6,20 @@ Knows no request. The settings say where templates are, `prompts` reads them.
 import hashlib
 from pathlib import Path
 
+from gateway.answering.policy import faults
 from gateway.settings import Settings, secret
+from prompts.errors import LibraryError
 from prompts.library import Library
 from prompts.remote import Remote
 from prompts.source import Folder, Source
 
 
 def library(settings: Settings) -> Library:
-    """Raises LibraryError, and SettingsError where the variable of the key is not set."""
-    return Library.open(source(settings))
+    """Raises LibraryError, of remedies that are none too, and SettingsError where the variable of the key is not set."""
+    found = Library.open(source(settings))
+    if wrong := faults(found):
+        raise LibraryError(wrong)
+    return found
 
 
 def source(settings: Settings) -> Source:

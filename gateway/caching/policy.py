@@ -58,8 +58,8 @@ def uncompared(call: Call, prompt: Prompt) -> str | None:
 
 
 def keepable(completion: Completion, verdict: Verdict) -> bool:
-    """Whether an answer may be given again: whole, checked, citing only what was there, and no refusal."""
-    whole = verdict.stop == "complete" and not verdict.unknown_citations
+    """Whether an answer may be given again: whole, checked, without a fault, citing only what was there, no refusal."""
+    whole = verdict.stop == "complete" and not verdict.flags and not verdict.unknown_citations
     return whole and not any(map(_refuses, completion.choices))
 
 

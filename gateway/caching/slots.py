@@ -65,11 +65,12 @@ def tags(call: Call, prompt: Prompt) -> tuple[str, ...]:
     )
 
 
-def flight_name(call: Call, slot: Slot) -> str:
+def flight_name(call: Call, prompt: Prompt, slot: Slot) -> str:
     """Who has the same reads the same answer while it is being made. A fallback may answer, which is kept for nobody:
-    so whoever reads along must be allowed the same models."""
-    models = call.caller.scopes.models
-    return slot.key if models is None else f"{slot.key}/{','.join(sorted(models))}"
+    so whoever reads along must be allowed the same models; and whose answer may be repaired does not read along with
+    one that is shown as it comes, nor the other way round."""
+    models, name = call.caller.scopes.models, f"{slot.key}/{prompt.mode}"
+    return name if models is None else f"{name}/{','.join(sorted(models))}"
 
 
 def _pool(call: Call, prompt: Prompt, shared: bool) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gateway.exchange.call import Message, OnLength
+from gateway.exchange.call import Message, Mode
 from gateway.exchange.wanted import Format
 from gateway.settings import Retrieve
+from gateway.stopping import Remedies, Remedy
 from prompts.template import Template
 from retrieval.passage import Found
 from retrieval.protocols import Encoder, Index
@@ -61,8 +62,9 @@ class Search:
 class Prompt:
     """What will be sent. `fields`: the template's below the request's own; `question`: what similarity may compare.
 
-    `template` is kept so that the same version is rendered again once the passages are known. `text` is a raw prompt
-    for the engine's /v1/completions, in place of messages.
+    `template` is kept so that the same version is rendered again once the passages are known. `on_stop` are the remedies
+    of all causes, `mode` is that of a stream (a buffered answer is `strict`). `text` is a raw prompt for the engine's
+    /v1/completions, in place of messages.
     """
 
     model: str  # alias
@@ -72,7 +74,8 @@ class Prompt:
     question: str | None
     format: Format
     retrieve: Search | None
-    on_length: OnLength
+    on_stop: Remedies
+    mode: Mode
     cache: CacheTier
     text: str | None = None
 
@@ -90,17 +93,21 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One generation that the request may cost at most: its input and, over all choices, its output, in tokens."""
+    """One generation that the request may cost at most: its input and, over all choices, its output, in tokens.
+
+    `remedy` is what it is made for; None: it is the first.
+    """
 
     input: int
     output: int
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The arithmetic of the window, in tokens: `input` + `room` (for passages) + `output` <= `window`.
 
-    `attempts` is every generation that the policy on length allows; together they are the most it can be billed for.
+    `attempts` is every generation that the policy allows; together they are the most it can be billed for.
     """
 
     input: Count
@@ -115,6 +122,10 @@ class Plan:
         """The ceiling, as usage: what is set aside before anything is spent."""
         return Usage(sum(a.input for a in self.attempts), sum(a.output for a in self.attempts))
 
+    def of(self, remedy: Remedy) -> tuple[Attempt, ...]:
+        """The generations that were planned for a remedy; none where it cannot help or has no room."""
+        return tuple(attempt for attempt in self.attempts if attempt.remedy == remedy)
+
     def facts(self) -> dict[str, Any]:
         return {
             "input_tokens": self.input.tokens,
@@ -123,6 +134,7 @@ class Plan:
             "room": self.room,
             "window": self.window,
             "ceiling_tokens": self.usage.total_tokens,
+            "attempts": len(self.attempts),
         }
 
 

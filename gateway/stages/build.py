@@ -1,6 +1,6 @@
 """Build: what the tenant asked becomes the prompt that will be sent. Knows no token, budget or backend.
 
-The template's parameters lie below the request's own; the policies (length, cache, retrieval) come from the request,
+The template's parameters lie below the request's own; the policies (stops, cache, retrieval) come from the request,
 else the template, else the settings. Invariants: messages come from the template's blocks and the app's own messages
 only, so user text never becomes template text, and no variable brings a control token of the model that will read it;
 what the key's scopes do not cover is refused before it is looked up.
@@ -9,8 +9,9 @@ what the key's scopes do not cover is refused before it is looked up.
 from collections.abc import Container, Mapping
 from typing import Any
 
+from gateway.answering.policy import policy
 from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
-from gateway.exchange import CacheTier, Call, Message, OnLength, Prompt, Snapshot, wanted
+from gateway.exchange import CacheTier, Call, Message, Prompt, Snapshot, wanted
 from gateway.models import Model, control
 from gateway.schemas import Schemas
 from gateway.scopes import demand, named
@@ -23,18 +24,21 @@ from retrieval.pack import Listing
 from serving.control import Control
 
 NONE = Listing("", ())  # no passages
+STRANGERS = ("user", "tool", "function")  # roles whose messages hold what others wrote, in the app's name
 
 
 def compose(template: Template | None, call: Call, control: Control, passages: Listing = NONE) -> tuple[Message, ...]:
     """The template's messages, then the app's; passages go where the template puts them, else before the last turn.
 
-    The variables are taken without `control` tokens; an app's own messages are its own, and stay as they are.
+    The variables, and the messages of the app's users and tools, are taken without `control` tokens. The app's own stay
+    as they are (system, developer and assistant messages, a raw prompt): it may well speak its model's language.
     """
+    own = tuple(control.neutral_all(one) if one.get("role") in STRANGERS else one for one in call.messages)
     if template is None:
-        return _beside(call.messages, passages)
+        return _beside(own, passages)
     assert call.prompt is not None  # a template is only ever found through call.prompt
     try:
-        return (*template.render(call.prompt.variables, passages, control.neutral_all), *call.messages)
+        return (*template.render(call.prompt.variables, passages, control.neutral_all), *own)
     except VariableError as error:
         raise InvalidValue(error.message, param=f"prompt.variables.{error.param}".rstrip(".")) from error
     except RenderError as error:
@@ -62,8 +66,8 @@ class Build:
         template = self._template(call)
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
-        if format.schema is not None:
-            self._schemas.compile(format.schema)  # a schema that cannot be checked is refused before anything is spent
+        await self._schemas.accept(format)  # what cannot be checked is refused before anything is spent
+        stops = policy(call, template, self._settings.models.get(model), self._settings.check, format)
         return Prompt(
             model=model,
             messages=compose(template, call, control(self._models, model)),
@@ -74,7 +78,8 @@ class Build:
             retrieve=search(
                 call, template.front.retrieve if template else None, self._settings.retrieve, self._collections
             ),
-            on_length=self._on_length(call, template, format.structured, fields),
+            on_stop=stops.on_stop,
+            mode=stops.mode,
             cache=(template.front.cache.tier if template else None) or self._plain(fields, call),
             text=call.text,
         )
@@ -101,19 +106,6 @@ class Build:
             if not self._settings.writes(alias):
                 raise InvalidValue(f"The model {alias!r} scores texts and writes none.", param="model")
         return available(alias, self._settings, self._models)
-
-    def _on_length(
-        self, call: Call, template: Template | None, structured: bool, fields: Mapping[str, Any]
-    ) -> OnLength:
-        """Half a JSON object is no answer, so structured answers default to `error`. A cut object or tool call cannot
-        be continued (a grammar starts at its root again), so `continue` becomes `retry` there."""
-        asked = call.options.on_length or (template.front.on_length if template else None)
-        policy: OnLength = asked or ("error" if structured else self._settings.check.on_length)
-        if policy == "continue" and int(fields.get("n") or 1) > 1:
-            raise InvalidValue(
-                "`continue` joins one answer; set n to 1 or on_length to `retry`.", param="gateway.on_length"
-            )
-        return "retry" if policy == "continue" and (structured or fields.get("tools")) else policy
 
     def _plain(self, fields: Mapping[str, Any], call: Call) -> CacheTier:
         """Where no template names the tier: what asks for variety is not kept; the request can turn similarity on."""

@@ -108,7 +108,7 @@ class Cache:
 
     async def _together(self, slot: Slot, call: Call, prompt: Prompt) -> Hit | Miss:
         """With whoever asks the same just now: one looks further and makes the answer, the others wait for it."""
-        name = flight_name(call, slot)
+        name = flight_name(call, prompt, slot)
         if flight := self._making.flight(name):
             if await self._answers.purged(slot.tags, flight.since):
                 self._making.forget(name, flight)

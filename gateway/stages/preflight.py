@@ -1,14 +1,19 @@
 """Preflight: the prompt's exact length, and the arithmetic of the window, before anything is spent. Knows no budget.
 
 The output ceiling is what the request asks for, else the model's default, and never more than the window leaves; where
-passages will be added, the room for them is what is left beside the ceiling. Every generation that the policy on length
-allows is planned here, for the longest of the models that may answer, so that the hold covers all of them.
+passages will be added, the room for them is what is left beside the ceiling. Every generation that the policy allows is
+planned here (`gateway.answering.planning`), for the longest of the models that may answer, so that the hold covers all
+of them. A ceiling that the wanted format cannot be met below is refused.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from gateway.answering.planning import Space, attempts
+from gateway.answering.turns import droppable
 from gateway.errors import ContextLengthExceeded, InvalidValue
-from gateway.exchange import Attempt, Call, Plan, Prompt
+from gateway.exchange import Call, Plan, Prompt
+from gateway.linting import least_tokens
 from gateway.models import Model
 from gateway.scopes import permits
 from gateway.tracing import traced
@@ -28,7 +33,8 @@ class Preflight:
 
     @traced("preflight")
     async def __call__(self, call: Call, prompt: Prompt) -> Plan:
-        """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer."""
+        """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer; InvalidValue
+        when none in its format is as short as the ceiling."""
         model = self._models[prompt.model]
         count = await self.count(prompt.model, prompt)
         left = model.window - count.tokens
@@ -38,13 +44,27 @@ class Preflight:
                 f"has {count.tokens}: shorten it by at least {1 - left}.",
                 param=_param(prompt),
             )
-        output = min(_asked(prompt) or model.max_output, left)
+        asked = _asked(prompt) or model.max_output
+        output = min(asked, left)
+        _enough(prompt, output)
         room = self._room(prompt, left - output)
-        allowed = [alias for alias in model.fallback if permits(call.caller.scopes.models, alias)]
-        chain = (prompt.model, *[alias for alias in allowed if alias in self._models])
-        longest = max([count.tokens, *[await self._length(alias, prompt) for alias in chain[1:]]])
-        attempts = self._attempts(prompt, longest + room, output, model.window)
-        return Plan(count, output, room, model.window, attempts, chain)
+        models = self._chain(call, prompt.model)
+        space = Space(
+            input=count.tokens,
+            given=max([count.tokens, *[await self._length(alias, prompt) for alias in models[1:]]]) + room,
+            output=output,
+            asked=asked,
+            window=model.window,
+            rounds=self._rounds,
+            fallback=len(models) > 1,
+            shorter=prompt.text is None and (prompt.retrieve is not None or droppable(call.messages)),
+        )
+        made = attempts(prompt, space)
+        if any(attempt.remedy == "fallback" for attempt in made):  # whose own fallbacks may answer for it
+            further = [name for alias in models[1:] for name in self._chain(call, alias) if name not in models]
+            given = max([space.given, *[room + await self._length(alias, prompt) for alias in further]])
+            models, made = (*models, *dict.fromkeys(further)), attempts(prompt, replace(space, given=given))
+        return Plan(count, output, room, model.window, made, models)
 
     async def count(self, alias: str, prompt: Prompt) -> Count:
         """How long the prompt is for a model. Raises InvalidValue when the model cannot take it at all."""
@@ -66,17 +86,10 @@ class Preflight:
     def _room(self, prompt: Prompt, left: int) -> int:
         return min(prompt.retrieve.snapshot.section.max_tokens, left) if prompt.retrieve else 0
 
-    def _attempts(self, prompt: Prompt, given: int, output: int, window: int) -> tuple[Attempt, ...]:
-        n = int(prompt.fields.get("n") or 1)
-        first = Attempt(given, output * n)
-        match prompt.on_length:
-            case "retry":
-                more = min(2 * output, window - given)
-                return (first, Attempt(given, more * n)) if more > output else (first,)
-            case "continue":
-                inputs = [given + output * done for done in range(1, self._rounds + 1)]
-                return (first, *[Attempt(i, min(output, window - i)) for i in inputs if i < window])
-        return (first,)
+    def _chain(self, call: Call, alias: str) -> tuple[str, ...]:
+        """The alias and those of its fallbacks that are connected and that the key may use."""
+        allowed = [name for name in self._models[alias].fallback if permits(call.caller.scopes.models, name)]
+        return (alias, *[name for name in allowed if name in self._models])
 
 
 def request(prompt: Prompt) -> dict[str, object]:
@@ -90,6 +103,17 @@ def request(prompt: Prompt) -> dict[str, object]:
 
 def _param(prompt: Prompt) -> str:
     return "messages" if prompt.text is None else "prompt"
+
+
+def _enough(prompt: Prompt, output: int) -> None:
+    """Raises InvalidValue where no valid answer is as short as the ceiling: it could only be cut."""
+    least = least_tokens(prompt.format)
+    if least > output:
+        raise InvalidValue(
+            f"No answer in the format that is asked for has fewer than {least} tokens, and the ceiling is {output}: "
+            "raise max_completion_tokens, or shorten the prompt where the window leaves no more.",
+            param="max_completion_tokens",
+        )
 
 
 def _asked(prompt: Prompt) -> int | None:

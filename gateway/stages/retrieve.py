@@ -21,6 +21,7 @@ from gateway.exchange import Call, Packed, Plan, Prompt, Search
 from gateway.models import Model, control
 from gateway.rerank import Reranker, RerankerUnavailable
 from gateway.stages.build import compose
+from gateway.stages.guard import Guard
 from gateway.stages.preflight import request
 from gateway.stages.route import cache_salt
 from gateway.tracing import traced
@@ -39,8 +40,8 @@ FENCE = 40  # tokens that the two marks around passages take, rather too many
 class Retrieve:
     """Searches collections and packs what they hold. `secret` keys the fences and the reranker's cache salts."""
 
-    def __init__(self, models: Mapping[str, Model], secret: bytes) -> None:
-        self._models, self._secret = models, secret
+    def __init__(self, models: Mapping[str, Model], secret: bytes, guard: Guard) -> None:
+        self._models, self._secret, self._guard = models, secret, guard
         self._orders = Orders()
         # By collection: one whose engine hangs takes no thread from the others, nor from the rest of the gateway.
         self._threads: defaultdict[str, ThreadPoolExecutor] = defaultdict(ThreadPoolExecutor)
@@ -58,6 +59,17 @@ class Retrieve:
             name = search.snapshot.name
             message = f"The collection {name!r} cannot be searched just now: {error}; try again."
             raise Unready(message, code="index_unavailable") from error
+
+    async def fewer(self, call: Call, packed: Packed) -> Packed:
+        """The prompt of this call again, with the better half of its passages: one that left no room for an answer."""
+        prompt, kept = packed.prompt, _better(packed.found)
+        if prompt.retrieve and kept:
+            again = await self._packed(call, prompt, prompt.retrieve, kept)
+            return replace(again, considered=packed.considered, relevant=packed.relevant, rerank=packed.rerank)
+        bare = replace(prompt, messages=compose(prompt.template, call, control(self._models, prompt.model)))
+        return replace(
+            packed, prompt=bare, input=await self._models[prompt.model].tokens.count(request(bare)), found=()
+        )
 
     async def _searched(self, call: Call, prompt: Prompt, plan: Plan, search: Search) -> Packed:
         if prompt.question is None:
@@ -102,7 +114,10 @@ class Retrieve:
 
         relevant, whole, grown = await self._beside(search, lambda: _chosen(search, found, fits))
         for these in [grown, *(whole[:count] for count in range(len(whole), 0, -1))] if whole else []:
-            packed = await self._packed(call, prompt, search, these)
+            allowed = await self._guard.found(call, these)
+            if not allowed:  # nor is any of fewer
+                break
+            packed = await self._packed(call, prompt, search, allowed)
             if packed.input.tokens <= plan.input.tokens + plan.room:
                 return replace(packed, relevant=relevant)
         return Packed(prompt, plan.input, relevant=relevant)
@@ -132,6 +147,11 @@ def _chosen(
     relevant = chosen(index, found, search.top_k, search.floor)
     whole = pack(relevant, fits)
     return len(relevant), whole, distinct(expanded(index, whole, fits))
+
+
+def _better(found: Sequence[Found]) -> tuple[Found, ...]:
+    """The better half of some passages, the best first."""
+    return tuple(sorted(found, key=lambda one: -one.score)[: len(found) // 2])
 
 
 def _turns(call: Call, prompt: Prompt) -> list[str]:

@@ -40,7 +40,8 @@ def search(
 def prompt(**changes: Any) -> Prompt:
     plain = Prompt(
         model="small", messages=TURNS, fields={"temperature": 0.5, "seed": 1}, template=None, question="Why?",
-        format=Format("json", {"type": "object"}), retrieve=search(), on_length="return", cache="exact",
+        format=Format("json", {"type": "object"}), retrieve=search(), on_stop={"ceiling": ("return",)},
+        mode="verdict", cache="exact",
     )  # fmt: skip
     return replace(plain, **changes)
 
@@ -69,7 +70,7 @@ def test_the_same_request_has_the_same_digests() -> None:
 
 # What of a prompt and a call must not part two requests, and why. Whatever else they have must: so a new field that
 # nobody has thought of here fails the test.
-BESIDE_PROMPT = {"cache"}  # where answers are kept
+BESIDE_PROMPT = {"cache", "mode"}  # where answers are kept; when a stream is shown
 BESIDE_CALL = {
     "request_id", "stream", "trace", "at",  # of this request alone
     "inputs",  # nothing is generated
@@ -92,7 +93,7 @@ def test_every_part_parts() -> None:
         "question": replace(one, question="How?"),
         "format": replace(one, format=Format("json", {"type": "array"})),
         "retrieve": replace(one, retrieve=None),
-        "on_length": replace(one, on_length="error"),
+        "on_stop": replace(one, on_stop={"ceiling": ("error",)}),
         "text": replace(one, text="Why?"),
     }
     calls = {
@@ -145,7 +146,7 @@ def test_the_question_is_taken_without_the_space_around_it(same: str) -> None:
         {"retrieve": search(where={"people": ("team",)})},
         {"retrieve": search(section=DOCS.model_copy(update={"max_tokens": 300}))},
         {"retrieve": search(section=DOCS.model_copy(update={"rerank": "cross"}))},
-        {"on_length": "continue"},
+        {"on_stop": {"ceiling": ("continue", "return")}},
     ],
 )
 def test_each_part_of_the_prompt_changes_the_partition(changes: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.caching.policy import keepable, uncached, uncompared
-from gateway.exchange import Prompt, Verdict
+from gateway.exchange import Format, Prompt, Verdict
 from serving.events import Choice, Completion, Start
 from tests.gateway.calls import call
 
@@ -14,8 +14,8 @@ WHOLE = Verdict("complete", "stop")
 
 def prompt(question: str | None = "Why?", **changes: Any) -> Prompt:
     values: dict[str, Any] = {
-        "model": "small", "messages": (), "fields": {}, "template": None, "question": question, "schema": None,
-        "retrieve": None, "on_length": "return", "cache": "semantic",
+        "model": "small", "messages": (), "fields": {}, "template": None, "question": question, "format": Format(),
+        "retrieve": None, "on_stop": {}, "mode": "verdict", "cache": "semantic",
     }  # fmt: skip
     return Prompt(**values | changes)
 

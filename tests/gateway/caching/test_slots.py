@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.caching.slots import flight_name, known_tag, tags
-from gateway.exchange import Search, Slot, Snapshot
+from gateway.exchange import Mode, Search, Slot, Snapshot
 from gateway.settings import Retrieve
 from gateway.state import Scopes
 from prompts.template import parse
@@ -41,7 +41,14 @@ def test_a_tag_that_no_answer_can_have_is_refused(tag: str) -> None:
 def test_who_may_use_other_models_reads_another_flight() -> None:
     slot = Slot("key", "partition", "pool", None, (), "", 1.0)
     scopes: list[Any] = [None, ("a",), ("a", "b"), ("b", "a")]
-    names = [flight_name(call(who=replace(caller(), scopes=Scopes(models=models))), slot) for models in scopes]
-    assert names[0] == "key"
+    one = prompt()
+    names = [flight_name(call(who=replace(caller(), scopes=Scopes(models=models))), one, slot) for models in scopes]
     assert names[2] == names[3]
     assert len(set(names)) == 3
+
+
+def test_an_answer_that_may_be_taken_back_is_not_read_along_with_one_that_is_shown_as_it_comes() -> None:
+    slot = Slot("key", "partition", "pool", None, (), "", 1.0)
+    modes: list[Mode] = ["verdict", "strict", "strict"]
+    names = [flight_name(call(), replace(prompt(), mode=mode), slot) for mode in modes]
+    assert names[0] != names[1] == names[2]
