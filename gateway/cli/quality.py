@@ -30,7 +30,7 @@ def quality(
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """How many answers were cut, invalid, repaired, blocked, empty or failed, how long they were, what has changed."""
+    """How many answers were cut, invalid, empty, blocked, repaired or failed, how long they were, what has changed."""
     groups = by_of(by)
 
     async def rows(opened: State) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ from gateway.usage import Period, groups
 
 # What is told, and of which answers it is a share: those that have the other word, or all.
 RATES: Mapping[Word, Word | None] = {
-    "truncated": None, "invalid": None, "repaired": None, "blocked": None, "empty": None,
-    "tool_failed": "called", "error": None,
+    "truncated": None, "invalid": None, "empty": None, "repeated": None, "blocked": None, "flagged": None,
+    "tool_failed": "called", "error": None, "repaired": None,
 }  # fmt: skip
 DEFAULT = "prompt,prompt_version"
 _MOVES = ("day", "prompt_version", "fingerprint")

@@ -39,7 +39,8 @@ def test_what_is_refused_for_its_length_is_counted_with_the_engine_that_made_it(
 
 
 def test_what_is_no_json_is_counted_as_invalid(core: Assembled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.fake, "usual", lambda seen: engine("no JSON"))  # however often it is asked to repair it
+    for backend in (core.fake, core.spare):  # however often it is asked to repair it, and the fallback too
+        monkeypatch.setattr(backend, "usual", lambda seen: engine("no JSON"))
     wrong = core.ask(**template("classify-ticket", ticket="It is broken."))
     assert core.row(wrong.call)["error"] == "output_invalid"
     _, fingerprint, checks = columns(core, wrong)
