@@ -59,7 +59,7 @@ class Webhook:
         self.name, self._url = name, section.url
         self._key = _bytes(key) if key else None
         limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-        self._client = httpx2.AsyncClient(timeout=section.deadline_s, limits=limits, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -86,12 +86,12 @@ class Webhook:
         return _findings(answer, text)
 
     async def _answer(self, body: bytes, request_id: str) -> bytes:
-        headers = {"content-type": "application/json"} | self._signed(body, request_id)
+        headers = {"content-type": "application/json", "accept-encoding": "identity"} | self._signed(body, request_id)
         async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
             if response.status_code != 200:
                 raise GuardFailed(f"its server answers with status {response.status_code}")
             read = b""
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) > MAX_ANSWER_BYTES:
                     raise GuardFailed(f"its server's answer is longer than {MAX_ANSWER_BYTES} bytes")

@@ -92,16 +92,24 @@ class Guard:
 
 
 async def _screened(screen: Screen, call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """What was made of the answer is told before its end: who gets that has all there is."""
+    end: End | None = None
     try:
         async with aclosing(events):
             async for event in events:
-                if isinstance(event, Deltas):
-                    event = await screen.shown(event)
-                if isinstance(event, End) and (rest := await screen.rest()).pieces:
-                    yield rest
-                yield event
+                match event:
+                    case Deltas():
+                        yield await screen.shown(event)
+                    case End():
+                        end = event
+                    case _:
+                        yield event
+        if (rest := await screen.rest()).pieces:
+            yield rest
     finally:
         _note(call.trace, screen)
+    if end:
+        yield end
 
 
 async def _beside(watches: Sequence[Watch], texts: Sequence[str], call: Call, where: Where) -> list[Report]:
