@@ -98,8 +98,11 @@ class History:
         folder = self._tree(commit)
 
         def read(path: str) -> bytes | None:
-            with_path = _at(folder, path) if folder else None
-            return with_path.data if isinstance(with_path, pygit2.Blob) else None
+            found = _at(folder, path) if folder else None
+            try:
+                return found.data if isinstance(found, pygit2.Blob) else None
+            except (KeyError, pygit2.GitError) as error:
+                raise LibraryError([Fault(path, 0, f"git has lost it at {commit[:12]}: {error}")]) from None
 
         return read
 
