@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from gateway.answering.joined import Joined
@@ -10,7 +9,7 @@ from gateway.exchange import Attempt, Packed, Prompt, wanted
 from gateway.models import Model
 from gateway.stages.route import Route
 from serving.backend import Backend
-from serving.events import Completion, Event, Fold
+from serving.events import Completion, Deltas, Event, Fold
 from serving.pool import Pool
 from serving.tokens import Count, EstimateTokens
 from tests.fakes.backend import FakeBackend
@@ -30,7 +29,7 @@ def packed(text: str | None = None, messages: Iterable[Mapping[str, Any]] = (), 
 
 
 @asynccontextmanager
-async def routed(*urls: str, spare: str | None = None) -> AsyncIterator[Route]:
+async def routed(*urls: str, spare: str | None = None, kind: type[Route] = Route) -> AsyncIterator[Any]:
     """To an alias on these backends, and another on `spare` that it falls back to."""
     async with AsyncExitStack() as stack:
 
@@ -42,7 +41,7 @@ async def routed(*urls: str, spare: str | None = None) -> AsyncIterator[Route]:
 
         models = {"small": model("small", urls, ("other",) if spare else ())}
         models |= {"other": model("other", [spare], ())} if spare else {}
-        yield Route(models, 3, b"secret")
+        yield kind(models, 3, b"secret")
 
 
 @asynccontextmanager
@@ -67,16 +66,10 @@ async def read(events: AsyncGenerator[Event, None]) -> tuple[Completion, list[Ev
     return fold.completion(), heard
 
 
+def streamed(events: Iterable[Event]) -> str:
+    """What a client of the stream reads."""
+    return "".join(event.text for event in events if isinstance(event, Deltas))
+
+
 def text(answer: Completion) -> str:
     return str(answer.choices[0].message["content"] or "")
-
-
-def by_text(route: Route) -> Joined:
-    """Parts as they are joined before a server that tells no ids."""
-    asked = Route.shown
-
-    class ByText(Route):
-        async def shown(self, begun: Any) -> Any:
-            return replace(await asked(self, begun), ids=())
-
-    return Joined(ByText(route._models, route._attempts, route._secret))

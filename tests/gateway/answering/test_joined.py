@@ -15,7 +15,7 @@ from serving.errors import BackendBroken, BackendUnavailable
 from serving.events import Completion, Deltas, End, Event, Start, Usage
 from tests.fakes.backend import DONE, HANG, JSON, RST, FakeBackend, Script, first, piece, said, words
 from tests.fakes.bytewise import PROMPT, Bytewise
-from tests.gateway.answering.parts import faked, joined, packed, read, routed, text
+from tests.gateway.answering.parts import faked, joined, packed, read, routed, streamed, text
 
 ANSWER = "The quick — brön 東京 fox 🙂 says: naïve?"
 LENGTH = len(ANSWER.encode())
@@ -28,10 +28,6 @@ def answered(engine: Bytewise, asked: Packed, ceiling: int, more: int = 99) -> t
             return await read(joined(joiner, asked, ceiling, more))
 
     return asyncio.run(run())
-
-
-def streamed(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Deltas))
 
 
 @pytest.mark.parametrize("ceiling", [4, 5, 7, 16, LENGTH, LENGTH + 1])

@@ -1,4 +1,4 @@
-"""Stop strings that are cut by a seam are found where one generation would have found them, and nothing else is lost."""
+"""Stop strings that are cut by a seam are found where one generation would have; nothing else is lost."""
 
 import pytest
 from hypothesis import given
