@@ -30,7 +30,7 @@ SHORT = 5  # tokens of a piece that often ends at a blank, where text is read as
 
 async def compared(route: Route, piece: int, messages: tuple[dict[str, Any], ...]) -> tuple[str, str] | None:
     """An answer made at once, and in pieces; None where the engine is not decided."""
-    fields = {"messages": messages, "temperature": 0}
+    fields: dict[str, Any] = {"messages": messages, "temperature": 0}
     whole, _ = await read(route(call(), packed(**fields, logprobs=True, top_logprobs=2), WHOLE))
     if not decided(whole):
         return None
