@@ -20,7 +20,7 @@ from gateway.schemas.lasting import lasting
 from gateway.schemas.limits import written
 from gateway.schemas.repair import OPENED, cleaned
 from gateway.schemas.shape import shape
-from gateway.schemas.validators import Validator, told
+from gateway.schemas.validators import Validator, parsed, told
 from serving.frozen import dataclass
 
 LEAST, SHARE = 64, 8  # characters, part of the text
@@ -29,6 +29,8 @@ QUICK = 200_000  # comparisons times characters, of one look: all faults are loo
 
 _BEGINS = re.compile(rf"(?:{OPENED.pattern})?\s*[\[{{]")
 _UNFINISHED = string.ascii_letters + string.digits + "+-./"  # a number, a word, a comment that only begins
+
+_OPEN = ("EOF while", "trailing characters")  # jiter's words for what is not whole, or whole before its end
 
 _kept: OrderedDict[bytes, "_Followed | None"] = OrderedDict()
 
@@ -83,8 +85,14 @@ class Progress:
 
 
 def _partial(text: str) -> Any:
-    """What is complete of a value: jiter leaves out a string that is open, and takes an open number for one."""
+    """What is complete of a value: jiter leaves out a string that is open, takes an open number for a whole one, and
+    what lacks a comma for finished. Raises ValueError: no JSON, whatever follows."""
     complete = text.rstrip(_UNFINISHED).encode("utf-8", "replace")
+    try:
+        return parsed(complete)
+    except ValueError as error:
+        if not str(error).startswith(_OPEN):
+            raise
     return jiter.from_json(complete, partial_mode=True, allow_inf_nan=False, cache_mode="keys")
 
 

@@ -12,7 +12,7 @@ from gateway.schemas.validators import parsed
 
 OPENED = re.compile(r"\s*```[\w+-]*[ \t]*\r?\n")  # a code fence (CommonMark 0.31, section 4.5) with its language
 FENCED = re.compile(OPENED.pattern + r"(.*?)\r?\n[ \t]*```\s*", re.DOTALL)
-_BRACKET = re.compile(r"[\[{]")
+_BRACKET = re.compile(r"[\[\]{}]")
 # A string, a comment, a bracket, a comma, or what lies between; the last of a text may be unfinished.
 _TOKEN = re.compile(
     r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)|[\[\]{}]|,|\s+|[^"/\[\]{},\s]+|.', re.DOTALL

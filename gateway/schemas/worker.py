@@ -1,7 +1,7 @@
 """The process that compiles and judges what might be slow: `python -m gateway.schemas.worker DESCRIPTOR MEMORY`.
 
-Reads pairs of messages, a schema and a text (empty: compile only), and answers each with a JSON object: `refused`, or
-`faults` and `flags`. Knows no time: whoever asks ends it when it takes too long. It ends with the conversation.
+Reads three messages, a schema, a text and how many faults to tell (0: compile only), and answers with a JSON object:
+`refused`, or `faults` and `flags`. Knows no time: whoever asks ends it when it takes too long. It ends with its asker.
 """
 
 import json
@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 import orjson
 
-from gateway.schemas.validators import Unusable, Validator, judged
+from gateway.schemas.validators import Judged, Unusable, Validator, judged
 from gateway.schemas.workers import READY
 
 KEPT = 64  # compiled validators
@@ -40,8 +40,8 @@ def _answer(kept: OrderedDict[bytes, Validator], schema: bytes, text: bytes, mos
     kept[schema] = validator
     if len(kept) > KEPT:
         kept.popitem(last=False)
-    found = judged(validator, text, most) if text else None
-    return {"faults": found.faults if found else (), "flags": found.flags if found else ()}
+    found = judged(validator, text, most) if most else Judged()
+    return {"faults": found.faults, "flags": found.flags}
 
 
 if __name__ == "__main__":
