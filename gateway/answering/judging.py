@@ -57,12 +57,13 @@ class Judge:
         found, completion = causes(completion, bounds), honest(completion)
         checked = [await self._checked(format, choice, seen) for choice in completion.choices]
         pairs = list(zip(found, checked, strict=True))
+        whole = [one for cause, one in pairs if cause in _BY_ITSELF]
         return Judged(
             worst(_held(cause, one) for cause, one in pairs),
             _repaired(completion, checked),
             min((one.schema for one in checked), key=_SCHEMAS.index, default="none"),
-            tuple(dict.fromkeys(fault for cause, one in pairs if cause in _BY_ITSELF for fault in one.faults)),
-            tuple(dict.fromkeys(flag for one in checked for flag in one.flags)),
+            tuple(dict.fromkeys(fault for one in whole for fault in one.faults)),
+            tuple(dict.fromkeys(flag for one in whole for flag in one.flags)),
             next((choice for choice, one in zip(completion.choices, checked, strict=True) if one.faults), None),
             usage=completion.usage or Usage(),
         )

@@ -15,8 +15,8 @@ from gateway.errors import InvalidValue
 from gateway.exchange import Call, Format, Mode, OnLength
 from gateway.settings import Check, Model
 from gateway.stopping import FINAL, Cause, Remedies, Remedy, checked_remedies
-from prompts.front import FrontMatter
 from prompts.errors import Fault
+from prompts.front import FrontMatter
 from prompts.library import SUFFIX, Library
 from prompts.template import Template
 from serving.frozen import dataclass

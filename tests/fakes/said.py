@@ -102,12 +102,26 @@ def choices(*texts: str, count: int = 2) -> tuple[bytes, ...]:
     return *(first(index) for index in range(count)), *steps, last(total * count, count), DONE
 
 
-def called(name: str, arguments: str) -> tuple[bytes, ...]:
-    """A whole answer that calls a function; a chunk there stands for several tokens."""
+def silent(finish: str = "stop") -> tuple[bytes, ...]:
+    """A whole answer of one token that says nothing."""
+    return first(), piece({}, 1, finish), last(1), DONE
+
+
+def reasoned(*thoughts: str, finish: str = "length") -> tuple[bytes, ...]:
+    """A whole answer that is reasoning alone, cut before its end unless told otherwise."""
+    pieces = [piece({"reasoning": thought}, n) for n, thought in enumerate(thoughts, 1)]
+    return first(), *pieces, piece({}, len(thoughts), finish), last(len(thoughts)), DONE
+
+
+def called(name: str, arguments: str, finish: str = "stop") -> tuple[bytes, ...]:
+    """A whole answer that calls a function; a chunk there stands for several tokens.
+
+    vLLM 0.32 may say `tool_calls` of a call that was cut.
+    """
     begun = {"id": "chatcmpl-tool-fake", "type": "function", "index": 0, "function": {"name": name}}
     rest = {"index": 0, "function": {"arguments": arguments}}
     steps = [piece({"content": None, "tool_calls": [call]}, n) for n, call in ((5, begun), (9, rest))]
-    return first(), *steps, piece({}, 10, "stop"), last(10), DONE
+    return first(), *steps, piece({}, 10, finish), last(10), DONE
 
 
 def faulted(message: str, code: int = 400, param: str | None = "logit_bias") -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ DONE = b"data: [DONE]\n\n"
 
 def test_the_steps_are_taken_in_their_order(core: Assembled) -> None:
     outcome = core.ask(**template("answer", question="What does the KV cache do?"))
-    steps = ["build", "preflight", "cache", "hold", "retrieve", "route", "generate", "check", "keep"]
+    steps = ["build", "preflight", "cache", "hold", "retrieve", "attempt", "route", "generate", "check", "keep"]
     assert core.stages(outcome.call) == steps
     assert list(outcome.closed.gateway["timings_ms"]) == steps
     core.assert_settled(outcome.call)
@@ -57,7 +57,7 @@ def test_the_answer_tells_its_request_how_it_came_about(core: Assembled) -> None
     told = core.ask(**template("answer", question="What does the KV cache do?"), explain=True).closed.gateway
     assert (told["model"], told["backend"], told["prompt"]["id"]) == ("small", "first", "answer")
     assert told["tokens"] == {"input": 13, "output": 2, "cached": 0, "source": "exact"}
-    assert told["stop"] == {"verdict": "complete", "finish_reasons": ["stop"]}
+    assert told["stop"] == {"verdict": "complete", "cause": "stop", "finish_reasons": ["stop"], "remedies": []}
     assert [stage["stage"] for stage in told["explain"]][:3] == ["build", "preflight", "cache"]
 
 

@@ -167,25 +167,6 @@ def test_a_schema_that_cannot_be_checked_is_refused_before_anything_is_spent(cor
     assert core.stages(outcome.call) == ["build"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "policy"),
-    [
-        ({}, "return"),  # the settings' default
-        ({"on_length": "continue"}, "continue"),
-        ({"fields": {"response_format": JSON_SCHEMA}}, "error"),  # half an object is no answer
-        ({"fields": {"response_format": JSON_SCHEMA}, "on_length": "return"}, "return"),
-        ({"fields": {"response_format": JSON_SCHEMA}, "on_length": "continue"}, "retry"),
-        ({"fields": {"tools": TOOLS}, "on_length": "continue"}, "retry"),
-        (template("answer", question="?"), "error"),
-        (template("answer", question="?") | {"on_length": "retry"}, "retry"),
-    ],
-)
-def test_the_policy_on_length_is_the_requests_else_the_templates_else_the_default(
-    core: Assembled, changes: dict[str, Any], policy: str
-) -> None:
-    assert built(core, call(**changes)).on_length == policy
-
-
 def test_several_choices_cannot_be_continued(core: Assembled) -> None:
     error = core.ask(fields={"n": 2}, on_length="continue").error
     assert isinstance(error, InvalidValue)

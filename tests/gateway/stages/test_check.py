@@ -1,13 +1,10 @@
 """Which answers may be trusted: why they stopped, and whether their JSON is what was asked for."""
 
-from typing import Any
 
 import pytest
 
-from gateway.errors import OutputInvalid, OutputTruncated, Unavailable
+from gateway.errors import OutputInvalid, OutputTruncated
 from gateway.exchange import Retrieval
-from gateway.stages.check import reason
-from serving.events import Choice
 from tests.fakes.backend import Script, said
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import caller, template
@@ -69,34 +66,6 @@ def test_a_templates_answer_is_held_to_its_output_schema(core: Assembled) -> Non
     error = core.ask(**template("classify-ticket", ticket="Two.")).error
     assert isinstance(error, OutputInvalid)
     assert "/category (enum)" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("finish", "error"),
-    [("abort", Unavailable), ("error", Unavailable), ("content_filter", Unavailable), ("repetition", OutputInvalid)],
-)
-def test_an_answer_that_the_engine_ended_itself_is_no_answer(
-    core: Assembled, finish: str, error: type[Exception]
-) -> None:
-    core.fake.plan(Script(said("a", "b", finish=finish)))
-    outcome = core.ask()
-    assert type(outcome.error) is error
-    assert core.row(outcome.call)["output_tokens"] == 2
-    core.assert_settled(outcome.call)
-
-
-@pytest.mark.parametrize(
-    ("message", "honest"),
-    [
-        ({"content": "x"}, "tool_calls"),
-        ({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}, "tool_calls"),
-        ({"tool_calls": [{"function": {"name": "f", "arguments": ""}}]}, "tool_calls"),
-        ({"tool_calls": [{"function": {"name": "f", "arguments": '{"a'}}]}, "length"),
-        ({"tool_calls": [{"function": {"arguments": "{}"}}, {"function": {"arguments": "["}}]}, "length"),
-    ],
-)
-def test_the_honest_reason_of_a_tool_call(message: dict[str, Any], honest: str) -> None:
-    assert reason(Choice(0, message, "tool_calls")) == honest
 
 
 def test_sentences_without_support_are_told_by_their_places_and_refuse_nothing(core: Assembled) -> None:

@@ -89,16 +89,19 @@ def test_every_generation_that_a_policy_allows_is_in_the_ceiling(core: Assembled
     first = Attempt(PROMPT, 10)
     assert attempts() == (first,)
     assert attempts(on_length="error") == (first,)
-    assert attempts(on_length="retry") == (first, Attempt(PROMPT, 20))
-    assert attempts(on_length="retry", fields={"n": 3}) == (Attempt(PROMPT, 30), Attempt(PROMPT, 60))
-    assert attempts(on_length="continue") == (first, Attempt(23, 10), Attempt(33, 10), Attempt(43, 10))
+    assert attempts(on_length="retry") == (first, Attempt(PROMPT, 20, "retry"))
+    assert attempts(on_length="retry", fields={"n": 3}) == (Attempt(PROMPT, 30), Attempt(PROMPT, 60, "retry"))
+    parts = [Attempt(given, 10, "continue") for given in (23, 33, 43)]
+    assert attempts(on_length="continue") == (first, *parts)
 
 
 def test_later_generations_stay_within_the_window(narrow: Assembled) -> None:
     asked = call(fields={"max_tokens": 15}, on_length="continue")
-    assert planned(narrow, asked).attempts == (Attempt(PROMPT, 15), Attempt(28, 15), Attempt(43, 7))
+    assert planned(narrow, asked).attempts == (
+        Attempt(PROMPT, 15), Attempt(28, 15, "continue"), Attempt(43, 7, "continue"),
+    )  # fmt: skip
     asked = call(fields={"max_tokens": 30}, on_length="retry")
-    assert planned(narrow, asked).attempts == (Attempt(PROMPT, 30), Attempt(PROMPT, 37))
+    assert planned(narrow, asked).attempts == (Attempt(PROMPT, 30), Attempt(PROMPT, 37, "retry"))
 
 
 def test_the_longest_of_the_models_that_may_answer_is_held(make: Make) -> None:
