@@ -290,3 +290,26 @@ scores = true
     hr, rest = docs.rules
     assert (hr.match, hr.access, hr.metadata) == ("hr/**", ["hr"], {"team": "people"})
     assert (rest.match, rest.access, rest.metadata) == ("**/*.md", [], {})
+
+
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ('kind = "pii"\nallow = ["a.com"]', "3: guard.g.allow: unknown key"),
+        ('kind = "urls"\nallow = "a.com"', "3: guard.g.allow: Input should be a valid tuple"),
+        ('action = "block"', "1: guard.g: Unable to extract tag using discriminator 'kind'"),
+        ('kind = "magic"', "1: guard.g: Input tag 'magic' found using 'kind' does not match any of the expected tags"),
+        ('kind = "webhook"', "1: guard.g.url: Field required"),
+        ('kind = "webhook"\nurl = "http://a"\nevery = 3', '4: guard.g.every: Value error, "answer", "sentence", or'),
+        ('kind = "injection"\nmodel = "absent"', "3: guard.g.model: no [models.absent]"),
+        ('kind = "secrets"\non = []', "3: guard.g.on: Tuple should have at least 1 item"),
+    ],
+)
+def test_a_guards_section_has_the_keys_of_its_kind(file: Path, section: str, fault: str) -> None:
+    (found,) = faults(file, f"[guard.g]\n{section}\n")
+    assert found.startswith(fault)
+
+
+def test_guards_keep_the_order_of_the_file(file: Path) -> None:
+    file.write_text("".join(f'[guard.{name}]\nkind = "secrets"\n' for name in "cab"))
+    assert list(load(file).guard) == ["c", "a", "b"]

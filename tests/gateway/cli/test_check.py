@@ -68,6 +68,30 @@ def test_a_secret_that_is_not_set_is_a_fault(tollgate: Tollgate, config: Path) -
     assert (ran.code, "TOLLGATE_TEST_ABSENT is not set" in ran.out) == (1, True)
 
 
+GUARDS = """
+[guard.personal]
+kind = "pii"
+entities = ["SHOE_SIZE"]
+[guard.own]
+kind = "webhook"
+url = "http://127.0.0.1:1/guard"
+key_env = "TOLLGATE_TEST_ABSENT"
+[guard.words]
+kind = "words"
+patterns = ["(a"]
+"""
+
+
+def test_a_guard_that_cannot_be_made_is_a_fault(tollgate: Tollgate, config: Path) -> None:
+    config.write_text(config.read_text() + GUARDS)
+    lines = tollgate("check", "--offline", "--config", config).out.splitlines()
+    personal, own, words = (line for line in lines if line.startswith("[guard."))
+    assert "SHOE_SIZE" in personal
+    assert "EMAIL_ADDRESS" in personal
+    assert "TOLLGATE_TEST_ABSENT is not set" in own
+    assert "(a" in words
+
+
 def test_a_collection_in_an_engine_is_asked_for_there(tollgate: Tollgate, config: Path) -> None:
     text, scripted = config.read_text(), Scripted()
     with running(FakeBackend()) as fake, running(raw_server(scripted)) as server:
