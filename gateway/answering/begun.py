@@ -4,7 +4,8 @@ By its tokens: the prompt's ids and the answer's, as the engine gave them, are t
 engine goes on from exactly the state it stopped in; no chat template and no tokenizer reads anything again.
 By its text, where the engine gives no ids (it is no vLLM): as the last message, vLLM's `continue_final_message`. The
 tokenizer may cut the text into other tokens than were generated, and the model then goes on from a state that it never
-was in: on the stand-in model, one answer in eight made in parts of 16 tokens is another than that made at once.
+was in: on the stand-in model, of answers in parts of 16 tokens one in a hundred (copied sentences) to one in eight
+(rambling) is another than that made at once.
 
 What cannot be gone on with in either way is said by `obstacle`.
 """
@@ -25,8 +26,6 @@ HELD = 4
 # The engine counts these over the tokens of one generation: in another part it would begin anew, or look back on
 # nothing. `ignore_eos`: tokens after the model's own end say nothing that shows where the answer is.
 _WITHIN = ("frequency_penalty", "presence_penalty", "bad_words", "repetition_detection", "ignore_eos")
-# A chat's are told in another shape than those of the text completion that goes on with it.
-_TOLD = ("logprobs",)
 _SENT = (COMPLETIONS.fields.keys() - {"logprobs", "max_completion_tokens"}) | {"model", "cache_salt"}
 
 
@@ -55,7 +54,9 @@ def obstacle(prompt: Prompt) -> str | None:
         return "n"
     if prompt.format.tools and fields.get("tool_choice") != "none":
         return "tools"  # a text completion has no parser that finds calls
-    return next((name for name in (*_WITHIN, *_TOLD) if fields.get(name) not in (None, False, 0, [])), None)
+    if fields.get("logprobs") is not None and fields["logprobs"] is not False:
+        return "logprobs"  # a chat's are told in another shape than those of a text completion
+    return next((name for name in _WITHIN if fields.get(name)), None)
 
 
 def onward(body: Mapping[str, Any], begun: Begun, ceiling: int) -> dict[str, Any]:
