@@ -127,7 +127,9 @@ def read(path: str, header: Header) -> FrontMatter:
     try:
         front = FrontMatter.model_validate(_data(path, header))
     except ValidationError as error:
-        raise LibraryError([_fault(path, header, found["loc"], found["msg"]) for found in error.errors()]) from None
+        raise LibraryError(
+            [_fault(path, header, _keys(found["loc"]), found["msg"]) for found in error.errors()]
+        ) from None
     if faults := [_fault(path, header, tuple(key.split(".")), message) for key, message in _contradictions(front)]:
         raise LibraryError(faults)
     return front
@@ -166,6 +168,11 @@ def _contradictions(front: FrontMatter) -> Iterator[tuple[str, str]]:
     if front.output_schema and front.on_length == "continue":
         # A grammar starts at its root with every request, so the engine cannot go on inside an object that was cut.
         yield "on_length", "continue cannot be combined with output_schema: cut JSON cannot be continued"
+
+
+def _keys(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A place without pydantic's mark for a key that is wrong itself."""
+    return tuple(key for key in place if key != "[key]")
 
 
 def _fault(path: str, header: Header, place: tuple[int | str, ...], message: str) -> Fault:

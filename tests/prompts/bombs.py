@@ -1,11 +1,13 @@
 """Bodies and values that would take long or much memory if nobody counted: `BOMBS`, each (name, body, variables).
 
-`python -m tests.prompts.bombs NAME` runs one as a proof wants it: alone, and tells what it took as JSON.
+`python -m tests.prompts.bombs NAME...` runs some as a proof wants it, in a process of its own, and tells what each took
+as JSON.
 """
 
 import json
 import resource
 import sys
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -73,6 +75,10 @@ BOMBS: list[tuple[str, str, dict[str, Any]]] = [
     ("recursion", "{% macro m() %}{{ m() }}{% endmacro %}" + user("{{ m() }}"), {}),
 ]
 
+PAYLOADS = (Path(__file__).parent / "escapes.txt").read_text().splitlines()
+ESCAPES = [(f"template-{n}", user(payload), {"question": "q"}) for n, payload in enumerate(PAYLOADS)]
+ESCAPES += [(f"data-{n}", user("{{ question }}"), {"question": payload}) for n, payload in enumerate(PAYLOADS)]
+
 
 def explode(body: str, variables: dict[str, Any]) -> str:
     """How it ends: `refused` as a template, `ended` while it renders, or `rendered`."""
@@ -100,6 +106,6 @@ if __name__ == "__main__":
     limit = 1 << 30  # bytes of address space: what is not counted fails here instead of taking the machine along
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
-    for name, body, variables in BOMBS:
+    for name, body, variables in BOMBS + ESCAPES:
         if name in sys.argv[1:]:
             print(json.dumps(measured(body, variables)))

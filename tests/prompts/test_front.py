@@ -21,6 +21,8 @@ on_length: retry
 on_stop: {length: [continue, retry], stalled: retry}
 mode: strict
 cache: off
+owner: team
+sections: {history: {max_tokens: 800, drop: oldest}, system: {}}
 ---
 body
 """
@@ -32,6 +34,10 @@ output_schema = {type = "object"}
 on_length = "retry"
 mode = "strict"
 cache = "off"
+owner = "team"
+[sections]
+history = {max_tokens = 800, drop = "oldest"}
+system = {}
 [on_stop]
 length = ["continue", "retry"]
 stalled = "retry"
@@ -89,6 +95,9 @@ def test_what_a_header_says() -> None:
         "off",
     )
     assert got.output_schema == {"type": "object"}
+    assert got.owner == "team"
+    assert (got.sections["history"].max_tokens, got.sections["history"].drop) == (800, "oldest")
+    assert (got.sections["system"].max_tokens, got.sections["system"].drop) == (None, None)
     assert (got.on_stop, got.mode) == ({"length": ["continue", "retry"], "stalled": ["retry"]}, "strict")
 
 
@@ -162,6 +171,13 @@ def test_a_filter_has_one_value_or_several() -> None:
         ("cache: of", "t:4: cache.tier: Input should be 'off', 'exact' or 'semantic'"),
         ("on_length: ignore", "t:4: on_length: Input should be 'error', 'return', 'retry' or 'continue'"),
         ("on_stop: {length: []}", "t:4: on_stop.length: List should have at least 1 item"),
+        ("sections: {footer: {}}", "t:4: sections.footer: Input should be 'system', 'examples', 'history'"),
+        (
+            "sections: {user: {max_tokens: 0}}",
+            "t:4: sections.user.max_tokens: Input should be greater than or equal to",
+        ),
+        ("sections: {user: {drop: most}}", "t:4: sections.user.drop: Input should be 'oldest', 'lowest', 'last'"),
+        ("sections: {system: {drop: oldest}}", "t:4: sections.system.drop: drops never or middle"),
         ("mode: lax", "t:4: mode: Input should be 'verdict' or 'strict'"),
         ("output_schema: {type: objekt}", "t:4: output_schema: type: "),
         ("output_schema: {$ref: 'http://127.0.0.1:9/'}", "t:4: output_schema: Resource"),
