@@ -132,7 +132,8 @@ def test_a_part_that_says_nothing_is_the_last() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"n": 2}, {"logprobs": True}, {"logprobs": 0}, {"frequency_penalty": 0.5}, {"presence_penalty": -1}, {"bad_words": ["a b"]},
+        {"n": 2}, {"logprobs": True}, {"logprobs": 0}, {"frequency_penalty": 0.5},
+        {"presence_penalty": -1}, {"bad_words": ["a b"]},
         {"ignore_eos": True}, {"repetition_detection": {"max_pattern_size": 4, "min_count": 3}},
         {"response_format": {"type": "json_object"}}, {"tools": [{"type": "function", "function": {"name": "f"}}]},
     ],
