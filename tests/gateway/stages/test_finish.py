@@ -111,11 +111,12 @@ def test_a_first_generation_is_paid_though_its_backend_gave_no_running_usage(mak
 
 
 def test_continue_joins_without_a_lost_or_repeated_character(core: Assembled) -> None:
-    parts = ("The quick bro", "wn fox — ü", "ber 東京 jumps", " over.")
+    parts = ("The quick br", "own fox — üb", "er 東京 jumps ", "over.")  # a token a letter
     core.fake.plan(*[cut(*part) for part in parts[:-1]], Script(said(*parts[-1])))
-    outcome = core.ask(on_length="continue", fields={"max_tokens": 20})
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 12})
     assert outcome.text == outcome.streamed == "".join(parts)
-    assert outcome.closed.gateway["stop"] == {"verdict": "complete", "finish_reasons": ["stop"]}
+    told = {"verdict": "complete", "cause": "stop", "finish_reasons": ["stop"], "remedies": ["continue"]}
+    assert outcome.closed.gateway["stop"] == told
     begun = [body["messages"][-1] for body in sent(core, 4)]
     assert begun[0]["role"] == "user"
     assert [m["content"] for m in begun[1:]] == ["".join(parts[:n]) for n in (1, 2, 3)]
@@ -128,14 +129,14 @@ def test_continue_joins_without_a_lost_or_repeated_character(core: Assembled) ->
 
 def test_continue_is_one_stream(core: Assembled) -> None:
     core.fake.plan(cut("a"), Script(said("b")))
-    outcome = core.ask(on_length="continue")
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 1})
     assert [type(answer).__name__ for answer in outcome.answers] == ["Opened", "Deltas", "Deltas", "Closed"]
 
 
 def test_continue_gives_up_after_its_rounds_and_says_that_it_is_cut(core: Assembled) -> None:
     core.fake.plan(*[cut(letter) for letter in "abcd"])
     before = len(core.chats())
-    outcome = core.ask(on_length="continue")
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 1})
     assert (outcome.text, len(core.chats()) - before) == ("abcd", 4)
     assert outcome.closed.gateway["stop"]["verdict"] == "truncated"
     assert outcome.closed.usage == Usage(4 * 13, 4)
@@ -144,7 +145,7 @@ def test_continue_gives_up_after_its_rounds_and_says_that_it_is_cut(core: Assemb
 
 def test_continue_that_breaks_is_paid_for_all_its_parts(core: Assembled) -> None:
     core.fake.plan(cut("a", "b"), Script((*words("c"), RST)))
-    outcome = core.ask(on_length="continue")
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 2})
     assert isinstance(outcome.error, BackendBroken)
     row = core.row(outcome.call)
     assert (row["input_tokens"], row["output_tokens"]) == (26, 3)
