@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import InvalidValue
-from gateway.schemas.limits import COMPARISONS, TooMuch, written
+from gateway.schemas.limits import COMPARISONS, TooMuch, bounded, written
 from gateway.schemas.shape import Shape, shape
 from gateway.schemas.validators import SHOWN_FAULTS, Judged, Unusable, Validator, judged, parsed
 from gateway.schemas.workers import MEMORY, Died, TimeUp, Workers
@@ -77,7 +77,7 @@ class Compiled:
         return await self._asked(known.written, text, most)
 
     async def _compiled(self, schema: Mapping[str, Any], text: bytes) -> Known:
-        measured = await asyncio.to_thread(shape, schema) if len(text) > SMALL else shape(schema)
+        measured = await asyncio.to_thread(_measured, schema, text) if len(text) > SMALL else _measured(schema, text)
         if measured.comparisons > COMPARISONS:
             raise TooMuch(
                 f"one value may have to be compared with {measured.comparisons:,} alternatives, and {COMPARISONS:,} "
@@ -107,6 +107,11 @@ class Compiled:
         except Died:
             return Judged((f"the answer could not be checked within {MEMORY:,} MiB: simplify its schema",))
         return Judged(tuple(answer["faults"]), tuple(answer["flags"]))
+
+
+def _measured(schema: Mapping[str, Any], text: bytes) -> Shape:
+    bounded(schema, text)
+    return shape(schema)
 
 
 def is_small(text: bytes, shape: Shape) -> bool:

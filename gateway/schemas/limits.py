@@ -22,17 +22,24 @@ class TooMuch(ValueError):
 
 
 def written(schema: Mapping[str, Any]) -> bytes:
-    """Its JSON, with sorted keys. Raises TooMuch: size, depth, values, patterns; ValueError: no JSON."""
-    deepest = max(depth for _, depth in _walk(schema))
-    _most(deepest, DEPTH, "nests {0:,} levels deep", "flatten it")
+    """Its JSON, with sorted keys. Raises TooMuch where it nests too deeply to be written, ValueError: no JSON."""
     try:
-        text = orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
+        _shallow(schema)
         raise ValueError(f"it is no JSON that can be sent on: {error}") from error
+
+
+def bounded(schema: Mapping[str, Any], text: bytes) -> None:
+    """Raises TooMuch: depth, size, values, patterns. `text` is the schema, written."""
+    _shallow(schema)
     _most(len(text), BYTES, "has {0:,} bytes", "leave out what the answer does not need")
     _most(sum(map(_values, _walk(schema))), VALUES, "lists {0:,} values in its enums", "describe them by a pattern")
     _most(max(map(_pattern, _walk(schema))), PATTERN, "has a pattern of {0:,} characters", "simplify it")
-    return text
+
+
+def _shallow(schema: Mapping[str, Any]) -> None:
+    _most(max(depth for _, depth in _walk(schema)), DEPTH, "nests {0:,} levels deep", "flatten it")
 
 
 def _walk(schema: Any) -> Iterator[tuple[Any, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 import jiter
 
 from gateway.exchange.wanted import Format
-from gateway.schemas.compiled import is_small
+from gateway.schemas.compiled import SMALL, is_small
 from gateway.schemas.lasting import lasting
 from gateway.schemas.limits import written
 from gateway.schemas.repair import OPENED, cleaned
@@ -119,7 +119,8 @@ def _followed(schema: Any) -> _Followed | None:
 
 
 def _compiled(schema: Any, text: bytes) -> _Followed | None:
-    measured = shape(schema)
-    if not is_small(text, measured):
+    if len(text) > SMALL:
         return None
-    return _Followed(Validator(schema, text), measured.comparisons + measured.patterns)
+    measured = shape(schema)
+    work = measured.comparisons + measured.patterns
+    return _Followed(Validator(schema, text), work) if is_small(text, measured) else None

@@ -1,12 +1,11 @@
 """The JSON-Schema-Test-Suite that lies beside this file, case by case."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import orjson
 
 SUITE = Path(__file__).parent / "json_schema" / "suite.json.gz"
 DIALECTS = {
@@ -25,7 +24,7 @@ class Case(NamedTuple):
 
 @cache
 def _files() -> dict[str, list[dict[str, Any]]]:
-    files: dict[str, list[dict[str, Any]]] = orjson.loads(gzip.decompress(SUITE.read_bytes()))
+    files: dict[str, list[dict[str, Any]]] = json.loads(gzip.decompress(SUITE.read_bytes()))
     return files
 
 
