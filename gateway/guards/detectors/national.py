@@ -39,10 +39,14 @@ def _rule(kind: str, pattern: str, valid: Callable[[str], bool], before: str | N
     return Rule(kind, rf"(?:^|[^\w.\-/])({pattern})(?:$|[^\w\-/])", checked(valid), before)
 
 
+def _social_security(number: str) -> bool:
+    return ssn.is_valid(number.replace(" ", "-"))
+
+
 NATIONAL = (
-    _rule("US_SSN", r"\d{3}[ \-]\d{2}[ \-]\d{4}", ssn.is_valid),
+    _rule("US_SSN", r"\d{3}[ \-]\d{2}[ \-]\d{4}", _social_security),
     _rule("US_SSN", r"\d{9}", ssn.is_valid, r"(?:\bssn|social.security)"),
-    _rule("US_ITIN", r"9\d{2}[ \-]\d{2}[ \-]\d{4}", itin.is_valid),
+    _rule("US_ITIN", r"9\d{2}-\d{2}-\d{4}", itin.is_valid),
     # HMRC's manual NIM39110: the letters that no prefix has; no check digit.
     Rule(
         "UK_NINO",

@@ -65,6 +65,7 @@ def _remainder(compact: str) -> int:
 
 def international(text: str, start: int, end: int) -> Iterator[Span]:
     """A telephone number with its country, after + or 00."""
+    start += _opened(text[start:end])
     number = text[start:end].lstrip("(")
     if _valid("+" + number[2:] if number.startswith("00") else number, None):
         yield start, end
@@ -72,10 +73,16 @@ def international(text: str, start: int, end: int) -> Iterator[Span]:
 
 def national(text: str, start: int, end: int) -> Iterator[Span]:
     """One as it is written inside some country."""
+    start += _opened(text[start:end])
     number = text[start:end]
     countries = _TRUNK_ZERO if number.lstrip("(").startswith("0") else _WITHOUT
     if not _DATE.fullmatch(number) and any(_valid(number, country) for country in countries):
         yield start, end
+
+
+def _opened(number: str) -> bool:
+    """Whether it stands in a bracket that is not its own."""
+    return number.startswith("(") and number.count("(") > number.count(")")
 
 
 def _valid(number: str, country: str | None) -> bool:

@@ -72,16 +72,19 @@ def _passport(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _address(text: str, start: int, end: int) -> Iterator[Span]:
-    """An IP address; this machine's own and the one that says "any" are nobody's. `v1.2.3.4` is a version."""
+    """An IP address; those of no single machine are nobody's. `v1.2.3.4` is a version, `[1::2]` a slice."""
     try:
         address = ip_address(text[start:end])
     except ValueError:
         return
-    if not (address.is_loopback or address.is_unspecified or _VERSION.search(text[max(0, start - 12) : start])):
+    nobody = address.is_loopback or address.is_unspecified or address.is_multicast
+    written = text[start:end].split(":")
+    slice_ = 1 < len(written) < 6 and max(map(len, written)) < 3
+    if not (nobody or slice_ or _VERSION.search(text[max(0, start - 12) : start])):
         yield start, end
 
 
-_VERSION = compiled(r"(?i)(?:\bv|version|release|build|[<>=~^]=?) ?$")
+_VERSION = compiled(r"(?i)(?:\bv|version|release|build|section|chapter|§|[<>=!~]=|[~^]) ?$")
 
 RULES = (
     Rule("EMAIL_ADDRESS", rf"{_LOCAL}{_AT}{_LABELS}{_DOT}[A-Za-z]{{2,24}}", _mail),

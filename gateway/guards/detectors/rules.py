@@ -77,19 +77,19 @@ class Rule:
         """Spans in `text`, of which `data` is the UTF-8."""
         group, at = min(self._pattern.groups, 1), 0
         place = _Places(data, len(data) == len(text))
-        while match := self._pattern.search(data, at):
+        while at <= len(data) and (match := self._pattern.search(data, at)):
             begin, end = match.span(group)
             start, counted = place(begin), []
             if self._fits(text, start):
                 counted = list(self.spans(text, start, start + _length(data[begin:end])))
                 yield from counted
-            at = self._next(text, start, counted, begin, end)
+            at = max(begin + 1, self._next(text, start, counted, begin, end))  # a pattern may match nothing
 
     def _next(self, text: str, start: int, counted: Sequence[Span], begin: int, end: int) -> int:
         """The byte to go on from after a candidate from byte `begin` to `end`."""
         if self.walked:
             return end
-        return begin + (len(text[start : counted[-1][1]].encode()) if counted else 1)
+        return begin + len(text[start : counted[-1][1]].encode()) if counted else begin + 1
 
     def _fits(self, text: str, start: int) -> bool:
         return self._label is None or self._label.search(text[max(0, start - BEFORE) : start]) is not None

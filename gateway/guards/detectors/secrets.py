@@ -20,9 +20,9 @@ REACH = 4096  # characters; a private RSA key of 4,096 bits is 3.2 KB in PEM, a 
 _BEGIN = "-----BEGIN "
 _PEM_END = compiled(r"-----END [A-Z0-9 ]{0,40}-----")
 _PEM_BODY = compiled(r"[A-Za-z0-9+/=\s\\:,.\-]*")
-_TOKEN_BODY = compiled(r"[A-Za-z0-9_\-.=]*")
+_TOKEN_BODY = compiled(r"[A-Za-z0-9_\-=]*(?:\.[A-Za-z0-9_\-=]+){0,4}")
 _NO_SECRET = compiled(
-    r"(?i)[x*.•\-_#]+|.*(?:\$\{|\{\{|<|>|\(|\[|example|placeholder|changeme|your[_-]|redacted|process\.env|environ).*|\$\w+|%\w+%"
+    r"(?i)[x*.•\-_#]+|\{.*|.*(?:\$\{|\{\{|<|>|\(|\[|example|placeholder|changeme|your[_-]|redacted|process\.env|environ).*|\$\w+|%\w+%"
 )
 _NAMED = compiled(r"[A-Za-z_][A-Za-z_.]*")  # a variable, a word
 _LEAST_BITS = 3.0  # per character, of a token of 16 characters or more; English words have 2.5 to 3, hex digits 3.5
@@ -41,7 +41,7 @@ def _token(text: str, start: int, end: int) -> Iterator[Span]:
 
 def _password(text: str, start: int, end: int) -> Iterator[Span]:
     """What stands after `password =` and is no variable, no placeholder and no word."""
-    value = text[start:end].rstrip(".)]}")
+    value = text[start:end].rstrip(".)]}?")
     if not _NO_SECRET.fullmatch(value) and not _NAMED.fullmatch(value):
         yield start, start + len(value)
 
