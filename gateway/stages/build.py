@@ -17,6 +17,7 @@ from gateway.schemas import Schemas
 from gateway.scopes import demand, named
 from gateway.searching import search
 from gateway.settings import Settings
+from gateway.template_fields import fields_of
 from gateway.tracing import traced
 from prompts.library import Library, PromptNotFound
 from prompts.template import RenderError, Template, VariableError
@@ -130,14 +131,8 @@ def available(alias: str | None, settings: Settings, models: Container[str]) -> 
 
 
 def _fields(template: Template | None, call: Call) -> dict[str, Any]:
-    """The sampling fields: the template's below the request's own; an output schema becomes the response_format."""
-    if template is None:
-        return dict(call.fields)
-    fields = dict(template.front.sampling) | dict(call.fields)
-    if template.front.output_schema and "response_format" not in fields:
-        named = {"name": template.id.replace("/", "-"), "schema": template.front.output_schema, "strict": True}
-        fields["response_format"] = {"type": "json_schema", "json_schema": named}
-    return fields
+    """The template's fields below the request's own."""
+    return (fields_of(template) if template else {}) | dict(call.fields)
 
 
 def _question(template: Template | None, call: Call) -> str | None:
