@@ -181,7 +181,7 @@ def _pipeline(
     secret: bytes,
     opinion: Opinion | None,
 ) -> Pipeline:
-    schemas = Schemas()
+    schemas = Schemas(settings.check.deadline_s)
     route, retrieve = Route(models, settings.route.attempts, secret), Retrieve(models, secret, guard)
     preflight = Preflight(models, settings.check.rounds)
     return Pipeline(

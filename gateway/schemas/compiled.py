@@ -21,7 +21,7 @@ from gateway.schemas.workers import MEMORY, Died, TimeUp, Workers
 from serving.frozen import dataclass
 
 KEPT = 256  # schemas; one takes some 85 us to compile and a few KB to keep
-SMALL_SUBSCHEMAS, SMALL_PATTERNS = 200, 20_000  # some 4 ms to compile, each
+SMALL_SUBSCHEMAS, SMALL_PATTERNS = 200, 10_000  # some 4 ms to compile, each
 SMALL = 16 * 1024  # bytes of its JSON: some 1 ms to measure
 QUICK = 1_000_000  # comparisons times bytes of answer: 10 ms at the very most, 7 us for most answers
 QUICK_FAULTS = 10_000  # the same, where all faults are looked for: one takes 4.5 us
@@ -87,6 +87,7 @@ class Compiled:
         if not is_small(text, measured):
             await self._compiles(text)
             return Known(text, work, None)
+        await asyncio.sleep(0)  # a request may bring a hundred tools
         return Known(text, work, Validator(schema, text))
 
     async def _compiles(self, text: bytes) -> None:

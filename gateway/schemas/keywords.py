@@ -33,3 +33,10 @@ def within(schema: Schema) -> Iterator[tuple[str, Schema]]:
         for one in found:
             if isinstance(one, Mapping):
                 yield keyword, one
+
+
+def patterns(schema: Schema) -> list[str]:
+    """The patterns of a schema itself."""
+    keyed = schema.get("patternProperties")
+    found = [schema.get("pattern"), *(keyed if isinstance(keyed, Mapping) else ())]
+    return [pattern for pattern in found if isinstance(pattern, str)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from gateway.schemas.keywords import patterns
 from serving.shapes import SCHEMA_BYTES as BYTES
 from serving.shapes import SCHEMA_LEVELS as DEPTH
 
@@ -34,8 +35,10 @@ def bounded(schema: Mapping[str, Any], text: bytes) -> None:
     """Raises TooMuch: depth, size, values, patterns. `text` is the schema, written."""
     _shallow(schema)
     _most(len(text), BYTES, "has {0:,} bytes", "leave out what the answer does not need")
-    _most(sum(map(_values, _walk(schema))), VALUES, "lists {0:,} values in its enums", "describe them by a pattern")
-    _most(max(map(_pattern, _walk(schema))), PATTERN, "has a pattern of {0:,} characters", "simplify it")
+    listed = (one["enum"] for one in _objects(schema) if isinstance(one.get("enum"), list))
+    _most(sum(map(len, listed)), VALUES, "lists {0:,} values in its enums", "describe them by a pattern")
+    longest = max((len(pattern) for one in _objects(schema) for pattern in patterns(one)), default=0)
+    _most(longest, PATTERN, "has a pattern of {0:,} characters", "simplify it")
 
 
 def _shallow(schema: Mapping[str, Any]) -> None:
@@ -53,18 +56,8 @@ def _walk(schema: Any) -> Iterator[tuple[Any, int]]:
             waiting.extend((one, depth + 1) for one in inner if isinstance(one, (Mapping, list)))
 
 
-def _values(met: tuple[Any, int]) -> int:
-    listed = met[0].get("enum") if isinstance(met[0], Mapping) else None
-    return len(listed) if isinstance(listed, list) else 0
-
-
-def _pattern(met: tuple[Any, int]) -> int:
-    if not isinstance(met[0], Mapping):
-        return 0
-    patterns, keyed = met[0].get("pattern"), met[0].get("patternProperties")
-    return max(
-        len(patterns) if isinstance(patterns, str) else 0, *map(len, keyed if isinstance(keyed, Mapping) else ("",)), 0
-    )
+def _objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (node for node, _ in _walk(schema) if isinstance(node, Mapping))
 
 
 def _most(number: int, limit: int, what: str, remedy: str) -> None:

@@ -18,7 +18,7 @@ from math import prod
 from typing import Any
 from urllib.parse import unquote
 
-from gateway.schemas.keywords import APART, Schema, within
+from gateway.schemas.keywords import APART, Schema, patterns, within
 from serving.frozen import dataclass
 
 _COUNTED = re.compile(r"\{(\d+)(?:,(\d*))?\}")
@@ -40,8 +40,8 @@ def shape(schema: Schema) -> Shape:
     """The shape of a schema within `limits`."""
     graph = _Graph(schema)
     met = graph.comparisons()
-    patterns = sum(map(_patterns, graph.nodes.values()))
-    return Shape(len(graph.nodes), patterns, met, graph.open)
+    states = sum(_states(pattern) for one in graph.nodes.values() for pattern in patterns(one))
+    return Shape(len(graph.nodes), states, met, graph.open)
 
 
 class _Graph:
@@ -125,12 +125,6 @@ def _target(root: Schema, reference: Any) -> Any:
 def _own(schema: Schema) -> int:
     listed = schema.get("enum")
     return 1 + (len(listed) // 8 if isinstance(listed, list) else 0)
-
-
-def _patterns(schema: Schema) -> int:
-    keyed = schema.get("patternProperties")
-    patterns = [schema.get("pattern"), *(keyed if isinstance(keyed, Mapping) else ())]
-    return sum(_states(pattern) for pattern in patterns if isinstance(pattern, str))
 
 
 def _states(pattern: str) -> int:

@@ -41,7 +41,8 @@ def negated(levels: int) -> Json:
     return schema
 
 
-SLOW_PATTERNS: Json = {"properties": {f"p{n}": {"pattern": "^(\\p{L}{1,20}){1,2}" + str(n)} for n in range(300)}}
+_SLOW: Json = {f"p{n}": {"pattern": "^(\\p{L}{1,20}){1,2}" + str(n)} for n in range(300)}
+SLOW_PATTERNS: Json = {"properties": _SLOW}
 
 CHECKED: dict[str, tuple[Json, Any]] = {
     "nested alternatives": (nested(6), {"a": 1}),
@@ -49,6 +50,7 @@ CHECKED: dict[str, tuple[Json, Any]] = {
     "catastrophic pattern": ({"pattern": "^(a+)+$"}, "a" * 20_000 + "!"),
     "counted pattern": ({"pattern": "^(a{1,100}){1,100}$"}, "a" * 20_000 + "!"),
     "large enum": ({"enum": [f"value {n}" for n in range(4_000)]}, "other"),
+    "slow patterns that nothing refers to": ({"$defs": _SLOW}, 1),
     "loop": ({"$ref": "#"}, 1),
     "loop in two ways": ({"anyOf": [{"$ref": "#"}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}]}, 1),
     "unlike items": ({"uniqueItems": True}, [[n, {"a": n}] for n in range(3_000)]),
