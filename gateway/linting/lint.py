@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gateway.linting.breaking import breaking
 from gateway.linting.ignored import ignored
 from gateway.linting.note import Note
 from gateway.linting.refused import refused
@@ -21,7 +22,10 @@ KEPT = 256  # schemas whose notes are kept: as many as validators (gateway.schem
 
 def lint(schema: Mapping[str, Any]) -> list[Note]:
     """What is to be said of this schema: errors first, then warnings, then advice; each thing once."""
-    found = dict.fromkeys((*refused(schema), *ignored(schema), *advice(schema)))
+    errors = [*refused(schema)]
+    if not errors and (fault := breaking(schema)):
+        errors.append(Note("error", "", "", fault))
+    found = dict.fromkeys((*errors, *ignored(schema), *advice(schema)))
     ordered = sorted(found, key=lambda note: ("error", "warning", "advice").index(note.severity))
     return ordered[:MAX_NOTES]
 

@@ -35,3 +35,22 @@ def test_counts_beyond_the_engines_own_are_found(schema: dict[str, Any]) -> None
 )
 def test_others_are_not(schema: dict[str, Any]) -> None:
     assert breaking(schema) is None
+
+
+def _optional(count: int, **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {f"p{index}": TEXT for index in range(count)}, **more}
+
+
+def _alternatives(count: int) -> dict[str, Any]:
+    return TEXT | {"pattern": "^(" + "|".join(f"(x{index}.{{0,20}})+" for index in range(count)) + ")*$"}
+
+
+def test_patterns_that_take_the_engine_long_are_found() -> None:
+    assert breaking(_alternatives(3)) is None
+    assert "steps" in (breaking(_alternatives(40)) or "")
+
+
+def test_many_properties_that_may_be_left_out_are_found() -> None:
+    assert breaking(_optional(400)) is None
+    assert "more than 400" in (breaking(_optional(401)) or "")
+    assert breaking(_optional(800, required=[f"p{index}" for index in range(800)])) is None
