@@ -122,7 +122,7 @@ class Findings:
             error=error,
             stop=self.verdict.stop if self.verdict else None,
             cause=self.verdict.cause if self.verdict else None,
-            fingerprint=self._routed("fingerprint"),
+            fingerprint=self._engine(),
             checks=self._checks(status, error),
             looked=self._looked(),
             spent=spent,
@@ -194,6 +194,11 @@ class Findings:
             return None
         asked = any(stage.name == "route" for stage in self._call.trace.stages)
         return words(self.verdict, status, error, self._looked(), asked)
+
+    def _engine(self) -> str | None:
+        """The fingerprint of the engine that generated last, whether the answer came to its end or not."""
+        made = [stage for stage in self._call.trace.stages if stage.name == "generate"]
+        return made[-1].facts.get("fingerprint") if made else None
 
     def _looked(self) -> tuple[Looked, ...]:
         """What the guards made of all texts of the call, a refused one's too."""

@@ -66,6 +66,7 @@ class Backend:
         self.name = name
         self.url = url
         self._timeouts = timeouts
+        self.fingerprint: str | None = None  # what the engine called itself last
         client = partial(Client, name, url, api_key=api_key, connect_seconds=timeouts.connect)
         self._client, self._questions = client(max_connections=max_connections), client(max_connections=MAX_QUESTIONS)
 
@@ -100,7 +101,9 @@ class Backend:
                 if not reader.done:
                     raise
             self._payloads(decoder, b"")
-        yield reader.end()
+        end = reader.end()
+        self.fingerprint = reader.fingerprint or self.fingerprint
+        yield end
 
     async def complete(self, body: Mapping[str, Any], headers: Mapping[str, str] = {}, path: str = CHATS) -> Completion:
         """The same answer, whole."""

@@ -29,7 +29,7 @@ class Reader:
     """Reads the stream of one prompt's choices from the backend called `backend`.
 
     `said` takes what a choice says out of it. `done`: the end marker has come. Token ids (vLLM's return_token_ids) are
-    passed on where they come.
+    passed on where they come. `fingerprint` is what the engine calls itself: vLLM says it at the end of a stream.
     """
 
     def __init__(self, backend: str, said: Callable[[JSON], JSON] = chat_delta) -> None:
@@ -41,6 +41,7 @@ class Reader:
         self._told = 0  # tokens of output
         self._metrics: JSON | None = None
         self._ids: list[int] = []  # not passed on yet
+        self.fingerprint: str | None = None
         self.done = False
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
@@ -100,6 +101,8 @@ class Reader:
             self._start = _start(chunk)
         if metrics := chunk.get("metrics"):
             self._metrics = dict(metrics)
+        if fingerprint := chunk.get("system_fingerprint"):
+            self.fingerprint = str(fingerprint)
         counts, choices = chunk.get("usage"), chunk["choices"]
         for choice in choices:
             self._choice(choice, counts, pieces)

@@ -25,7 +25,7 @@ from gateway.stages.preflight import request
 from gateway.tally import Tally
 from serving.backend import CHATS, COMPLETIONS, Backend
 from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
-from serving.events import End, Event, Start
+from serving.events import End, Event
 
 SALTS = 4096  # kept: of tenants at work at one time
 
@@ -65,9 +65,7 @@ class Route:
                             model.pool.failed(backend)
                         failure = error
                         continue
-                    engine = first.fingerprint if isinstance(first, Start) else None
-                    who = {"backend": backend.name, "model": model.alias, "served": model.served}
-                    call.trace.note("route", began, **who, fingerprint=engine)
+                    call.trace.note("route", began, backend=backend.name, model=model.alias, served=model.served)
                     yield first
                     with Generation(call, packed, model, backend, output, begun) as generation:
                         async for event in stream:
@@ -146,14 +144,19 @@ class Generation:
             self._ended = True
             self._model.pool.succeeded(self._backend)
             facts = self._tally.facts() | _rounded(event.metrics or {})
-            self._trace.note("generate", self._began, model=self._model.alias, **facts)
+            self._trace.note("generate", self._began, model=self._model.alias, **facts, **self._engine())
         return event
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, BackendError):
             self._model.pool.failed(self._backend)
         if not self._ended:  # the backend broke, or nobody wants the rest
-            self._trace.note("generate", self._began, usage=self._tally.source).error = "cut"
+            self._trace.note("generate", self._began, usage=self._tally.source, **self._engine()).error = "cut"
+
+    def _engine(self) -> dict[str, str]:
+        """Which engine this is; of one that was cut, as it was called before: it says so with its last chunk."""
+        named = self._backend.fingerprint
+        return {"fingerprint": named} if named else {}
 
 
 def _refused(error: BackendRejected) -> BackendBroken:

@@ -38,6 +38,15 @@ def test_a_whole_stream() -> None:
     assert reader.end() == End((Stop(0, "stop", 2),), Usage(5, 1, 4), {"queue_time_ms": 0.5})
 
 
+def test_an_engine_names_itself_at_the_end() -> None:
+    """As vLLM 0.32 does, with the usage; an engine that never does has no name."""
+    reader = Reader("b")
+    read(reader, chunk(choice({"content": "Hi"}, "stop")))
+    assert reader.fingerprint is None
+    read(reader, chunk(usage=usage(1), system_fingerprint="vllm-0.32.0-e316e5ec"), DONE)
+    assert reader.fingerprint == "vllm-0.32.0-e316e5ec"
+
+
 def test_running_usage_is_the_sum_over_choices() -> None:
     reader = Reader("b")
     read(reader, chunk(choice({"content": "a"}), usage=usage(3)))
