@@ -68,8 +68,11 @@ async def ask(watch: Watch, texts: Sequence[str], call: Call, where: Where) -> R
     """What the guard finds in each of the texts. Raises nothing but what cancels it."""
     began, found, failed = time.perf_counter_ns(), tuple[Found, ...](() for _ in texts), None
     try:
-        async with asyncio.timeout(watch.section.deadline_s):
-            answers = await _found(watch.guard, texts, call, where)
+        if watch.guard.reach is not None and sum(map(len, texts)) <= INLINE_CHARS:  # nothing is waited for
+            answers = [await watch.guard.find(text, call, where) for text in texts]
+        else:
+            async with asyncio.timeout(watch.section.deadline_s):
+                answers = await _found(watch.guard, texts, call, where)
         found = tuple(_ruled(watch, text, answer) for text, answer in zip(texts, answers, strict=True))
     except TimeoutError:
         failed = f"no answer within {watch.section.deadline_s:g} s"
@@ -83,9 +86,7 @@ async def ask(watch: Watch, texts: Sequence[str], call: Call, where: Where) -> R
 async def _found(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:
     if guard.reach is None:
         return await _beside(guard, texts, call, where)
-    if sum(map(len, texts)) > INLINE_CHARS:
-        return await asyncio.to_thread(lambda: [_driven(guard, text, call, where) for text in texts])
-    return [await guard.find(text, call, where) for text in texts]
+    return await asyncio.to_thread(lambda: [_driven(guard, text, call, where) for text in texts])
 
 
 async def _beside(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:

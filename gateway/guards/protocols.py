@@ -10,9 +10,10 @@ from gateway.exchange.guarding import Where
 class Guard(Protocol):
     """One guard of the settings. Built once, asked of many texts at the same time.
 
-    `reach` bounds how far it must see, in characters: whether a finding begins at a character is decided by `reach`
-    characters before it and `reach` from it on, and no finding is longer. So a stream holds back no more than that.
-    None: only whole texts can be judged (a model, another server).
+    `before` and `reach` bound what it must see, in characters: whether a finding begins at a character is decided by
+    `before` characters before it and `reach` from it on, and no finding is longer. So a stream holds back no more than
+    the reach, and is looked at again no further back. Without a reach (None) only whole texts can be judged: a model,
+    another server.
     """
 
     @property
@@ -22,6 +23,10 @@ class Guard(Protocol):
     @property
     def reach(self) -> int | None:
         """See the class."""
+
+    @property
+    def before(self) -> int:
+        """See the class. Without a reach: how much of what was judged before is shown again."""
 
     def held(self, text: str) -> int:
         """How many of the last characters may yet be, or become, part of a finding once more text follows: `reach` at

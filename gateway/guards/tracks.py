@@ -14,7 +14,7 @@ fails open is not asked again.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.exchange import Call, Finding, Looked
@@ -24,7 +24,6 @@ from gateway.guards.redaction import Sweep
 from gateway.guards.views import View
 from gateway.settings import Injection, Webhook
 
-CONTEXT = 1_000  # characters before what it has to judge that a guard without a reach is shown
 SENTENCE = re.compile(r"[.!?…]['\"”’)\]]*\s|[。！？]|\n")
 SENTENCE_CHARS = 1_000  # what has no sentence's end for so long is judged as it is
 
@@ -40,10 +39,11 @@ class Tally:
     ms: float = 0.0
 
     def add(self, report: Report, found: Sequence[Finding]) -> None:
-        self.kinds.update(one.kind for one in found)
-        ruling = report.ruling if report.failed else highest(one.ruling for one in found)
-        self.ruling, self.failed = highest((self.ruling, ruling)), report.failed or self.failed
         self.ms = round(self.ms + report.ms, 3)
+        if found or report.failed:
+            self.kinds.update(one.kind for one in found)
+            self.failed = report.failed or self.failed
+            self.ruling = highest((self.ruling, report.ruling if report.failed else highest(f.ruling for f in found)))
 
     def looked(self) -> Looked:
         return Looked(
@@ -60,6 +60,7 @@ class Eye:
         self._every = section.every if isinstance(section, Injection | Webhook) else "answer"
         self.until = 0
         self._told: frozenset[Finding] = frozenset()  # those that reach beyond `until`, to be counted once
+        self._early = False  # it had to decide before it could, for the text was interrupted there
 
     @property
     def holds(self) -> bool:
@@ -73,8 +74,8 @@ class Eye:
     @property
     def needs(self) -> int:
         """The first character that it must see again."""
-        reach = self._watch.guard.reach
-        return max(0, self.until - (CONTEXT if reach is None else 2 * reach))
+        guard = self._watch.guard
+        return max(0, self.until - guard.before - (guard.reach or 0 if self._early else 0))
 
     def decides(self, text: str, begin: int, final: bool) -> int:
         """Up to where it can decide about the text, which begins at the place `begin`; `until` where no further."""
@@ -97,17 +98,27 @@ class Eye:
         ends = [match.end() for match in SENTENCE.finditer(new)] if every == "sentence" else []
         return self.until + ends[-1] if ends else self.until
 
-    async def look(self, text: str, begin: int, upto: int, call: Call) -> tuple[Finding, ...]:
+    async def look(self, text: str, begin: int, upto: int, final: bool, call: Call) -> tuple[Finding, ...]:
         """What is found in the text and concerns what lies between `until` and `upto`, in places of the whole."""
         skipped = self.needs - begin
         seen = text[skipped:] if self._watch.guard.reach is not None else text[skipped : upto - begin]
         report = await ask(self._watch, [seen], call, "output")
-        placed = (replace(one, start=one.start + self.needs, end=one.end + self.needs) for one in report.found[0])
-        found = [one for one in placed if one.start < upto and one.end > self.until and one not in self._told]
-        self._told = frozenset(one for one in (*found, *self._told) if one.end > upto)
-        self.until = upto
+        found = tuple(self._new(report.found[0], upto)) if report.found[0] else ()
+        if found or self._told:
+            self._told = frozenset(one for one in (*found, *self._told) if one.end > upto)
+        self.until, self._early = upto, final
         self._tally.add(report, found)
-        return tuple(found)
+        return found
+
+    def _new(self, found: Sequence[Finding], upto: int) -> Iterator[Finding]:
+        """Those that were not known before. One that begins before `until` was, but for a guard that judges whole
+        texts, or where the text was interrupted."""
+        early = self._early or not self.pure
+        for one in found:
+            placed = replace(one, start=one.start + self.needs, end=one.end + self.needs)
+            begins = placed.start >= self.until or (early and placed.end > self.until)
+            if begins and placed.start < upto and placed not in self._told:
+                yield placed
 
 
 class Track:
@@ -144,7 +155,7 @@ class Track:
         for eye in self._eyes:
             upto = eye.decides(self._text, self._begin, final)
             if upto > eye.until:
-                look = eye.look(self._text, self._begin, upto, self._call)
+                look = eye.look(self._text, self._begin, upto, final, self._call)
                 if eye.pure:
                     found += await look
                 else:

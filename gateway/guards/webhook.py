@@ -52,7 +52,7 @@ class _Answer(_Strict):
 class Webhook:
     """Asks the server at the section's `url`. `key` signs what it is sent."""
 
-    reach = None
+    reach, before = None, 1_000
 
     def __init__(self, name: str, section: Section, key: str | None) -> None:
         """Raises ValueError for a key that begins as base64 and is none."""

@@ -45,6 +45,11 @@ def detector(section: Section, name: str, models: Mapping[str, Model] = {}) -> G
             return _Asking(name, Classifier(models, section.model or "", section.threshold, section.deadline_s))
 
 
+# Characters before a finding that may matter to it: the words that announce it (`rules.BEFORE`), with room to spare.
+BEFORE = 256
+AGAIN = 1_000  # characters of an answer that were judged before and are shown again: some sentences
+
+
 class _Near(Protocol):
     @property
     def reach(self) -> int: ...
@@ -58,7 +63,7 @@ class _Local:
     """A detector that needs to see no more than its reach."""
 
     def __init__(self, name: str, detector: _Near) -> None:
-        self.name, self.reach = name, detector.reach
+        self.name, self.reach, self.before = name, detector.reach, min(detector.reach, BEFORE)
         self.held, self._find = detector.held, detector.find
 
     async def find(self, text: str, call: Call, where: Where) -> Sequence[Finding]:
@@ -68,7 +73,7 @@ class _Local:
 class _Whole:
     """One that judges whole texts by itself."""
 
-    reach = None
+    reach, before = None, AGAIN
 
     def __init__(self, name: str, detector: Injection) -> None:
         self.name, self._detector = name, detector
@@ -85,7 +90,7 @@ class _Whole:
 class _Asking:
     """One that asks a model."""
 
-    reach = None
+    reach, before = None, AGAIN
 
     def __init__(self, name: str, classifier: Classifier) -> None:
         self.name, self._classifier = name, classifier

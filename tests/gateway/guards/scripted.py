@@ -17,7 +17,7 @@ class Pure:
     """Finds a pattern's matches, of at most `reach` characters with what they depend on; holds back `reach`."""
 
     def __init__(self, pattern: str, kind: str = "X", reach: int = 8, name: str = "pure") -> None:
-        self.name, self.reach, self._kind = name, reach, kind
+        self.name, self.reach, self.before, self._kind = name, reach, reach, kind
         self._pattern = re.compile(f"(?=({pattern}))", re.DOTALL)  # overlapping ones too: no match hides another
         self.asked: list[str] = []
 
@@ -33,7 +33,7 @@ class Pure:
 class Whole:
     """Judges whole texts, as `judge` says; it may wait, fail or lie."""
 
-    reach = None
+    reach, before = None, 1_000
 
     def __init__(self, judge: Callable[[str], Awaitable[Sequence[Finding]]], name: str = "whole") -> None:
         self.name, self._judge = name, judge
