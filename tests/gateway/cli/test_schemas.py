@@ -8,6 +8,7 @@ import pytest
 
 from tests.gateway.cli.conftest import Ran, Tollgate
 from tests.gateway.cli.journal import lines
+from tests.gateway.schemas.hostile import CHECKED, REFUSED
 
 
 def validated(tollgate: Tollgate, folder: Path, *pairs: Any) -> Ran:
@@ -46,6 +47,21 @@ def test_a_schema_that_cannot_be_used_is_a_verdict_and_nothing_is_fetched(
     ran = validated(tollgate, tmp_path, pair(schema, "text"))
     (verdict,) = lines(ran.out)
     assert (ran.code, verdict["valid"], len(verdict["errors"])) == (0, False, 1)
+
+
+def test_a_hostile_line_is_told_and_the_rest_goes_on(tollgate: Tollgate, tmp_path: Path) -> None:
+    hostile = [pair(schema, instance) for schema, instance in (CHECKED["branching recursion"], CHECKED["loop"])]
+    refused = [pair(REFUSED[name][0], 1) for name in ("out of all bounds", "deep", "huge pattern")]
+    ran = validated(tollgate, tmp_path, *hostile, *refused, pair({}, 1))
+    verdicts = lines(ran.out)
+    assert (ran.code, [verdict["valid"] for verdict in verdicts]) == (0, [False, True, False, False, False, True])
+    assert "could not be checked within" in verdicts[0]["errors"][0]
+
+
+def test_a_reference_elsewhere_is_named(tollgate: Tollgate, tmp_path: Path) -> None:
+    ran = validated(tollgate, tmp_path, pair({"items": {"$ref": "https://example.com/item.json"}}, []))
+    (verdict,) = lines(ran.out)
+    assert "refers to 'https://example.com/item.json', and nothing is fetched" in verdict["errors"][0]
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", '{"schema": {}}', "[" * 100_000, '{"schema": {}, "instance": NaN}'])
