@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.cli.conftest import ROOT, Tollgate
+from tests.prompts.folders import Folder, text
 
 
 def test_the_shipped_templates_are_listed(tollgate: Tollgate, config: Path) -> None:
@@ -45,3 +46,26 @@ def test_an_unknown_id_or_version_is_a_failure(tollgate: Tollgate, config: Path,
     ran = tollgate("prompts", "show", *wanted, "--config", config)
     assert ran.code == 1
     assert "there is no prompt" in ran.err
+
+
+def test_prompts_of_a_repository(tollgate: Tollgate, tmp_path: Path) -> None:
+    repository = Folder(tmp_path / "repository")
+    repository.write("hello", text("old"))
+    repository.tag("v1", repository.commit())
+    repository.write("hello", text("new"))
+    repository.commit()
+    config = tmp_path / "gateway.toml"
+    config.write_text('[build]\nrepository = "repository"\nfolder = "app/prompts"\n')
+    shown = tollgate("prompts", "show", "hello", "--config", config, "--json").json
+    assert len(shown["versions"]) == 2
+    for version, said in (("v1", "old"), (shown["versions"][1]["commit"], "old"), ("latest", "new")):
+        ran = tollgate("prompts", "render", "hello", "--version", version, "--config", config, "--json")
+        assert ran.json == [{"role": "user", "content": said}]
+
+
+def test_a_remote_out_of_reach_is_told(tollgate: Tollgate, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('[build]\nrepository = "https://127.0.0.1:1/x"\n')
+    ran = tollgate("prompts", "list", "--config", config)
+    assert ran.code == 1
+    assert "https://127.0.0.1:1/x: cannot be fetched" in ran.err
