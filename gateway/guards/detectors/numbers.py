@@ -7,7 +7,7 @@ each run of groups is walked through, from every group on. Work is bounded by 19
 from collections.abc import Iterator
 
 import phonenumbers
-from stdnum import iban, luhn
+from stdnum import iban
 
 from gateway.guards.detectors.rules import Span, compiled
 
@@ -19,6 +19,8 @@ _ISSUER = compiled(
     r"|3(?:0[0-5]|[689]\d)\d{11}(?:\d{2,5})?|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
     r"|(?:5[0678]|6[37])\d{14,17}"
 )
+_FIRST = "23456"
+_TWICE = str.maketrans("0123456789", "0246813579")  # twice a digit, its own digits added up
 _GROUP = compiled(r"\d+")
 # Where a national number is read without its country: those in which it begins with 0, and North America.
 _TRUNK_ZERO = ("DE", "GB", "FR", "CH", "AT", "NL", "BE", "IT", "SE", "FI", "AU", "IN", "JP", "ZA", "IE")
@@ -31,7 +33,9 @@ def cards(text: str, start: int, end: int) -> Iterator[Span]:
     groups = [(start + group.start(), start + group.end()) for group in _GROUP.finditer(text[start:end])]
     after = start
     for first, (begin, _) in enumerate(groups):
-        if begin >= after and (stop := _card(text, groups[first : first + CARD_DIGITS.stop])):
+        if begin < after or text[begin] not in _FIRST:
+            continue
+        if stop := _card(text, groups[first : first + CARD_DIGITS.stop]):
             after = stop
             yield begin, stop
 
@@ -43,9 +47,14 @@ def _card(text: str, groups: list[Span]) -> int | None:
         if len(digits) + end - begin >= CARD_DIGITS.stop:
             break
         digits += text[begin:end]
-        if len(digits) in CARD_DIGITS and _ISSUER.fullmatch(digits) and luhn.is_valid(digits):
+        if len(digits) in CARD_DIGITS and _ISSUER.fullmatch(digits) and _luhn(digits):
             longest = end
     return longest
+
+
+def _luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B. The library takes three times as long, at up to six lengths from each group."""
+    return (sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2].translate(_TWICE)))) % 10 == 0
 
 
 def ibans(text: str, start: int, end: int) -> Iterator[Span]:

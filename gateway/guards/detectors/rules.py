@@ -70,11 +70,17 @@ class Rule:
         return compiled(self.pattern)
 
     @cached_property
+    def _sign(self) -> Any:
+        return compiled(self.sign)
+
+    @cached_property
     def _label(self) -> Any:
         return None if self.label is None else compiled(rf"(?i:{self.label})[^\d\n]*$")
 
     def found(self, text: str, data: bytes) -> Iterator[Span]:
         """Spans in `text`, of which `data` is the UTF-8."""
+        if self.label is not None and self._sign.search(data) is None:
+            return
         group, at = min(self._pattern.groups, 1), 0
         place = _Places(data, len(data) == len(text))
         while at <= len(data) and (match := self._pattern.search(data, at)):
@@ -117,21 +123,28 @@ class Rules:
     """Several rules over one text. Where findings overlap they become one, of the kind that comes first in `rules`."""
 
     def __init__(self, rules: Sequence[Rule], *, casefold: bool = False) -> None:
-        self._rules, self._casefold = rules, casefold
-        self._any = compiled("|".join(f"(?:{rule.sign})" for rule in rules)) if rules else None
+        self._rules, self._casefold = list(enumerate(rules)), casefold
+        # One search says for many rules that there is nothing to find; labels are common words, so they go apart.
+        plain = [one for one in self._rules if one[1].label is None]
+        labelled = [one for one in self._rules if one[1].label is not None]
+        self._groups = [(_any(group), group) for group in (plain, labelled) if group]
 
     def find(self, original: str) -> list[Finding]:
         """In the order of the text."""
         folded = Folded(original, casefold=self._casefold)
         data = folded.text.encode()
-        if self._any is None or self._any.search(data) is None:
-            return []
-        spans = ((*span, rank) for rank, rule in enumerate(self._rules) for span in rule.found(folded.text, data))
+        rules = (one for sign, group in self._groups if sign.search(data) for one in group)
+        spans = ((*span, rank) for rank, rule in rules for span in rule.found(folded.text, data))
         return [self._finding(folded, *one) for one in _joined(sorted(spans))]
 
     def _finding(self, folded: Folded, start: int, end: int, rank: int) -> Finding:
-        kind = self._rules[rank].kind
+        kind = self._rules[rank][1].kind
         return Finding(*folded.span(start, end), kind, f"[{kind}]")
+
+
+def _any(rules: Iterable[tuple[int, Rule]]) -> Any:
+    """The pattern of all their signs."""
+    return compiled("|".join(f"(?:{rule.sign})" for _, rule in rules))
 
 
 def _joined(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
