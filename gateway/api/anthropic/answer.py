@@ -12,7 +12,9 @@ from serving.events import Choice, Usage
 
 # Nobody vouches for what a model here thought; but some clients send back only thinking that has a signature.
 SIGNATURE = "unsigned"
-REASONS = {"length": "max_tokens", "content_filter": "refusal"}
+# Anthropic's has no word for an answer that the engine ended because it repeated itself: it was cut.
+REASONS = {"length": "max_tokens", "repetition": "max_tokens", "content_filter": "refusal"}
+WINDOW = "model_context_window_exceeded"
 
 
 def content(message: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -36,13 +38,17 @@ def whole(arguments: str) -> bool:
         return False
 
 
-def stopped(choice: Choice) -> dict[str, str | None]:
-    """Why the answer ended. Whole calls are to be run, whatever else; vLLM names the stop sequence that it met."""
+def stopped(choice: Choice, gateway: Mapping[str, Any]) -> dict[str, str | None]:
+    """Why the answer ended. Whole calls are to be run, whatever else; vLLM names the stop sequence that it met.
+
+    A full window is told from a ceiling by the answer's `gateway` object.
+    """
     if choice.message.get("tool_calls") and choice.finish_reason != "length":
         return {"stop_reason": "tool_use", "stop_sequence": None}
     if isinstance(choice.stop_reason, str):
         return {"stop_reason": "stop_sequence", "stop_sequence": choice.stop_reason}
-    return {"stop_reason": REASONS.get(choice.finish_reason, "end_turn"), "stop_sequence": None}
+    full = gateway.get("stop", {}).get("cause") == "window"
+    return {"stop_reason": WINDOW if full else REASONS.get(choice.finish_reason, "end_turn"), "stop_sequence": None}
 
 
 def usage(counted: Usage) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class MessageWriter:
         """Anthropic's Message (platform.claude.com/docs/en/api/messages) with the `gateway` object beside."""
         self._model, choice = opened.start.model, closed.completion.choices[0]
         message = self._message(content(choice.message), closed.usage)
-        return message | stopped(choice) | {"gateway": closed.gateway}
+        return message | stopped(choice, closed.gateway) | {"gateway": closed.gateway}
 
     def opening(self, opened: Opened) -> bytes:
         """Nothing yet: `message_start` tells the tokens of the input, which are known with the first piece."""
@@ -62,7 +62,7 @@ class MessageWriter:
 
     def closing(self, closed: Closed) -> bytes:
         """Everything after the last piece."""
-        why, used = stopped(closed.completion.choices[0]), usage(closed.usage)
+        why, used = stopped(closed.completion.choices[0], closed.gateway), usage(closed.usage)
         said = self._begin(closed.usage) + b"".join(map(self._call, self._calls.rest())) + self._leave()
         return said + _event("message_delta", delta=why, usage=used, gateway=closed.gateway) + _event("message_stop")
 

@@ -39,6 +39,12 @@ ECHOED: Mapping[str, Any] = {
     "truncation": "disabled",
     "user": None,
 }
+# Why a response is incomplete, by the finish reason; OpenAI has no word for what was ended because it repeated itself.
+INCOMPLETE = {
+    "length": "max_output_tokens",
+    "repetition": "max_output_tokens",
+    "content_filter": "content_filter",
+}
 STATELESS = {"background": False, "conversation": None, "previous_response_id": None, "store": False}
 
 
@@ -55,7 +61,7 @@ class ResponseWriter:
         self._frame = self._framed(opened)
         choice = closed.completion.choices[0]
         piece = Delta(choice.index, choice.message, choice.logprobs)
-        for _ in chain(self._output.add(piece), self._output.end(cut=_cut(closed))):
+        for _ in chain(self._output.add(piece), self._output.end(cut=_cut(closed) is not None)):
             pass  # nobody hears of its growth
         return self._ended(closed)
 
@@ -67,7 +73,7 @@ class ResponseWriter:
         return b"".join(self._event(facts) for piece in said.pieces for facts in self._output.add(piece))
 
     def closing(self, closed: Closed) -> bytes:
-        ends = b"".join(map(self._event, self._output.end(cut=_cut(closed))))
+        ends = b"".join(map(self._event, self._output.end(cut=_cut(closed) is not None)))
         response = self._ended(closed)
         return ends + self._lifecycle(response["status"], response)
 
@@ -81,7 +87,7 @@ class ResponseWriter:
         cut = _cut(closed)
         return self._response(
             "incomplete" if cut else "completed",
-            incomplete_details={"reason": "max_output_tokens"} if cut else None,
+            incomplete_details={"reason": cut} if cut else None,
             output=self._output.bodies(),
             usage=_usage(closed.usage),
             gateway=closed.gateway,
@@ -104,8 +110,9 @@ class ResponseWriter:
         return event({**facts, "sequence_number": next(self._numbers)}, facts["type"])
 
 
-def _cut(closed: Closed) -> bool:
-    return closed.completion.choices[0].finish_reason == "length"
+def _cut(closed: Closed) -> str | None:
+    """Why it is incomplete; None of a whole one."""
+    return INCOMPLETE.get(closed.completion.choices[0].finish_reason)
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Which answers may be trusted: why they stopped, and whether their JSON is what was asked for."""
 
-
 import pytest
 
 from gateway.errors import OutputInvalid, OutputTruncated
@@ -16,6 +15,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 FIELDS = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
+REFUSED = {"invalid": ("error",)}
 TICKET = '{"category": "bug", "severity": "low", "summary": "It fails."}'
 
 
@@ -30,22 +30,22 @@ def test_a_valid_answer_says_so(core: Assembled) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"a": 1.5}', ["/a (type)"]),
-        ('{"a": "secret"}', ["/a (type)"]),
-        ('{"b": []}', ["the top (required)"]),
-        ('{"a": 1, "b": ["x", 2]}', ["/b/1 (type)"]),
-        ('{"a": 1, "secret": 2}', ["the top (additionalProperties)"]),
-        ("secret", ["not JSON", "line 1", "column 1"]),
-        ("", ["not JSON"]),
-        ('{"a": 1}{"a": 2}', ["not JSON"]),
-        ('{"a": 1', ["not JSON"]),
+        ('{"a": 1.5}', ["/a", "integer"]),
+        ('{"a": "secret"}', ["/a", "integer"]),
+        ('{"b": []}', ["required"]),
+        ('{"a": 1, "b": ["x", 2]}', ["/b/1", "string"]),
+        ('{"a": 1, "secret": 2}', ["dditional"]),
+        ("secret", ["no JSON", "line 1"]),
+        ("", ["no JSON"]),
+        ('{"a": 1}{"a": 2}', ["no JSON"]),
+        ('{"a": 1', ["no JSON"]),
     ],
 )
 def test_an_invalid_answer_is_refused_by_its_paths_and_without_its_text(
     core: Assembled, text: str, words: list[str]
 ) -> None:
     core.fake.plan(Script(said(text)))
-    outcome = core.ask(fields=FIELDS)
+    outcome = core.ask(fields=FIELDS, on_stop=REFUSED)
     assert isinstance(outcome.error, OutputInvalid)
     assert all(word in str(outcome.error) for word in words), outcome.error
     assert "secret" not in str(outcome.error)
@@ -63,9 +63,9 @@ def test_half_an_object_is_never_an_answer(core: Assembled) -> None:
 def test_a_templates_answer_is_held_to_its_output_schema(core: Assembled) -> None:
     core.fake.plan(Script(said(TICKET)), Script(said(TICKET.replace("bug", "other thing"))))
     assert core.ask(**template("classify-ticket", ticket="One.")).text == TICKET
-    error = core.ask(**template("classify-ticket", ticket="Two.")).error
+    error = core.ask(**template("classify-ticket", ticket="Two."), on_stop=REFUSED).error
     assert isinstance(error, OutputInvalid)
-    assert "/category (enum)" in str(error)
+    assert "/category" in str(error)
 
 
 def test_sentences_without_support_are_told_by_their_places_and_refuse_nothing(core: Assembled) -> None:

@@ -1,17 +1,27 @@
-"""What becomes of an answer that was cut by length, by each policy: what is seen, what is sent, what is billed."""
+"""What becomes of an answer that cannot be given as it came: what is seen, what is sent, what is billed."""
 
+import asyncio
+import itertools
+import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from gateway.errors import OutputTruncated
+from gateway.errors import OutputInvalid, OutputTruncated
+from gateway.exchange import Call, Closed, Opened
 from serving.errors import BackendBroken, BackendUnavailable
-from serving.events import Usage
-from tests.fakes.backend import HANG, JSON, RST, Script, first, last, piece, said, words
+from serving.events import Deltas, Usage
+from tests.fakes.backend import HANG, JSON, RST, Script, Seen, first, last, piece, said, words
+from tests.fakes.said import silent
 from tests.gateway.assembled import Assembled
 from tests.gateway.calls import call
 from tests.gateway.conftest import Make
+from tests.gateway.waiting import waited
 
+GOOD = '{"a": 1}'
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+STRUCTURED = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
 DONE = b"data: [DONE]\n\n"
 
 
@@ -28,7 +38,9 @@ def test_return_gives_the_cut_answer_and_says_so(core: Assembled) -> None:
     core.fake.plan(cut("a", "b"))
     outcome = core.ask(on_length="return")
     assert outcome.text == "ab"
-    assert outcome.closed.gateway["stop"] == {"verdict": "truncated", "finish_reasons": ["length"]}
+    assert outcome.closed.gateway["stop"] == {
+        "verdict": "truncated", "cause": "ceiling", "finish_reasons": ["length"], "remedies": [],
+    }  # fmt: skip
     core.assert_settled(outcome.call)
 
 
@@ -78,11 +90,29 @@ def test_retry_of_several_choices_doubles_each(core: Assembled) -> None:
     core.assert_settled(outcome.call)
 
 
-def test_a_client_that_leaves_while_the_first_is_held_back_pays_for_it(core: Assembled) -> None:
-    """Nothing of the first generation reaches the client before its end, but its usage reaches the ledger."""
+def left(core: Assembled, asked: Call, tokens: int) -> None:
+    """Leave once so many tokens of the request's last generation were said, of which nothing was shown."""
+    before = len(core.chats())
+
+    async def leaving() -> None:
+        task = asyncio.create_task(core.reading(asked))
+        while len(core.chats()) - before < 2 or core.chats()[-1].tokens < tokens:
+            await asyncio.sleep(0.01)
+        while asked.trace.every("route")[1:] == []:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # for what was said to arrive
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    core.do(leaving())
+
+
+def test_a_client_that_leaves_in_the_second_attempt_pays_for_the_first_and_for_what_was_said(core: Assembled) -> None:
+    """Nothing of either has reached it, but the usage of both reaches the ledger while they run."""
     core.fake.plan(cut("x", "y"), Script((*words("a"), HANG)))
-    asked = call(on_length="retry")
-    core.do(core.leaving(asked, 2))  # Opened and the second generation's first delta
+    asked = call(on_length="retry", cache="skip")
+    left(core, asked, 1)
     row = core.row(asked)
     assert (row["status"], row["input_tokens"], row["output_tokens"]) == (499, 26, 3)
     core.assert_settled(asked)
@@ -110,27 +140,17 @@ def test_a_first_generation_is_paid_though_its_backend_gave_no_running_usage(mak
     gateway.assert_settled(outcome.call)
 
 
-def test_continue_joins_without_a_lost_or_repeated_character(core: Assembled) -> None:
-    parts = ("The quick br", "own fox — üb", "er 東京 jumps ", "over.")  # a token a letter
-    core.fake.plan(*[cut(*part) for part in parts[:-1]], Script(said(*parts[-1])))
-    outcome = core.ask(on_length="continue", fields={"max_tokens": 12})
-    assert outcome.text == outcome.streamed == "".join(parts)
-    told = {"verdict": "complete", "cause": "stop", "finish_reasons": ["stop"], "remedies": ["continue"]}
-    assert outcome.closed.gateway["stop"] == told
-    begun = [body["messages"][-1] for body in sent(core, 4)]
-    assert begun[0]["role"] == "user"
-    assert [m["content"] for m in begun[1:]] == ["".join(parts[:n]) for n in (1, 2, 3)]
-    assert all(m["role"] == "assistant" for m in begun[1:])
-    flags = [(body.get("continue_final_message"), body.get("add_generation_prompt")) for body in sent(core, 4)]
-    assert flags == [(None, None), (True, False), (True, False), (True, False)]
-    assert outcome.closed.usage == Usage(4 * 13, sum(map(len, parts)))
+def test_continue_is_one_answer_and_one_stream_of_all_parts(core: Assembled) -> None:
+    parts = ("The quick br", "own fox — üb", "er 東京 jumps")
+    core.fake.plan(*[cut(*part) for part in parts], Script(said(*" over.")))
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 12}, stream=True)
+    assert outcome.text == outcome.streamed == "".join(parts) + " over."
+    assert outcome.closed.gateway["stop"] == {
+        "verdict": "complete", "cause": "stop", "finish_reasons": ["stop"], "remedies": ["continue"],
+    }  # fmt: skip
+    assert [type(answer) for answer in outcome.answers if not isinstance(answer, Deltas)] == [Opened, Closed]
+    assert outcome.closed.usage == Usage(4 * 13, 3 * 12 + 6)
     core.assert_settled(outcome.call)
-
-
-def test_continue_is_one_stream(core: Assembled) -> None:
-    core.fake.plan(cut("a"), Script(said("b")))
-    outcome = core.ask(on_length="continue", fields={"max_tokens": 1})
-    assert [type(answer).__name__ for answer in outcome.answers] == ["Opened", "Deltas", "Deltas", "Closed"]
 
 
 def test_continue_gives_up_after_its_rounds_and_says_that_it_is_cut(core: Assembled) -> None:
@@ -148,14 +168,14 @@ def test_continue_that_breaks_is_paid_for_all_its_parts(core: Assembled) -> None
     outcome = core.ask(on_length="continue", fields={"max_tokens": 2})
     assert isinstance(outcome.error, BackendBroken)
     row = core.row(outcome.call)
-    assert (row["input_tokens"], row["output_tokens"]) == (26, 3)
+    assert (row["input_tokens"], row["output_tokens"], row["stop"]) == (26, 3, "failed")
     core.assert_settled(outcome.call)
 
 
 def test_an_answer_of_nothing_is_not_continued(core: Assembled) -> None:
-    core.fake.plan(Script((first(), piece({}, 1, "length"), last(1), DONE)))
+    core.fake.plan(Script(silent("length")))
     before = len(core.chats())
-    outcome = core.ask(on_length="continue")
+    outcome = core.ask(on_length="continue", fields={"max_tokens": 1})
     assert (len(core.chats()) - before, outcome.closed.gateway["stop"]["verdict"]) == (1, "truncated")
 
 
@@ -176,7 +196,8 @@ def test_a_tool_call_that_was_cut_is_told_by_its_arguments(core: Assembled, poli
     if policy == "error":
         assert isinstance(outcome.error, OutputTruncated)
     else:
-        assert outcome.closed.gateway["stop"] == {"verdict": "truncated", "finish_reasons": ["length"]}
+        assert outcome.closed.gateway["stop"]["cause"] == "tool_cut"
+        assert outcome.closed.gateway["stop"]["finish_reasons"] == ["length"]
         assert outcome.closed.completion.choices[0].finish_reason == "length"
     core.assert_settled(outcome.call)
 
@@ -188,13 +209,97 @@ def test_a_tool_call_that_was_cut_is_asked_again(core: Assembled) -> None:
     core.assert_settled(outcome.call)
 
 
-def test_a_client_that_leaves_during_the_replay_pays_the_whole_generation(core: Assembled) -> None:
+def test_a_client_that_leaves_while_it_is_given_what_was_held_back_pays_all_of_it(core: Assembled) -> None:
     core.fake.plan(Script(said("a", "b", "c", "d")))
-    asked = call(on_length="retry", cache="skip")
+    asked = call(on_length="retry", cache="skip", stream=True)
     core.do(core.leaving(asked, 2))
     row = core.row(asked)
     assert (row["status"], row["output_tokens"]) == (499, 4)
     core.assert_settled(asked)
+
+
+def test_in_verdict_mode_a_piece_is_shown_before_the_next_one_is_said(core: Assembled) -> None:
+    core.fake.plan(Script((*words("a", "b"), HANG)))
+    asked = call(mode="verdict", fields=STRUCTURED, stream=True, cache="skip")
+    core.do(core.leaving(asked, 3))  # Opened and both pieces
+    assert core.row(asked)["output_tokens"] == 2
+    core.assert_settled(asked)
+
+
+def test_in_strict_mode_a_stream_that_fails_has_shown_nothing(core: Assembled) -> None:
+    core.fake.plan(Script(said("x", "x", finish="repetition")))
+    outcome = core.ask(mode="strict", stream=True)
+    assert isinstance(outcome.error, OutputInvalid)
+    assert [answer for answer in outcome.answers if not isinstance(answer, Deltas) or answer.pieces] == []
+
+
+def test_an_answer_that_can_no_longer_become_valid_is_stopped_early_and_repaired(core: Assembled) -> None:
+    wrong = '{"a": "' + "x" * 400
+    core.fake.plan(
+        Script((*words(*[wrong[at : at + 40] for at in range(0, 400, 40)], '", '), HANG)), Script(said(GOOD))
+    )
+    outcome = core.ask(fields=STRUCTURED)
+    assert outcome.text == GOOD
+    assert outcome.closed.gateway["stop"]["remedies"] == ["repair"]
+    first, second = core.chats()[-2:]
+    waited(lambda: first.left_early)
+    *_, answer, fault = second.body["messages"]
+    assert (answer["role"], answer["content"]) == ("assistant", wrong + '", ')
+    assert (fault["role"], "/a" in fault["content"]) == ("user", True)
+    assert "xxx" not in fault["content"]
+    core.assert_settled(outcome.call)
+
+
+def test_what_only_stands_around_json_is_taken_away_and_said_so(core: Assembled) -> None:
+    core.fake.plan(Script(said("```json\n", GOOD, "\n```")))
+    outcome = core.ask(fields=STRUCTURED)
+    assert outcome.text == outcome.streamed == GOOD
+    assert outcome.closed.gateway["checks"]["schema"] == "repaired"
+    core.assert_settled(outcome.call)
+
+
+def test_text_that_was_shown_already_cannot_be_repaired(core: Assembled) -> None:
+    core.fake.plan(Script(said("```json\n", GOOD, "\n```")))
+    outcome = core.ask(fields=STRUCTURED, stream=True, mode="verdict")
+    assert isinstance(outcome.error, OutputInvalid)
+    core.assert_settled(outcome.call)
+
+
+def test_a_repair_prompt_longer_than_was_set_aside_is_not_sent_and_the_trace_says_so(make: Make) -> None:
+    gateway = make()
+    counts = itertools.chain([13], itertools.repeat(3000))
+
+    async def counted(seen: Seen) -> Script:
+        body = {"count": next(counts) if len(seen.body["messages"]) == 1 else 3000, "max_model_len": 4096, "tokens": []}
+        return Script((json.dumps(body).encode(),), headers=JSON)
+
+    gateway.fake.answers["/tokenize"] = counted
+    gateway.fake.plan(Script(said("no")))
+    outcome = gateway.ask(fields=STRUCTURED, on_stop={"invalid": ("repair", "error")})
+    assert isinstance(outcome.error, OutputInvalid)
+    (attempt,) = (
+        stage["facts"] for stage in gateway.row(outcome.call)["detail"]["stages"] if stage["stage"] == "attempt"
+    )
+    assert attempt["skipped"] == ["repair: it needs a prompt of 3000 tokens, and 589 were set aside"]
+    gateway.assert_settled(outcome.call)
+
+
+def test_a_broken_answer_that_nobody_saw_is_asked_for_again_where_the_policy_says_so(core: Assembled) -> None:
+    core.fake.plan(Script((*words("x"), RST)), Script(said("z")))
+    outcome = core.ask(on_stop={"error": ("retry", "error")})
+    assert (outcome.text, outcome.closed.usage) == ("z", Usage(26, 2))
+    core.assert_settled(outcome.call)
+
+
+def test_a_retry_that_was_not_cut_is_sampled_otherwise(core: Assembled) -> None:
+    core.fake.plan(Script(said("x", "x", finish="repetition")), Script(said("z")))
+    core.ask(on_stop={"repetition": ("retry", "error")}, fields={"seed": 7})
+    bodies = sent(core, 2)
+    assert [body["seed"] for body in bodies] == [7, 8]
+    assert [body.get("repetition_penalty") for body in bodies] == [None, 1.1]
+    core.fake.plan(Script(silent()), Script(said("z")))
+    core.ask(on_stop={"empty": ("retry", "error")})
+    assert sent(core, 1)[0]["min_tokens"] == 1
 
 
 def test_retry_asks_only_for_more(make: Make) -> None:

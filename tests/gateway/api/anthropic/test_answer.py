@@ -57,6 +57,7 @@ def test_arguments_are_written_as_the_model_wrote_them_if_they_are_an_object(arg
         ({}, "stop", "END", "stop_sequence", "END"),
         ({}, "length", None, "max_tokens", None),
         ({}, "content_filter", None, "refusal", None),
+        ({}, "repetition", None, "max_tokens", None),
         ({}, "another", None, "end_turn", None),
         (CALLED, "tool_calls", None, "tool_use", None),
         (CALLED, "stop", None, "tool_use", None),  # so vLLM says of a call that was forced
@@ -68,7 +69,7 @@ def test_arguments_are_written_as_the_model_wrote_them_if_they_are_an_object(arg
 def test_why_an_answer_ended(
     message: dict[str, Any], finish: str, stop: str | int | None, reason: str, sequence: str | None
 ) -> None:
-    assert stopped(Choice(0, message, finish, stop)) == {"stop_reason": reason, "stop_sequence": sequence}
+    assert stopped(Choice(0, message, finish, stop), {}) == {"stop_reason": reason, "stop_sequence": sequence}
 
 
 def test_what_came_from_the_cache_is_told_apart() -> None:
@@ -82,3 +83,9 @@ def test_what_came_from_the_cache_is_told_apart() -> None:
 
 def test_no_count_is_below_zero_whatever_the_engine_claims() -> None:
     assert usage(Usage(10, 2, 1000, 1000))["input_tokens"] == 0
+
+
+def test_a_full_window_is_told_from_a_ceiling() -> None:
+    told = {cause: stopped(Choice(0, {}, "length"), {"stop": {"cause": cause}}) for cause in ("ceiling", "window")}
+    assert told["ceiling"]["stop_reason"] == "max_tokens"
+    assert told["window"]["stop_reason"] == "model_context_window_exceeded"

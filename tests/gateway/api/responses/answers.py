@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.answering.causes import honest
 from gateway.api.responses.writing import ResponseWriter
 from gateway.exchange import Closed, Opened
-from gateway.stages.check import honest
 from serving.chunks import Reader
 from serving.decode import Decoder
 from serving.events import Completion, Deltas, Event, Fold, Start, Usage

@@ -153,6 +153,16 @@ def test_an_answer_that_was_cut_is_incomplete(gateway: Gateway) -> None:
     assert refused.json()["error"]["param"] == "max_output_tokens"
 
 
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("content_filter", "content_filter"), ("repetition", "max_output_tokens")]
+)
+def test_an_answer_that_the_engine_ended_is_incomplete(gateway: Gateway, finish: str, reason: str) -> None:
+    gateway.fake.plan(Script(said("Hel", finish=finish)))
+    flagged = BODY | {"gateway": {"cache": "skip", "on_stop": {finish: "flag"}}}
+    answer = post(gateway, flagged).json()
+    assert (answer["status"], answer["incomplete_details"]) == ("incomplete", {"reason": reason})
+
+
 def test_a_template_of_the_library(gateway: Gateway) -> None:
     gateway.fake.plan(Script(said('{"category": "bug", "severity": "low", "summary": "It blinks."}')))
     answer = gateway.openai().responses.create(
