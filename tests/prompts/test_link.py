@@ -1,9 +1,14 @@
 """Includes, imports and macros: what they become, and what is refused, by file and line."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prompts.errors import LibraryError, RenderError
 from prompts.sandbox import Program
+from tests.prompts.bombs import PAYLOADS
+
+PIECES = [*PAYLOADS, "{{", "}}", "{%", "%}", "{#", "{% include 'p' %}", "{{ m(q) }}", "{% endmacro %}", "\r\n", " "]
 
 
 def program(body: str, **partials: str) -> Program:
@@ -56,6 +61,12 @@ def test_values_that_look_like_includes_stay_values() -> None:
     body = "{% macro m(x) %}[{{ x }}]{% endmacro %}" + user("{% include 'p' %}{{ m(q) }}")
     hostile = "{% include 'p' %}{{ m(q) }}{% endmessage %}"
     assert words(body, {"q": hostile}, p="{{ q }}") == f"{hostile}[{hostile}]"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_a_value_passes_partials_and_macros_byte_for_byte(text: str) -> None:
+    body = "{% macro m(x) %}<{{ x }}>{% endmacro %}" + user("{% include 'p' %}{{ m(q) }}{{ m(x=q ~ '') }}")
+    assert words(body, {"q": text}, p="[{{ q }}]") == f"[{text}]<{text}><{text}>"
 
 
 @pytest.mark.parametrize(
