@@ -11,13 +11,18 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from gateway.linting.bounds import HIGHEST, LOWEST
 from gateway.linting.patterns import MAX_REPEATS, REPEATS, TOKENS
 from gateway.linting.places import Schema, mapped, names, reached
+from gateway.linting.refused import types
 
-# Measured on two cores with a vocabulary of 4,096: some 1 ms for each position of a pattern and alternative that is
-# repeated around it (20 of .{0,60}: 29 s), and 3 s for 800 properties that may be left out, growing with the square.
-EFFORT = 1_000
-OPTIONAL = 400
+# Measured on two cores with a vocabulary of 4,096. Some 1 ms for each position of a pattern and alternative that is
+# repeated around it (20 of .{0,60}: 29 s); for properties that may be left out 0.1 s for 200, growing with the square
+# (800: 3.4 s); 5 ms for a number with bounds. Each limit is some 0.3 s, which a neighbour can wait.
+EFFORT = 400
+OPTIONAL = 250
+BOUNDED = 60
+BOUNDS = {*LOWEST, *HIGHEST}
 KEPT = 256  # schemas, as in gateway.schemas
 
 
@@ -28,10 +33,11 @@ def breaking(schema: Schema) -> str | None:
 
 @lru_cache(KEPT)
 def _kept(text: str) -> str | None:
-    effort, squares = 0, 0
+    effort, squares, bounded = 0, 0, 0
     for place in reached(json.loads(text)):
         if not isinstance(place.schema, Mapping):
             continue
+        bounded += "number" in types(place.schema) and bool(place.schema.keys() & BOUNDS)
         squares += len(mapped(place.schema, "properties").keys() - set(names(place.schema))) ** 2
         for tokens in map(TOKENS.findall, _patterns(place.schema)):
             if max(map(_most, tokens), default=0) > MAX_REPEATS:
@@ -44,6 +50,10 @@ def _kept(text: str) -> str | None:
         return f"its patterns take the engine {effort:,} steps, and {EFFORT:,} are the most: count less, or to less"
     if squares > OPTIONAL**2:
         return f"it has more than {OPTIONAL} properties that may be left out: require them, or split the schema"
+    if bounded > BOUNDED:
+        return (
+            f"it has {bounded} numbers with bounds, and {BOUNDED} are the most: make them integers, or leave bounds out"
+        )
     return None
 
 
@@ -70,6 +80,7 @@ def _effort(tokens: list[str]) -> int:
         elif token == ")" and len(branches) > 1:
             closed = branches.pop()
             widest = max(widest, closed) if _repeats(following) else widest
+            positions += _most(following)
         elif not _repeats(token):
             positions += max(1, _most(following))
     return positions * widest
