@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import InvalidValue
-from gateway.schemas.compiled import KEPT, QUICK_FAULTS, Compiled, Known
+from gateway.schemas.compiled import KEPT, LONG, QUICK_FAULTS, Compiled, Known
 from gateway.schemas.validators import Judged
 
 ANCHORED = {"$ref": "#it", "$defs": {"it": {"$anchor": "it", "items": {"type": "integer"}}}}  # not followed: a process
@@ -68,6 +68,19 @@ def test_the_faults_of_a_long_answer_are_looked_for_by_a_process(compiled: Compi
     )
     assert judged(compiled, schema, "[" * 5000).faults[0].startswith("the answer is no JSON")
     assert judged(compiled, schema, wrong.replace('"x"', "1")) == Judged()
+
+
+def test_of_a_very_long_answer_the_first_fault_is_told(compiled: Compiled) -> None:
+    wrong = "[" + '"x",' * (LONG // 4) + "1]"
+    assert judged(compiled, {"items": {"type": "integer"}}, wrong).faults == ('/0: the value is not of type "integer"',)
+
+
+def test_what_may_be_much_work_for_a_long_answer_is_left_to_a_process_too() -> None:
+    no_time = Compiled(deadline_s=0.0)
+    schema = {"items": {"allOf": [{"minimum": bound} for bound in range(100)]}}
+    assert judged(no_time, schema, "[500]") == Judged()
+    (fault,) = judged(no_time, schema, "[" + "500," * 5000 + "500]").faults
+    assert fault.startswith("the answer could not be checked within 0 s")
 
 
 def test_a_schema_that_only_a_process_knows_can_be_refused_too(compiled: Compiled) -> None:
