@@ -60,12 +60,17 @@ class Schemas:
     async def checked(self, format: Format, message: Mapping[str, Any], finish_reason: str) -> Checked:
         """An answer's message in OpenAI's shape against an accepted format. Text is repaired after a `stop` only: what
         was cut has lost something."""
-        if calls := message.get("tool_calls"):
-            return await self._calls(format.tools, calls)
-        text = str(message.get("content") or "")
+        try:
+            if calls := message.get("tool_calls"):
+                return await self._calls(format.tools, calls)
+            return await self._content(format, str(message.get("content") or ""), finish_reason == "stop")
+        except InvalidValue as error:  # it was accepted, and is no longer kept: on a busy machine it may take too long
+            return _invalid(error.message)
+
+    async def _content(self, format: Format, text: str, ended: bool) -> Checked:
         match format.kind:
             case "json":
-                return await self._json(format.schema or {}, text, finish_reason == "stop")
+                return await self._json(format.schema or {}, text, ended)
             case "regex":
                 found = await self.judged(_whole(format.regex or ""), orjson.dumps(text).decode())
                 return _invalid("the answer does not match the regex") if found.faults else Checked("valid")

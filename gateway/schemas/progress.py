@@ -25,6 +25,7 @@ from serving.frozen import dataclass
 
 LEAST, SHARE = 64, 8  # characters, part of the text
 KEPT = 256  # schemas
+MOST_CLEANED = 64 * 1024  # characters; own code reads them, some 1 us a token
 QUICK = 200_000  # comparisons times characters, of one look: all faults are looked for, at 4.5 us each
 
 _BEGINS = re.compile(rf"(?:{OPENED.pattern})?\s*[\[{{]")
@@ -63,7 +64,7 @@ class Progress:
 
     def _json(self, so_far: str) -> str | None:
         begun = _BEGINS.match(so_far)
-        if begun is None:
+        if begun is None or (self._lenient and self._length > MOST_CLEANED):
             return None
         try:
             value = self._value(so_far[begun.end() - 1 :])

@@ -74,6 +74,11 @@ def test_a_choice_is_exactly_one_of_them() -> None:
     assert checked(format, "no ") == Checked("invalid", ("the answer is none of the choices",))
 
 
+def test_a_schema_that_was_never_accepted_makes_an_answer_invalid() -> None:
+    (fault,) = checked(Format("json", {"type": 3}), "1").faults
+    assert "cannot be used: /type" in fault
+
+
 LOOK_UP = Tool("look_up", SCHEMA, strict=False)
 STRICT = Tool("strict", SCHEMA, strict=True)
 

@@ -145,6 +145,14 @@ def test_a_text_is_looked_at_again_after_it_grew_by_an_eighth() -> None:
     assert progress.add('"x",' * 40) == '/500: "x" is not of type "integer"'.replace('"x"', "the value", 1)
 
 
+def test_a_long_text_with_comments_is_followed_no_further() -> None:
+    progress = Progress(Format("json", {"items": {"type": "integer"}}))
+    assert progress.add("[1, // one\n" + "2," * 40_000) is None
+    assert progress.add("2 2," * 10_000) is None
+    plain = Progress(Format("json", {"items": {"type": "integer"}}))
+    assert plain.add("[1," + "2," * 40_000 + "2 2,")
+
+
 def test_a_schema_that_is_not_small_is_followed_by_its_syntax() -> None:
     schema = {"$ref": "#other", "$defs": {"other": {"$anchor": "other", "type": "array"}}}
     assert stopped(schema, '{"a": 1,') is None
