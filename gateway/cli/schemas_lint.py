@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from gateway import templates
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
 from gateway.errors import InvalidValue
 from gateway.exchange.wanted import Format
 from gateway.linting import Note, least_tokens, lint
+from gateway.linting.templates import output_schemas
 from gateway.schemas import Schemas
 from prompts.errors import LibraryError
-from prompts.library import Library
 
 File = Annotated[Path | None, typer.Argument(help="A JSON Schema; - reads standard input.")]
 Prompts = Annotated[bool, typer.Option("--prompts", help="The output schemas of all templates instead.")]
@@ -52,15 +53,9 @@ def notes(schema: Mapping[str, Any], max_tokens: int | None = None) -> Iterator[
     yield from lint(schema)
 
 
-def of_templates(library: Library) -> dict[str, Mapping[str, Any]]:
-    """The output schemas of those that have one, by the template's id."""
-    fronts = {id: library.get(id).front for id in library.ids()}
-    return {id: front.output_schema for id, front in fronts.items() if front.output_schema is not None}
-
-
 def _of_prompts(config: Path, state: Path | None) -> dict[str, Mapping[str, Any]]:
     try:
-        return of_templates(Library.load(settings_of(config, state).build.prompts))
+        return output_schemas(templates.library(settings_of(config, state)))
     except LibraryError as error:
         raise Failure("\n".join(map(str, error.faults))) from error
 
