@@ -13,6 +13,7 @@ fails open is not asked again.
 
 import asyncio
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -73,8 +74,10 @@ class Eye:
 
     @property
     def needs(self) -> int:
-        """The first character that it must see again."""
+        """The first character that it must see again; of one that failed none."""
         guard = self._watch.guard
+        if self._tally.failed:
+            return sys.maxsize
         return max(0, self.until - guard.before - (guard.reach or 0 if self._early else 0))
 
     def decides(self, text: str, begin: int, final: bool) -> int:
