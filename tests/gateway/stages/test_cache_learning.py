@@ -207,7 +207,9 @@ def test_what_depends_on_the_time_is_never_compared(core: Assembled, kept: str, 
     assert core.ask(who=who, **advised(kept)).cache["verdict"] == "exact"
 
 
-@pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": True}, {"tools": [{"type": "function", "function": {}}]}])
+@pytest.mark.parametrize(
+    "fields", [{"n": 2}, {"logprobs": True}, {"tools": [{"type": "function", "function": {"name": "look_up"}}]}]
+)
 def test_what_has_more_than_a_text_is_never_compared(core: Assembled, fields: dict[str, Any]) -> None:
     who = caller()
     asked = [call(text, who=who, fields=fields, cache="use", semantic=True) for text in (ASKED, REWORDED)]
