@@ -30,11 +30,15 @@ _WHOLE: frozenset[Cause] = frozenset({"stop", "tool_calls"})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What bounded one generation, in tokens: the model's `window`, its `input`, and the `ceiling` of each choice."""
+    """What bounded one generation, in tokens: the model's `window`, its `input`, and the `ceiling` of each choice.
+
+    `tools`: it could call some. vLLM shows nothing of a call before it has read its name, some 20 tokens.
+    """
 
     window: int
     input: int
     ceiling: int
+    tools: bool = False
 
     def full(self, usage: Usage | None) -> bool:
         """Whether a choice that was cut for its length has filled the window.
@@ -50,7 +54,7 @@ def causes(completion: Completion, bounds: Bounds) -> list[Cause]:
     usage = completion.usage
     full = bounds.full(usage if len(completion.choices) == 1 else None)
     thought = bool(usage and usage.reasoning_tokens)
-    return [_cause(choice, full, thought) for choice in completion.choices]
+    return [_cause(choice, full, thought, bounds.tools) for choice in completion.choices]
 
 
 def worst(found: Iterable[Cause]) -> Cause:
@@ -76,13 +80,15 @@ def thinking(message: Mapping[str, Any]) -> bool:
     return bool(message.get("reasoning") or message.get("reasoning_content"))
 
 
-def _cause(choice: Choice, full: bool, thought: bool) -> Cause:
+def _cause(choice: Choice, full: bool, thought: bool, tools: bool) -> Cause:
     message, reason = choice.message, choice.finish_reason
     calls = message.get("tool_calls")
     if calls and (reason == "length" or (reason in ("stop", *_CALLS) and not _whole(calls))):
         return "tool_cut"
     if reason == "length" and not message.get("content") and (thought or thinking(message)):
         return "reasoning"
+    if reason == "length" and tools and not message.get("content"):
+        return "tool_cut"
     if reason == "length":
         return "window" if full else "ceiling"
     if reason in _CALLS or (reason == "stop" and calls):

@@ -123,7 +123,8 @@ class Finish:
         """Of the model that answered: the one asked, or a fallback."""
         route = call.trace.last("route")
         alias = str(route.facts["model"]) if route else trial.packed.prompt.model
-        return Bounds(self._models[alias].window, trial.packed.input.tokens, trial.output)
+        tools = bool(trial.packed.prompt.format.tools)
+        return Bounds(self._models[alias].window, trial.packed.input.tokens, trial.output, tools)
 
 
 def _verdict(stop: Outcome, judged: Judged, course: Course, *, flagged: bool = False) -> Verdict:

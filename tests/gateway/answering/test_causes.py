@@ -68,6 +68,12 @@ def test_a_full_window_is_told_from_a_ceiling(bounds: Bounds, said: int, cause: 
     assert causes(completion(("length", {"content": "x"}), usage=Usage(10, said)), bounds) == [cause]
 
 
+def test_a_call_that_was_cut_before_the_engine_showed_it_is_told_by_the_silence() -> None:
+    offered = Bounds(100, 10, 20, tools=True)
+    assert causes(completion(("length", {"content": None})), offered) == ["tool_cut"]
+    assert causes(completion(("length", {"content": "x"})), offered) == ["ceiling"]
+
+
 def test_of_several_choices_the_tokens_are_those_of_all() -> None:
     two = completion(("length", {"content": "x"}), ("stop", {"content": "y"}), usage=Usage(10, 95))
     assert causes(two, BOUNDS) == ["ceiling", "stop"]

@@ -45,6 +45,8 @@ ROWS: dict[str, Row] = {
     "backend too slow": ({"model": "hasty"}, (), Script((HANG,)), 504, "api_error", "backend_timeout"),
 }
 
+UNREPAIRED = {"gateway": {"on_stop": {"invalid": "error"}}}
+
 # After it: what the request adds, what the backend does; then the same failure's status when nothing was sent yet.
 Late = tuple[dict[str, Any], Script, int, str]
 LATE: dict[str, Late] = {
@@ -59,8 +61,8 @@ LATE: dict[str, Late] = {
         502,
         "output_truncated",
     ),
-    "no JSON": (STRUCTURED, Script(said("Hel")), 502, "output_invalid"),
-    "not its schema": (STRUCTURED, Script(said('{"a": "1"}')), 502, "output_invalid"),
+    "no JSON": (STRUCTURED | UNREPAIRED, Script(said("Hel")), 502, "output_invalid"),
+    "not its schema": (STRUCTURED | UNREPAIRED, Script(said('{"a": "1"}')), 502, "output_invalid"),
 }
 
 

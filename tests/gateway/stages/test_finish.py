@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
@@ -95,15 +95,15 @@ def left(core: Assembled, asked: Call, tokens: int) -> None:
     before = len(core.chats())
 
     async def leaving() -> None:
-        task = asyncio.create_task(core.reading(asked))
-        while len(core.chats()) - before < 2 or core.chats()[-1].tokens < tokens:
-            await asyncio.sleep(0.01)
-        while asked.trace.every("route")[1:] == []:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)  # for what was said to arrive
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        async with aclosing(core.runtime.pipeline.run(asked)) as running:
+            task = asyncio.ensure_future(anext(running))
+            await asyncio.to_thread(
+                waited, lambda: len(core.chats()) - before == 2 and core.chats()[-1].tokens == tokens
+            )
+            await asyncio.sleep(0.2)  # for what was said to arrive
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     core.do(leaving())
 
@@ -141,7 +141,7 @@ def test_a_first_generation_is_paid_though_its_backend_gave_no_running_usage(mak
 
 
 def test_continue_is_one_answer_and_one_stream_of_all_parts(core: Assembled) -> None:
-    parts = ("The quick br", "own fox — üb", "er 東京 jumps")
+    parts = ("The quick br", "own fox — üb", "er 東京 jumps,")
     core.fake.plan(*[cut(*part) for part in parts], Script(said(*" over.")))
     outcome = core.ask(on_length="continue", fields={"max_tokens": 12}, stream=True)
     assert outcome.text == outcome.streamed == "".join(parts) + " over."
@@ -235,16 +235,16 @@ def test_in_strict_mode_a_stream_that_fails_has_shown_nothing(core: Assembled) -
 
 def test_an_answer_that_can_no_longer_become_valid_is_stopped_early_and_repaired(core: Assembled) -> None:
     wrong = '{"a": "' + "x" * 400
-    core.fake.plan(
-        Script((*words(*[wrong[at : at + 40] for at in range(0, 400, 40)], '", '), HANG)), Script(said(GOOD))
-    )
+    pieces = [wrong[at : at + 40] for at in range(0, len(wrong), 40)]
+    core.fake.plan(Script((*words(*pieces, '", "b": "', "y" * 200), HANG)), Script(said(GOOD)))
     outcome = core.ask(fields=STRUCTURED)
     assert outcome.text == GOOD
     assert outcome.closed.gateway["stop"]["remedies"] == ["repair"]
     first, second = core.chats()[-2:]
     waited(lambda: first.left_early)
     *_, answer, fault = second.body["messages"]
-    assert (answer["role"], answer["content"]) == ("assistant", wrong + '", ')
+    assert answer["role"] == "assistant"
+    assert answer["content"].startswith(wrong)
     assert (fault["role"], "/a" in fault["content"]) == ("user", True)
     assert "xxx" not in fault["content"]
     core.assert_settled(outcome.call)

@@ -38,6 +38,7 @@ TYPES: dict[type[Refusal], str] = {
     errors.Unready: "overloaded_error",
     errors.OutputTruncated: "api_error",
     errors.OutputInvalid: "api_error",
+    errors.ContentFilter: INVALID,
 }
 
 
@@ -102,7 +103,13 @@ LATE: dict[str, Late] = {
         "api_error",
         "output_truncated",
     ),
-    "not its schema": ({"output_config": {"format": SCHEMA}}, Script(said("{}")), 502, "api_error", "output_invalid"),
+    "not its schema": (
+        {"output_config": {"format": SCHEMA}, "gateway": {"on_stop": {"invalid": "error"}}},
+        Script(said("{}")),
+        502,
+        "api_error",
+        "output_invalid",
+    ),
 }
 
 
