@@ -1,10 +1,14 @@
 """What the engine takes and then fails on is found before it is sent."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from gateway.errors import InvalidValue
+from gateway.exchange.wanted import Format
 from gateway.linting import breaking
+from gateway.schemas import Schemas
 
 TEXT = {"type": "string"}
 
@@ -60,3 +64,8 @@ def test_many_numbers_with_bounds_are_found() -> None:
     bounded = [{"type": "number", "minimum": 0.5}] * 61
     assert breaking({"type": "array", "prefixItems": bounded[1:]}) is None
     assert "61 numbers" in (breaking({"type": "array", "prefixItems": bounded}) or "")
+
+
+def test_what_breaks_the_engine_is_not_accepted() -> None:
+    with pytest.raises(InvalidValue, match="beyond 128"):
+        asyncio.run(Schemas().accept(Format("json", TEXT | {"pattern": "^a{129}$"})))
