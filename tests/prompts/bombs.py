@@ -88,8 +88,8 @@ def explode(body: str, variables: dict[str, Any]) -> str:
         return "refused"
     try:
         program.render(variables)
-    except RenderError:
-        return "ended"
+    except RenderError as error:
+        return "out of memory" if "MemoryError" in str(error) else "ended"
     return "rendered"
 
 
