@@ -61,8 +61,9 @@ def test_nothing_planted_leaves_in_chunks_of_one_byte(kind: str, action: Action)
 @pytest.mark.prove
 @pytest.mark.parametrize("kind", DETECTORS)
 @pytest.mark.parametrize("action", ["redact", "block"])
-def test_nothing_leaves_of_a_thousand_documents(kind: str, action: Action) -> None:
-    for one in documents(kind, range(1000)):
+@pytest.mark.parametrize("begin", range(0, 1000, 200))
+def test_nothing_leaves_of_a_thousand_documents(kind: str, action: Action, begin: int) -> None:
+    for one in documents(kind, range(begin, begin + 200)):
         leaves_nothing(one, action)
 
 
