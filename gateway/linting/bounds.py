@@ -33,7 +33,7 @@ def _numbers(schema: Schema, types: frozenset[str]) -> Iterator[tuple[str, str]]
         bound: Any = schema[word]
         if not _number(bound):
             yield word, f"{word} must be a number (since draft 6)"
-        elif "integer" in types and bound != int(bound):
+        elif "integer" in types and isinstance(bound, float) and not bound.is_integer():
             yield word, f"the engine takes only whole bounds of integers: {word} {bound:g}"
         elif "integer" in types and not -INT64 <= bound < INT64:
             yield word, f"the engine takes bounds of 64 bits: {word} {bound}"

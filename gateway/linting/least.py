@@ -163,4 +163,4 @@ def _width(schema: Schema) -> int:
 
 def _count(schema: Schema, word: str) -> int:
     found = schema.get(word)
-    return min(int(found), MOST) if isinstance(found, (int, float)) and found > 0 else 0
+    return int(min(found, MOST)) if isinstance(found, (int, float)) and found > 0 else 0
