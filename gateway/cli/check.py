@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from typing import Annotated
 
 import typer
 
+from gateway import templates
 from gateway.cli.common import SETTINGS, Config, StateDir, settings_of, with_state
 from gateway.connect import Models
 from gateway.encoders import encoder
+from gateway.guards.making import made
+from gateway.linting.templates import warnings
 from gateway.settings import Settings, SettingsError, secret
 from gateway.state import State, StateUnavailable
 from gateway.versions import versions
 from prompts.errors import LibraryError
-from prompts.library import Library
 from retrieval.collection import CollectionError
 from retrieval.protocols import IndexUnavailable
 from retrieval.weights import EmbedderUnavailable
@@ -33,18 +35,22 @@ def check(config: Config = SETTINGS, state: StateDir = None, offline: Offline = 
         faults += asyncio.run(_backends(settings))
     for fault in faults:
         typer.echo(fault)
+    for warning in _warnings(settings):
+        typer.echo(f"warning: {warning}", err=True)
     if faults:
         raise typer.Exit(1)
     typer.echo("no faults", err=True)
 
 
 def faults_of_start(settings: Settings) -> list[str]:
-    """What would keep the gateway from starting: secrets that are not set, prompts or a state that cannot be used."""
-    return [*_secrets(settings), *_prompts(settings), *_state(settings)]
+    """What would keep the gateway from starting: secrets that are not set; prompts, guards or a state that cannot be
+    used."""
+    return [*_secrets(settings), *_prompts(settings), *_guards(settings), *_state(settings)]
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    named = {f"backend {name!r}": section.api_key_env for name, section in settings.backends.items()}
+    named = {"the repository of [build]": settings.build.key_env}
+    named |= {f"backend {name!r}": section.api_key_env for name, section in settings.backends.items()}
     named |= {f"collection {name!r}": section.engine_key_env for name, section in settings.retrieve.items()}
     for what, variable in named.items():
         try:
@@ -55,9 +61,28 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 def _prompts(settings: Settings) -> Iterator[str]:
     try:
-        Library.load(settings.build.prompts)
+        found = templates.library(settings).notes
     except LibraryError as error:
-        yield from (f"{settings.build.prompts}: {fault}" for fault in error.faults)
+        found = error.faults
+    except SettingsError:  # told with the secrets
+        return
+    yield from (f"{settings.build.repository or settings.build.prompts}: {fault}" for fault in found)
+
+
+def _warnings(settings: Settings) -> list[str]:
+    """What the engine will refuse or not enforce in the output schemas of templates; they do not fail."""
+    try:
+        return list(warnings(templates.library(settings)))
+    except (LibraryError, SettingsError):  # told as faults
+        return []
+
+
+def _guards(settings: Settings) -> list[str]:
+    try:
+        made(settings.guard, {}, AsyncExitStack())  # it asks nobody, so there is nothing to close
+    except SettingsError as error:
+        return error.faults
+    return []
 
 
 def _state(settings: Settings) -> Iterator[str]:
@@ -89,8 +114,8 @@ def _unknown_names(settings: Settings) -> Iterator[str]:
     if not settings.models:
         yield "no model is configured: add a [models.NAME] and its [backends.NAME]"
     try:
-        library = Library.load(settings.build.prompts)
-    except LibraryError:
+        library = templates.library(settings)
+    except (LibraryError, SettingsError):
         return
     for name in sorted(set(settings.cache.shared) - set(library.ids())):
         yield f"[cache] shared: there is no prompt {name!r}"
