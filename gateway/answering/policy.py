@@ -17,7 +17,7 @@ from gateway.settings import Check, Model
 from gateway.stopping import FINAL, Cause, Remedies, Remedy, checked_remedies
 from prompts.errors import Fault
 from prompts.front import FrontMatter
-from prompts.library import SUFFIX, Library
+from prompts.library import Library
 from prompts.template import Template
 from serving.frozen import dataclass
 
@@ -110,7 +110,7 @@ def faults(library: Library) -> list[Fault]:
         try:
             remedies_of(template)
         except ValueError as error:
-            found.append(Fault(f"{template.id}{SUFFIX}", 0, f"on_stop: {error}"))
+            found.append(Fault(f"{template.id}.md.j2", 0, f"on_stop: {error}"))
     return found
 
 
