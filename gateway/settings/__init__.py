@@ -6,6 +6,7 @@ file's folder. Knows no defaults that a reader cannot see in `sections.py`.
 Raises `SettingsError`: every fault on its own line, with the line of the file it is about.
 """
 
+from gateway.settings.canary import Canary
 from gateway.settings.file import SettingsError, load, parse, secret
 from gateway.settings.guards import AnyGuard, Guard, Injection, Pii, Secrets, Urls, Webhook, Words
 from gateway.settings.sections import (
@@ -34,6 +35,7 @@ __all__ = [
     "Backend",
     "Build",
     "Cache",
+    "Canary",
     "Check",
     "Guard",
     "Injection",

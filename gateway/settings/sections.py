@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from gateway.settings.canary import Canary
 from gateway.settings.guards import Guard
 from gateway.stopping import Cause, Remedy, checked_remedies
 
@@ -96,6 +97,9 @@ def _without_password(address: str) -> str:
 class Build(Section):
     """Where templates are: the folder `prompts` as it lies on disk or, with `repository` (a path or an address), in the
     `folder` of its `branch`. `key_env` names the environment variable with its token, or `user:password`.
+
+    `watch`: what changes there is taken up by itself; a folder is looked at twice a second or more often, a repository
+    fetched every `fetch_s`.
     """
 
     prompts: Path = Path("prompts")
@@ -103,6 +107,8 @@ class Build(Section):
     branch: Name | None = None  # default: the one that the repository calls its own
     folder: str = ""
     key_env: str | None = None
+    watch: bool = False
+    fetch_s: Seconds = 30.0
 
 
 class Preflight(Section):
@@ -242,6 +248,7 @@ class Settings(Section):
     route: Route = Route()
     check: Check = Check()
     guard: dict[Name, Guard] = {}
+    canary: dict[Name, Canary] = {}
     prices: dict[Name, Price] = {}
     telemetry: Telemetry = Telemetry()
 
