@@ -28,6 +28,8 @@ from typing import NamedTuple, cast
 import uvloop
 
 from benchmarks.nothing import NoBudgets, NoJournal
+from gateway.answering.changes import Changes
+from gateway.answering.judging import Judge
 from gateway.app import cache
 from gateway.exchange import Call, Caller, Options
 from gateway.ledger import Ledger
@@ -44,6 +46,7 @@ from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
+from gateway.stages.truncate import Truncate
 from gateway.state import Limit, State
 from gateway.state.open import open_state
 from gateway.telemetry import Telemetry
@@ -70,7 +73,7 @@ _numbers = count()
 class Instant:
     """A backend that answers at once, `deltas` words. It stands in for `serving.backend.Backend`."""
 
-    name, deltas = "instant", 1
+    name, fingerprint, deltas = "instant", "instant-1", 1
 
     async def stream(self, *asked: object) -> AsyncGenerator[Event, None]:
         yield Start("chatcmpl-1", 1_700_000_000, "tiny")
@@ -103,15 +106,19 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
     models = {"small": Model("small", "tiny", pool, LocalTokens.load(TINY), 4096, 512)}
     metrics, telemetry, schemas, embedder = Metrics(), Telemetry(settings.telemetry), Schemas(), Embedder()
     listeners = (telemetry, lambda record, _: metrics.observe(record))
+    guard, preflight = Guard(), Preflight(models, settings.check.rounds)
+    truncate = Truncate(models, preflight.count)
+    retrieve, route = Retrieve(models, b"secret", guard, truncate), Route(models, settings.route.attempts, b"secret")
     return Pipeline(
         Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
-        Guard(),
+        guard,
         Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
-        Preflight(models, settings.check.rounds),
+        truncate,
+        preflight,
         cache(settings.cache, state, embedder, models),
-        Retrieve(models, b"secret"),
-        Finish(Route(models, settings.route.attempts, b"secret")),
-        Check(schemas),
+        retrieve,
+        Finish(route, guard, Judge(schemas), Changes(models, preflight.count, retrieve), models),
+        Check(),
     )
 
 

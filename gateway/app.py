@@ -58,6 +58,7 @@ from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.route import Route
+from gateway.stages.truncate import Truncate
 from gateway.state import State
 from gateway.state.background import every, stopped
 from gateway.state.open import open_state
@@ -182,12 +183,14 @@ def _pipeline(
     opinion: Opinion | None,
 ) -> Pipeline:
     schemas = Schemas(settings.check.deadline_s)
-    route, retrieve = Route(models, settings.route.attempts, secret), Retrieve(models, secret, guard)
     preflight = Preflight(models, settings.check.rounds)
+    truncate = Truncate(models, preflight.count)
+    route, retrieve = Route(models, settings.route.attempts, secret), Retrieve(models, secret, guard, truncate)
     return Pipeline(
         ledger=ledger,
         guard=guard,
         build=Build(library, models, collections, schemas, settings),
+        truncate=truncate,
         preflight=preflight,
         cache=cache(settings.cache, state, embedder, models, opinion, guard.digest),
         retrieve=retrieve,

@@ -99,6 +99,8 @@ class Findings:
                 "source": self._source(counted or self.plan.input),
             },
         } | self._judged(completion)
+        if cut := (self.packed.prompt if self.packed else self.prompt).cut:
+            body["truncated"] = cut.told()
         if self.prompt.retrieve:  # of a hit only what was searched is known, not what was found
             body["retrieve"] = (self.packed and self.packed.retrieved()) or self.prompt.retrieve.facts()
         return body | ({"explain": self._call.trace.tree()} if self._call.options.explain else {})

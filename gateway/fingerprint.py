@@ -5,6 +5,10 @@ digest and its other variables, all other messages, sampling fields, tools, sche
 the collection, its filter, and the access labels of the caller's key. `key` adds the exact question. Similarity decides
 only inside a partition, so a text of one tenant can never answer another's.
 
+A prompt that was cut is the one that was asked, whole, with the rule and the window that it was cut by: these decide
+what is sent, while what is left of it before its passages are known does not, for it grows back into what they leave.
+The examples of a template follow from its digest, the question and the embedder, which are all in here.
+
 The question is taken in Unicode's composed form (NFC: the same characters) and without the white space around it. Its
 case and the white space inside stay: they change the meaning of code, tables and names.
 """
@@ -35,9 +39,9 @@ def fingerprint(
     of what is answered: an answer is kept as they left it."""
     fields = {name: value for name, value in prompt.fields.items() if name not in _BESIDE}
     partition = _digest(
-        "5", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
+        "6", None if shared else call.caller.tenant, prompt.model, served, _origin(call, prompt), fields, output,
         prompt.format, prompt.retrieve and prompt.retrieve.parts(),
-        prompt.on_stop, embedder, guards,
+        prompt.on_stop, embedder, guards, prompt.cut and (prompt.cut.rule, prompt.cut.window),
     )  # fmt: skip
     return partition, _digest(partition, _plain(prompt.question))
 
@@ -50,9 +54,9 @@ def _origin(call: Call, prompt: Prompt) -> Any:
     """Where the prompt comes from, less the question: a template and its other variables, the other messages, or a raw
     text."""
     if prompt.text is not None:
-        return ["text", prompt.text]
+        return ["text", prompt.parts.text if prompt.cut else prompt.text]
     if prompt.template is None or call.prompt is None:
-        *others, last = prompt.messages or ({},)
+        *others, last = (prompt.parts.messages if prompt.cut else prompt.messages) or ({},)
         others.append(last if prompt.question is None else _without(last, "content"))
         return ["messages", [dict(m) for m in others]]
     variables = _without(call.prompt.variables, prompt.template.front.question)

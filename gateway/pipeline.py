@@ -22,6 +22,7 @@ from gateway.stages.finish import Finish, Given
 from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
+from gateway.stages.truncate import Truncate
 from serving.events import Deltas, End, Fold, Start
 
 
@@ -32,6 +33,7 @@ class Pipeline:
     ledger: Ledger
     guard: Guard
     build: Build
+    truncate: Truncate
     preflight: Preflight
     cache: Cache
     retrieve: Retrieve
@@ -43,7 +45,9 @@ class Pipeline:
         async with self.ledger.open(call) as entry:
             call = await self.guard.asked(call)  # may refuse it, or take out what must not go on
             prompt = entry.saw(await self.build(call))  # template and variables -> messages
-            plan = entry.saw(await self.preflight(call, prompt))  # it fits the window; room left for passages
+            sized = await self.truncate(call, prompt)  # what does not fit is left out, where that is allowed
+            prompt = entry.saw(sized.prompt)
+            plan = entry.saw(await self.preflight(call, prompt, sized.input))  # it fits; room left for passages
             found = entry.saw(await self.cache(call, prompt))
             answers = self._answers(call, entry, prompt, plan, found)
             answers = self.cache.shared(call, found, answers)  # identical calls are answered once

@@ -22,10 +22,17 @@ Where = Mapping[str, tuple[str, ...]]
 
 
 def search(
-    call: Call, front: Front | None, sections: Mapping[str, Section], collections: Mapping[str, Snapshot]
+    call: Call,
+    front: Front | None,
+    sections: Mapping[str, Section],
+    collections: Mapping[str, Snapshot],
+    most: int | None = None,
 ) -> Search | None:
     """What the call searches, None for nothing; `sections` are the collections' settings, `collections` those that are
-    loaded. Raises NotAllowed (the key or its tenant), NotFound, or Unavailable (it is not loaded)."""
+    loaded; `most` is the tokens that the template gives to passages.
+
+    Raises NotAllowed (the key or its tenant), NotFound, or Unavailable (it is not loaded).
+    """
     asked = call.options.retrieve or (Retrieval(front.collection) if front else None)
     if asked is None:
         return None
@@ -37,6 +44,7 @@ def search(
         top_k=asked.top_k or (own.top_k if own else TOP_K),
         floor=next(floor for floor in floors if floor is not None),
         scope=Scope(frozenset(call.caller.scopes.access), narrowed(front.filter if front else {}, asked.where)),
+        max_tokens=min(most or snapshot.section.max_tokens, snapshot.section.max_tokens),
     )
 
 

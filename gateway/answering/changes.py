@@ -17,7 +17,7 @@ from gateway.answering.judging import Judged
 from gateway.answering.planning import LONGER
 from gateway.answering.turns import fewer_turns, shown
 from gateway.errors import InvalidValue
-from gateway.exchange import Attempt, Call, Packed, Plan, Prompt
+from gateway.exchange import Attempt, Call, Cut, Packed, Plan, Prompt
 from gateway.models import Model
 from gateway.stopping import Cause, Remedy
 from serving.frozen import dataclass
@@ -86,11 +86,17 @@ class Changes:
         return longer
 
     async def _shortened(self, call: Call, trial: Trial, planned: Attempt) -> Trial:
-        packed = await self._shortens.fewer(replace(call, messages=fewer_turns(call.messages)), trial.packed)
+        packed = await self._shortens.fewer(call, replace(trial.packed, prompt=self._fewer(trial.packed.prompt)))
         less = self._within(packed, planned.output // _choices(packed), planned)
         if less.output <= trial.output:
             raise Impossible("nothing could be left out that makes room")
         return less
+
+    def _fewer(self, prompt: Prompt) -> Prompt:
+        """Without the older half of its turns."""
+        parts = replace(prompt.kept, messages=fewer_turns(prompt.kept.messages))
+        rule = prompt.cut.rule if prompt.cut else "oldest"
+        return replace(prompt, cut=Cut.of(prompt.parts, parts, rule, self._models[prompt.model].window))
 
     async def _repaired(self, trial: Trial, planned: Attempt, judged: Judged) -> Trial:
         if judged.wrong is None:

@@ -11,19 +11,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 from gateway.api.body import Strict
 from gateway.api.messages import Name
 from gateway.errors import InvalidValue
-from gateway.exchange import Mode, OnLength, Options, PromptRef, Retrieval
+from gateway.exchange import Mode, OnLength, Options, PromptRef, Retrieval, Truncate
 from gateway.scopes import checked_tags
 from gateway.settings import OnStop
 from serving.fields import CHAT, FieldError, Table, allowed
 
 Label = Annotated[str, StringConstraints(max_length=64)]
 Tags = Annotated[dict[str, str], AfterValidator(checked_tags)]
-
-
-def _never_only(value: str) -> str:
-    if value != "never":
-        raise ValueError("Only `never` is supported now; shorten the messages yourself")
-    return value
 
 
 class PromptBody(Strict):
@@ -70,7 +64,7 @@ class GatewayBody(Strict):
     cache: Literal["use", "skip", "refresh", "only"] | None = None
     semantic: bool | None = None
     retrieve: RetrieveBody | None = None
-    truncate: Annotated[Literal["never", "middle", "oldest"], AfterValidator(_never_only)] | None = None
+    truncate: Truncate | None = None
     on_length: OnLength | None = None
     on_stop: OnStop | None = None
     mode: Mode | None = None
@@ -87,6 +81,7 @@ class GatewayBody(Strict):
             on_length=self.on_length,
             on_stop=self.on_stop or {},
             mode=self.mode,
+            truncate=self.truncate,
             tags=self.tags or {},
             explain=self.explain or False,
         )

@@ -20,8 +20,10 @@ from gateway.exchange.call import (
     Options,
     PromptRef,
     Retrieval,
+    Truncate,
 )
 from gateway.exchange.guarding import Finding, Guarded, Looked
+from gateway.exchange.parts import Cut, Parts
 from gateway.exchange.prompt import Attempt, CacheTier, Packed, Plan, Prompt, Search, Snapshot
 from gateway.exchange.wanted import ANY, Format, Tool, wanted
 
@@ -34,6 +36,7 @@ __all__ = [
     "Call",
     "Caller",
     "Closed",
+    "Cut",
     "Finding",
     "Format",
     "Given",
@@ -48,6 +51,7 @@ __all__ = [
     "Operation",
     "Options",
     "Packed",
+    "Parts",
     "Plan",
     "Prompt",
     "PromptRef",
@@ -56,6 +60,7 @@ __all__ = [
     "Slot",
     "Snapshot",
     "Tool",
+    "Truncate",
     "Verdict",
     "Verified",
     "wanted",

@@ -12,6 +12,7 @@ from serving.frozen import dataclass
 CacheMode = Literal["auto", "use", "skip", "refresh", "only"]
 OnLength = Literal["error", "return", "retry", "continue"]
 Mode = Literal["verdict", "strict"]  # of a stream: sent as it comes, or once it is checked
+Truncate = Literal["never", "oldest", "middle"]
 Operation = Literal["chat", "text_completion", "embeddings"]
 Message = Mapping[str, Any]
 
@@ -47,7 +48,8 @@ class Retrieval:
 class Options:
     """The request's own `gateway` object. None (and `auto`) means: as the template says, else the default.
 
-    `on_stop` are remedies by cause, above those of the template, the model and the settings.
+    `on_stop` are remedies by cause, above those of the template, the model and the settings. `truncate` says what of
+    the messages goes first where they do not fit.
     """
 
     cache: CacheMode = "auto"
@@ -58,6 +60,7 @@ class Options:
     explain: bool = False
     on_stop: Remedies = field(default_factory=dict)
     mode: Mode | None = None
+    truncate: Truncate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gateway.exchange.call import Message, Mode
+from gateway.exchange.parts import Cut, Parts
 from gateway.exchange.wanted import Format
 from gateway.settings import Retrieve
 from gateway.stopping import Remedies, Remedy
@@ -38,12 +39,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is searched for passages: at most `top_k` of those in `scope`, each relevant with `floor` or more."""
+    """What is searched for passages: at most `top_k` of those in `scope`, each relevant with `floor` or more; they add
+    `max_tokens` to the prompt at most."""
 
     snapshot: Snapshot
     top_k: int
     floor: float
     scope: Scope
+    max_tokens: int
 
     def facts(self) -> dict[str, Any]:
         return {"collection": self.snapshot.name, "version": self.snapshot.version}
@@ -54,7 +57,7 @@ class Search:
         where = {name: sorted(values) for name, values in self.scope.where.items()}
         return (
             self.snapshot.name, self.snapshot.version, self.top_k, self.floor, sorted(self.scope.access), where,
-            section.max_tokens, section.rerank,
+            self.max_tokens, section.rerank,
         )  # fmt: skip
 
 
@@ -62,9 +65,11 @@ class Search:
 class Prompt:
     """What will be sent. `fields`: the template's below the request's own; `question`: what similarity may compare.
 
-    `template` is kept so that the same version is rendered again once the passages are known. `on_stop` are the remedies
+    `template` is kept so that the same version is rendered again once the passages are known. `on_stop` are remedies
     of all causes, `mode` is that of a stream (a buffered answer is `strict`). `text` is a raw prompt for the engine's
     /v1/completions, in place of messages.
+
+    `messages` are made of `parts`, or of what `cut` left of them; `question` is never cut.
     """
 
     model: str  # alias
@@ -78,6 +83,13 @@ class Prompt:
     mode: Mode
     cache: CacheTier
     text: str | None = None
+    parts: Parts = Parts()
+    cut: Cut | None = None
+
+    @property
+    def kept(self) -> Parts:
+        """What of its parts is sent."""
+        return self.cut.parts if self.cut else self.parts
 
     @property
     def source(self) -> dict[str, str] | None:

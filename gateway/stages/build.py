@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.answering.policy import policy
 from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
-from gateway.exchange import CacheTier, Call, Message, Prompt, Snapshot, wanted
+from gateway.exchange import CacheTier, Call, Message, Parts, Prompt, Snapshot, wanted
 from gateway.models import Model, control
 from gateway.schemas import Schemas
 from gateway.scopes import demand, named
@@ -28,18 +28,20 @@ NONE = Listing("", ())  # no passages
 STRANGERS = ("user", "tool", "function")  # roles whose messages hold what others wrote, in the app's name
 
 
-def compose(template: Template | None, call: Call, control: Control, passages: Listing = NONE) -> tuple[Message, ...]:
+def compose(template: Template | None, parts: Parts, control: Control, passages: Listing = NONE) -> tuple[Message, ...]:
     """The template's messages, then the app's; passages go where the template puts them, else before the last turn.
+
+    Examples stand in the order of their file, so that the same ones are the same bytes for the engine's prefix cache.
 
     The variables, and the messages of the app's users and tools, are taken without `control` tokens. The app's own stay
     as they are (system, developer and assistant messages, a raw prompt): it may well speak its model's language.
     """
-    own = tuple(control.neutral_all(one) if one.get("role") in STRANGERS else one for one in call.messages)
+    own = tuple(control.neutral_all(one) if one.get("role") in STRANGERS else one for one in parts.messages)
     if template is None:
         return _beside(own, passages)
-    assert call.prompt is not None  # a template is only ever found through call.prompt
+    shots = [template.shots[place] for place in sorted(parts.examples)]
     try:
-        return (*template.render(call.prompt.variables, passages, control.neutral_all), *own)
+        return (*template.render(parts.variables, passages, control.neutral_all, shots), *own)
     except VariableError as error:
         raise InvalidValue(error.message, param=f"prompt.variables.{error.param}".rstrip(".")) from error
     except RenderError as error:
@@ -68,21 +70,27 @@ class Build:
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
         await self._schemas.accept(format)  # what cannot be checked is refused before anything is spent
+        parts = Parts(call.messages, call.prompt.variables if call.prompt else {}, _all(template), call.text)
         stops = policy(call, template, self._settings.models.get(model), self._settings.check, format)
         return Prompt(
             model=model,
-            messages=compose(template, call, control(self._models, model)),
+            messages=compose(template, parts, control(self._models, model)),
             fields=fields,
             template=template,
             question=_question(template, call),
             format=format,
             retrieve=search(
-                call, template.front.retrieve if template else None, self._settings.retrieve, self._collections
+                call,
+                template.front.retrieve if template else None,
+                self._settings.retrieve,
+                self._collections,
+                _passages(template),
             ),
             on_stop=stops.on_stop,
             mode=stops.mode,
             cache=(template.front.cache.tier if template else None) or self._plain(fields, call),
             text=call.text,
+            parts=parts,
         )
 
     def _template(self, call: Call) -> Template | None:
@@ -133,6 +141,16 @@ def available(alias: str | None, settings: Settings, models: Container[str]) -> 
 def _fields(template: Template | None, call: Call) -> dict[str, Any]:
     """The template's fields below the request's own."""
     return (fields_of(template) if template else {}) | dict(call.fields)
+
+
+def _all(template: Template | None) -> tuple[int, ...]:
+    return tuple(range(len(template.shots))) if template else ()
+
+
+def _passages(template: Template | None) -> int | None:
+    """The tokens that a template gives to them; None: as many as their collection does."""
+    budget = template.front.sections.get("passages") if template else None
+    return budget.max_tokens if budget else None
 
 
 def _question(template: Template | None, call: Call) -> str | None:

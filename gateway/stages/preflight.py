@@ -32,20 +32,23 @@ class Preflight:
         self._models, self._rounds = models, rounds
 
     @traced("preflight")
-    async def __call__(self, call: Call, prompt: Prompt) -> Plan:
-        """Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer; InvalidValue
-        when none in its format is as short as the ceiling."""
+    async def __call__(self, call: Call, prompt: Prompt, counted: Count | None = None) -> Plan:
+        """`counted` is its length, where it is known.
+
+        Raises ContextLengthExceeded, with the numbers, when the window leaves no token for an answer; InvalidValue when
+        none in its format is as short as the ceiling.
+        """
         model = self._models[prompt.model]
-        count = await self.count(prompt.model, prompt)
+        count = counted or await self.count(prompt.model, prompt)
         left = model.window - count.tokens
         if left < 1:
             raise ContextLengthExceeded(  # in OpenAI's words, by which LiteLLM and others know it
                 f"This model's maximum context length is {model.window} tokens, and the prompt for {prompt.model!r} "
-                f"has {count.tokens}: shorten it by at least {1 - left}.",
+                f"has {count.tokens}{_left(prompt)}: shorten it by at least {1 - left}.",
                 param=_param(prompt),
             )
-        asked = _asked(prompt) or model.max_output
-        output = min(asked, left)
+        ceiling = asked(prompt) or model.max_output
+        output = min(ceiling, left)
         _enough(prompt, output)
         room = self._room(prompt, left - output)
         models = self._chain(call, prompt.model)
@@ -53,11 +56,11 @@ class Preflight:
             input=count.tokens,
             given=max([count.tokens, *[await self._length(alias, prompt) for alias in models[1:]]]) + room,
             output=output,
-            asked=asked,
+            asked=ceiling,
             window=model.window,
             rounds=self._rounds,
             fallback=len(models) > 1,
-            shorter=prompt.text is None and (prompt.retrieve is not None or droppable(call.messages)),
+            shorter=prompt.text is None and (prompt.retrieve is not None or droppable(prompt.kept.messages)),
         )
         made = attempts(prompt, space)
         if any(attempt.remedy == "fallback" for attempt in made):  # whose own fallbacks may answer for it
@@ -84,7 +87,7 @@ class Preflight:
             return 0
 
     def _room(self, prompt: Prompt, left: int) -> int:
-        return min(prompt.retrieve.snapshot.section.max_tokens, left) if prompt.retrieve else 0
+        return min(prompt.retrieve.max_tokens, left) if prompt.retrieve else 0
 
     def _chain(self, call: Call, alias: str) -> tuple[str, ...]:
         """The alias and those of its fallbacks that are connected and that the key may use."""
@@ -99,6 +102,10 @@ def request(prompt: Prompt) -> dict[str, object]:
     return {"messages": [dict(m) for m in prompt.messages]} | {
         name: prompt.fields[name] for name in TEMPLATED if prompt.fields.get(name) is not None
     }
+
+
+def _left(prompt: Prompt) -> str:
+    return ", although everything was left out that may be" if prompt.cut else ""
 
 
 def _param(prompt: Prompt) -> str:
@@ -116,11 +123,11 @@ def _enough(prompt: Prompt, output: int) -> None:
         )
 
 
-def _asked(prompt: Prompt) -> int | None:
+def asked(prompt: Prompt) -> int | None:
     """The ceiling the request names; vLLM lets max_completion_tokens win over the older max_tokens."""
-    asked = prompt.fields.get("max_completion_tokens") or prompt.fields.get("max_tokens")
-    if asked is not None and int(prompt.fields.get("min_tokens") or 0) > int(asked):
+    ceiling = prompt.fields.get("max_completion_tokens") or prompt.fields.get("max_tokens")
+    if ceiling is not None and int(prompt.fields.get("min_tokens") or 0) > int(ceiling):
         raise InvalidValue(
             "min_tokens is above the output ceiling: lower the one or raise the other.", param="min_tokens"
         )
-    return int(asked) if asked is not None else None
+    return int(ceiling) if ceiling is not None else None

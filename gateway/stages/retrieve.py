@@ -20,12 +20,13 @@ from gateway.errors import InvalidValue, Unavailable, Unready
 from gateway.exchange import Call, Packed, Plan, Prompt, Search
 from gateway.models import Model, control
 from gateway.rerank import Reranker, RerankerUnavailable
-from gateway.stages.build import compose
+from gateway.stages.build import NONE, compose
 from gateway.stages.guard import Guard
 from gateway.stages.preflight import request
 from gateway.stages.route import cache_salt
+from gateway.stages.truncate import Truncate
 from gateway.tracing import traced
-from retrieval.pack import Orders, distinct, listed, pack
+from retrieval.pack import Listing, Orders, distinct, listed, pack
 from retrieval.passage import Found
 from retrieval.protocols import IndexUnavailable
 from retrieval.query import Query
@@ -40,8 +41,8 @@ FENCE = 40  # tokens that the two marks around passages take, rather too many
 class Retrieve:
     """Searches collections and packs what they hold. `secret` keys the fences and the reranker's cache salts."""
 
-    def __init__(self, models: Mapping[str, Model], secret: bytes, guard: Guard) -> None:
-        self._models, self._secret, self._guard = models, secret, guard
+    def __init__(self, models: Mapping[str, Model], secret: bytes, guard: Guard, truncate: Truncate) -> None:
+        self._models, self._secret, self._guard, self._truncate = models, secret, guard, truncate
         self._orders = Orders()
         # By collection: one whose engine hangs takes no thread from the others, nor from the rest of the gateway.
         self._threads: defaultdict[str, ThreadPoolExecutor] = defaultdict(ThreadPoolExecutor)
@@ -54,11 +55,13 @@ class Retrieve:
         if search is None:
             return Packed(prompt, plan.input)
         try:
-            return await self._searched(call, prompt, plan, search)
+            packed = await self._searched(call, prompt, plan, search)
         except IndexUnavailable as error:
             name = search.snapshot.name
             message = f"The collection {name!r} cannot be searched just now: {error}; try again."
             raise Unready(message, code="index_unavailable") from error
+        passages = self._listed(prompt, packed.found)
+        return await self._truncate.grown(call, packed, passages, plan.input.tokens + plan.room)
 
     async def fewer(self, call: Call, packed: Packed) -> Packed:
         """The prompt of this call again, with the better half of its passages: one that left no room for an answer."""
@@ -66,7 +69,7 @@ class Retrieve:
         if prompt.retrieve and kept:
             again = await self._packed(call, prompt, prompt.retrieve, kept)
             return replace(again, considered=packed.considered, relevant=packed.relevant, rerank=packed.rerank)
-        bare = replace(prompt, messages=compose(prompt.template, call, control(self._models, prompt.model)))
+        bare = replace(prompt, messages=compose(prompt.template, prompt.kept, control(self._models, prompt.model)))
         return replace(
             packed, prompt=bare, input=await self._models[prompt.model].tokens.count(request(bare)), found=()
         )
@@ -123,11 +126,14 @@ class Retrieve:
         return Packed(prompt, plan.input, relevant=relevant)
 
     async def _packed(self, call: Call, prompt: Prompt, search: Search, found: tuple[Found, ...]) -> Packed:
-        tokens = control(self._models, prompt.model)
         ordered = self._orders.of((call.caller.tenant, search.snapshot.version), found)
-        passages = listed(ordered, tokens.neutral, self._secret)
-        filled = replace(prompt, messages=compose(prompt.template, call, tokens, passages))
+        passages = self._listed(prompt, ordered)
+        messages = compose(prompt.template, prompt.kept, control(self._models, prompt.model), passages)
+        filled = replace(prompt, messages=messages)
         return Packed(filled, await self._models[prompt.model].tokens.count(request(filled)), found=ordered)
+
+    def _listed(self, prompt: Prompt, found: tuple[Found, ...]) -> Listing:
+        return listed(found, control(self._models, prompt.model).neutral, self._secret) if found else NONE
 
     async def _beside(self, search: Search, work: Callable[[], T]) -> T:
         """Done in a thread for searches of this collection."""

@@ -1,8 +1,11 @@
-"""A conversation made to fit a room: what is left out first, and what is left of the rest. Knows no model, no budget.
+"""Prompts made to fit a room: which sections may be cut, in which order, and what is left of each.
 
-`fitted` is the whole of it; `turns` says what can be left out, `shortening` how a text is made shorter.
+`fitted` does it; `rules` says what may be cut, `sections` how each is, `search` how far, with few counts. Knows no
+model, no budget and no stage: it is handed what counts.
 """
 
-from gateway.truncation.fitting import Count, Cut, How, fitted
+from gateway.truncation.fitting import Fitted, fitted
+from gateway.truncation.rules import Rules, rules
+from gateway.truncation.sections import Section, examples, history, now, raw
 
-__all__ = ["Count", "Cut", "How", "fitted"]
+__all__ = ["Fitted", "Rules", "Section", "examples", "fitted", "history", "now", "raw", "rules"]

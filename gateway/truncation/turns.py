@@ -1,24 +1,29 @@
 """The turns of a conversation, and in which order they are left out. Pure.
 
-A turn begins with a user's message and goes to the next one's: answers, tool calls and what tools said stay together,
-since a tool's answer without its call is refused by chat templates. What instructs (system, developer) is in no turn,
-and neither is the last turn, which is what is asked now.
+A turn begins with a user's message and goes to the next one's. Inside it a call of tools and what the tools said are an
+exchange: they stay together, since a tool's answer without its call is refused by chat templates, but what was asked
+and answered can stand without them. What instructs (system, developer) is in no turn, and neither is the last turn,
+which is what is asked now.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Message = Mapping[str, Any]
+from gateway.exchange.call import Message
+
 Turn = tuple[int, ...]  # places of its messages
 INSTRUCTING = ("system", "developer")
+TOOLS = ("tool", "function")  # roles of what tools said
+
+
+def last_turn(messages: Sequence[Message]) -> int:
+    """Where it begins: at the last message of a user; where there is none, behind all."""
+    return next((at for at in reversed(range(len(messages))) if messages[at].get("role") == "user"), len(messages))
 
 
 def past(messages: Sequence[Message]) -> list[Turn]:
     """The turns before the last one, oldest first. Messages before the first user's message are a turn too."""
-    users = [at for at, message in enumerate(messages) if message.get("role") == "user"]
-    now = users[-1] if users else len(messages)
     turns: list[list[int]] = []
-    for at, message in enumerate(messages[:now]):
+    for at, message in enumerate(messages[: last_turn(messages)]):
         if message.get("role") in INSTRUCTING:
             continue
         if message.get("role") == "user" or not turns:
@@ -31,3 +36,16 @@ def order(turns: Sequence[Turn], how: str) -> list[Turn]:
     """In which order they are left out: `oldest` first, or from the `middle`: the first turn, which often says what it
     is all about, goes last."""
     return [*turns[1:], *turns[:1]] if how == "middle" else list(turns)
+
+
+def exchanges(messages: Sequence[Message], turn: Turn) -> tuple[Turn, list[Turn]]:
+    """What of a turn was asked and answered, and its exchanges with tools, oldest first."""
+    plain, found = list[int](), list[list[int]]()
+    for at in turn:
+        if messages[at].get("tool_calls"):
+            found.append([at])
+        elif messages[at].get("role") in TOOLS and found:
+            found[-1].append(at)
+        else:
+            plain.append(at)
+    return tuple(plain), [tuple(one) for one in found]

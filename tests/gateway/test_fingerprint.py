@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.exchange import Call, Format, Prompt, PromptRef, Search, Snapshot
+from gateway.exchange import Call, Cut, Format, Message, Parts, Prompt, PromptRef, Search, Snapshot
 from gateway.fingerprint import fingerprint
 from gateway.settings import Retrieve
 from gateway.state import Scopes
@@ -34,7 +34,13 @@ def search(
     version: str = "v1", name: str = "docs", section: Retrieve = DOCS, top_k: int = 4, floor: float = 0.1,
     access: tuple[str, ...] = ("hr",), where: Mapping[str, tuple[str, ...]] = {"team": ("people",)},
 ) -> Search:  # fmt: skip
-    return Search(Snapshot(name, Named(version), section, Identified()), top_k, floor, Scope(frozenset(access), where))
+    return Search(
+        Snapshot(name, Named(version), section, Identified()),
+        top_k,
+        floor,
+        Scope(frozenset(access), where),
+        section.max_tokens,
+    )
 
 
 def prompt(**changes: Any) -> Prompt:
@@ -44,6 +50,10 @@ def prompt(**changes: Any) -> Prompt:
         mode="verdict", cache="exact",
     )  # fmt: skip
     return replace(plain, **changes)
+
+
+def cut(whole: tuple[Message, ...], left: tuple[Message, ...], window: int = 4096) -> Cut:
+    return Cut.of(Parts(whole), Parts(left), "oldest", window)
 
 
 def digests(of: Prompt, asked: Call | None = None, **changes: Any) -> tuple[str, str]:
@@ -70,7 +80,7 @@ def test_the_same_request_has_the_same_digests() -> None:
 
 # What of a prompt and a call must not part two requests, and why. Whatever else they have must: so a new field that
 # nobody has thought of here fails the test.
-BESIDE_PROMPT = {"cache", "mode"}  # where answers are kept; when a stream is shown
+BESIDE_PROMPT = {"cache", "mode", "parts"}  # where answers are kept; when a stream is shown; what messages are made of
 BESIDE_CALL = {
     "request_id", "stream", "trace", "at",  # of this request alone
     "inputs",  # nothing is generated
@@ -95,6 +105,7 @@ def test_every_part_parts() -> None:
         "retrieve": replace(one, retrieve=None),
         "on_stop": replace(one, on_stop={"ceiling": ("error",)}),
         "text": replace(one, text="Why?"),
+        "cut": replace(one, cut=cut(TURNS, TURNS[1:])),
     }
     calls = {
         "caller": replace(asked, caller=caller("globex")),
@@ -107,6 +118,17 @@ def test_every_part_parts() -> None:
     keys += [digests(changed, asked if changed.template else None)[1] for changed in prompts.values()]
     keys += [digests(one, changed)[1] for changed in calls.values()]
     assert len(set(keys)) == len(keys) == 2 + len(prompts) + len(calls)
+
+
+def test_a_prompt_that_was_cut_is_the_one_that_was_asked() -> None:
+    """What is left of two conversations may be the same, and grow back differently."""
+
+    def asked(first: str, window: int = 4096) -> str:
+        whole = ({"role": "user", "content": first}, *TURNS)
+        return digests(prompt(parts=Parts(whole), cut=cut(whole, TURNS, window)))[0]
+
+    assert asked("Hi") == asked("Hi")
+    assert len({asked("Hi"), asked("Hey"), asked("Hi", 8192), digests(prompt(parts=Parts(TURNS)))[0]}) == 4
 
 
 def test_what_all_tenants_share_leaves_out_the_tenant() -> None:

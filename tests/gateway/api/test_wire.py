@@ -21,14 +21,14 @@ def test_the_gateway_object_becomes_options() -> None:
         "cache": "refresh",
         "semantic": True,
         "retrieve": {"collection": "docs", "top_k": 6, "filter": {"team": "people", "year": ["2026", "2025", "2026"]}},
-        "truncate": "never",
+        "truncate": "oldest",
         "on_length": "retry",
         "task": "classify",
         "tags": {"feature": "search"},
         "explain": True,
     }
     wanted_docs = Retrieval("docs", 6, {"team": ("people",), "year": ("2025", "2026")})
-    options = Options("refresh", True, wanted_docs, "retry", {"feature": "search"}, True)
+    options = Options("refresh", True, wanted_docs, "retry", {"feature": "search"}, True, truncate="oldest")
     assert checked(GatewayBody, wanted).options() == options
 
 
@@ -56,7 +56,7 @@ def test_what_the_gateway_object_leaves_out_is_up_to_the_template() -> None:
         ({"retrieve": {"collection": "docs", "filter": {f"k{i}": "v" for i in range(17)}}}, "retrieve.filter"),
         ({"retrieve": {"collection": "docs", "floor": 0.5}}, "retrieve.floor"),
         ({"retrieve": {"collection": "docs", "access": ["hr"]}}, "retrieve.access"),
-        ({"truncate": "middle"}, "truncate"),
+        ({"truncate": "newest"}, "truncate"),
         ({"on_length": "shout"}, "on_length"),
         ({"tags": {f"t{i}": "" for i in range(17)}}, "tags"),
         ({"tags": {"t": "x" * 257}}, "tags"),
@@ -68,10 +68,6 @@ def test_what_the_gateway_object_leaves_out_is_up_to_the_template() -> None:
 )
 def test_the_gateway_object_is_strict(wrong: dict[str, Any], param: str) -> None:
     assert refused(wrong).param == param
-
-
-def test_a_policy_that_is_not_there_yet_says_so() -> None:
-    assert "Only `never` is supported now" in refused({"truncate": "oldest"}).message
 
 
 @pytest.mark.parametrize(("names", "param"), [({}, "stop"), ({"stop": "stop_sequences"}, "stop_sequences")])

@@ -20,7 +20,7 @@ SOURCE = '---\ndescription: d\nvariables: {}\n---\n{% message role="user" %}Hi{%
 
 
 def test_an_answer_can_be_purged_by_all_that_made_it() -> None:
-    searched = Search(Snapshot("docs", Named("v1"), Retrieve(path=Path("docs")), Identified()), 4, 0.0, Scope())
+    searched = Search(Snapshot("docs", Named("v1"), Retrieve(path=Path("docs")), Identified()), 4, 0.0, Scope(), 9)
     made = prompt(template=parse("t", "t.md.j2", SOURCE.encode()), retrieve=searched)
     asked = call(who=caller("acme"), tags={"feature": "search"})
     found = tags(asked, made)
