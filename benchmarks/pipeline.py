@@ -39,6 +39,7 @@ from gateway.pipeline import Pipeline
 from gateway.prices import Prices
 from gateway.schemas import Schemas
 from gateway.settings import Settings
+from gateway.shots import Selection
 from gateway.stages.build import Build
 from gateway.stages.check import Check
 from gateway.stages.finish import Finish
@@ -112,7 +113,7 @@ def pipeline(state: State, backend: Instant) -> Pipeline:
     return Pipeline(
         Ledger(state.budgets, state.journal, Prices(settings.prices), "benchmark", listeners, metrics.open.inc),
         guard,
-        Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings),
+        Build(Library.load(ROOT / "prompts"), models, {}, schemas, settings, Selection(embedder)),
         truncate,
         preflight,
         cache(settings.cache, state, embedder, models),

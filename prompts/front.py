@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from prompts import strict_yaml
 from prompts.errors import Fault, LibraryError
 from prompts.files import is_beside
-from prompts.policies import DROPS, STRICT, Budget, Cache, Retrieve, Sampling, SectionName, Text, listed
+from prompts.policies import DROPS, STRICT, Budget, Cache, Retrieve, Sampling, SectionName, Shots, Text, listed
 from prompts.variables import Variables, compile_schema
 
 __all__ = ["PASSAGES", "Cache", "FrontMatter", "Header", "Retrieve", "read", "split"]
@@ -90,6 +90,7 @@ class FrontMatter(BaseModel):
     variables: Annotated[dict[str, Any], BeforeValidator(_object_schema), AfterValidator(_valid_variables)]
     question: str | None = None
     examples: _File | None = None
+    shots: Shots | None = None
     tools: _File | list[dict[str, Any]] | None = None
     retrieve: Retrieve | None = None
     output_schema: Annotated[dict[str, Any], AfterValidator(_valid_schema)] | None = None
@@ -162,6 +163,10 @@ def _contradictions(front: FrontMatter) -> Iterator[tuple[str, str]]:
         yield "cache", "personal answers are never kept: leave the tier out"
     if front.retrieve and front.question is None:
         yield "retrieve", "searches for the question: name it with `question`"
+    if front.shots and front.examples is None:
+        yield "shots", "chooses from examples: name their file with `examples`"
+    if front.shots and front.shots.select != "fixed" and front.question is None:
+        yield "shots", f"{front.shots.select} compares the question: name it with `question`"
     for section, budget in front.sections.items():
         if budget.drop and budget.drop not in DROPS[section]:
             yield f"sections.{section}.drop", f"drops {' or '.join(DROPS[section])}"

@@ -18,11 +18,12 @@ SectionName = Literal["system", "examples", "history", "passages", "user"]
 Drop = Literal["oldest", "lowest", "last", "middle", "never"]
 
 # What can go first in a section, its default first: only turns have an age, only what was found or chosen has a score.
+# The `lowest` of examples are those chosen last, the `last` those that stand last in their file.
 DROPS: dict[SectionName, tuple[Drop, ...]] = {
-    "system": ("never", "middle"),
-    "examples": ("last", "lowest", "never"),
+    "system": ("never",),
+    "examples": ("lowest", "last", "never"),
     "history": ("oldest", "middle", "never"),
-    "passages": ("lowest", "last", "never"),
+    "passages": ("lowest",),
     "user": ("never", "middle"),
 }
 
@@ -80,6 +81,19 @@ class Cache(BaseModel):
     names: Literal["strict", "tolerant"] = "tolerant"
     personal: bool = False
     ttl_s: float | None = Field(default=None, gt=0)
+
+
+class Shots(BaseModel):
+    """Which `count` of the examples stand in a prompt: the first ones, those whose question is the most `similar` to
+    its own, or these of each label in turn. `label` names the field of their answers that is their label; without it
+    they have one each.
+    """
+
+    model_config = STRICT
+
+    select: Literal["fixed", "similar", "balanced"] = "fixed"
+    count: int = Field(default=4, ge=1, le=100)
+    label: Text | None = None
 
 
 class Budget(BaseModel):

@@ -26,9 +26,13 @@ _MAX_BYTES = 256 << 10  # a template larger than this is data in the wrong place
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """An example as messages: what the template says to its variables after the system messages, and the answer."""
+    """An example as messages: what the template says to its variables after the system messages, and the answer.
+
+    `label` is what examples are balanced by.
+    """
 
     example: Example
+    label: str | None
     messages: tuple[dict[str, str], ...]
 
 
@@ -115,16 +119,43 @@ def _shots(path: str, template: Template, read: Read) -> tuple[Shot, ...]:
             if valid and not valid(example.answer):
                 raise RenderError("its answer does not satisfy the template's output_schema")
             shots.append(_shot(template, example))
+            _demand_comparable(template, shots[-1])
         except (VariableError, RenderError) as error:
             faults.append(Fault(place, 0, f"{number}: {error}"))
+    labels, wanted = {shot.label for shot in shots}, template.front.shots
+    if not faults and wanted and wanted.select == "balanced" and wanted.count < len(labels):
+        faults.append(
+            Fault(path, 1, f"shots.count: {wanted.count} are too few for one of each of {len(labels)} labels")
+        )
     if faults:
         raise LibraryError(faults)
     return tuple(shots)
 
 
+def _demand_comparable(template: Template, shot: Shot) -> None:
+    """Raises RenderError where an example lacks what it is to be chosen by."""
+    wanted, question = template.front.shots, template.front.question
+    if wanted and wanted.select != "fixed" and question not in shot.example.variables:
+        raise RenderError(f"has no {question}, which it is compared by")
+    if wanted and wanted.select == "balanced" and shot.label is None:
+        raise RenderError(f"has no label, and its answer no text {wanted.label or 'field'} that could be one")
+
+
 def _shot(template: Template, example: Example) -> Shot:
     messages = template.render(example.variables)
-    return Shot(example, (*messages[_leading(messages) :], {"role": "assistant", "content": example.text}))
+    return Shot(
+        example,
+        _label(template, example),
+        (*messages[_leading(messages) :], {"role": "assistant", "content": example.text}),
+    )
+
+
+def _label(template: Template, example: Example) -> str | None:
+    wanted = template.front.shots
+    if example.label is None and wanted and wanted.label and isinstance(example.answer, Mapping):
+        value = example.answer.get(wanted.label)
+        return value if isinstance(value, str) else None
+    return example.label
 
 
 def _leading(messages: _Messages) -> int:

@@ -17,6 +17,7 @@ from gateway.schemas import Schemas
 from gateway.scopes import demand, named
 from gateway.searching import search
 from gateway.settings import Settings
+from gateway.shots import Selection
 from gateway.template_fields import fields_of
 from gateway.tracing import traced
 from prompts.library import Library, PromptNotFound
@@ -58,9 +59,10 @@ class Build:
         collections: Mapping[str, Snapshot],
         schemas: Schemas,
         settings: Settings,
+        examples: Selection,
     ) -> None:
         self._library, self._models, self._collections, self._schemas = library, models, collections, schemas
-        self._settings = settings
+        self._settings, self._examples = settings, examples
 
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
@@ -70,14 +72,16 @@ class Build:
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
         await self._schemas.accept(format)  # what cannot be checked is refused before anything is spent
-        parts = Parts(call.messages, call.prompt.variables if call.prompt else {}, _all(template), call.text)
+        question = _question(template, call)
+        examples = await self._chosen(template, question, call)
+        parts = Parts(call.messages, call.prompt.variables if call.prompt else {}, examples, call.text)
         stops = policy(call, template, self._settings.models.get(model), self._settings.check, format)
         return Prompt(
             model=model,
             messages=compose(template, parts, control(self._models, model)),
             fields=fields,
             template=template,
-            question=_question(template, call),
+            question=question,
             format=format,
             retrieve=search(
                 call,
@@ -92,6 +96,14 @@ class Build:
             text=call.text,
             parts=parts,
         )
+
+    async def _chosen(self, template: Template | None, question: str | None, call: Call) -> tuple[int, ...]:
+        if template is None or not template.shots:
+            return ()
+        with call.trace.stage("examples") as stage:
+            chosen = await self._examples(template, question, call.caller.tenant)
+            stage.facts = chosen.facts()
+        return chosen.examples
 
     def _template(self, call: Call) -> Template | None:
         allowed = call.caller.scopes.prompts
@@ -141,10 +153,6 @@ def available(alias: str | None, settings: Settings, models: Container[str]) -> 
 def _fields(template: Template | None, call: Call) -> dict[str, Any]:
     """The template's fields below the request's own."""
     return (fields_of(template) if template else {}) | dict(call.fields)
-
-
-def _all(template: Template | None) -> tuple[int, ...]:
-    return tuple(range(len(template.shots))) if template else ()
 
 
 def _passages(template: Template | None) -> int | None:

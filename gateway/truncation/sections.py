@@ -15,10 +15,8 @@ import orjson
 
 from gateway.exchange.call import Message
 from gateway.exchange.parts import Parts
-from gateway.truncation.shortening import MARK, How, shortened, with_share
+from gateway.truncation.shortening import How, shortened, with_share
 from gateway.truncation.turns import INSTRUCTING, Turn, exchanges, last_turn, order, past
-
-LEAST = 4 * len(MARK)  # bytes of a turn: less of it is more mark than text
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def history(whole: Parts, how: How) -> Section:
         for unit in keeping:
             if keep >= unit.size:
                 keep -= unit.size
-            elif keep >= unit.fixed + LEAST:
+            elif keep >= unit.fixed:
                 share = (keep - unit.fixed) / (unit.size - unit.fixed)
                 messages, keep = tuple(with_share(messages, unit.places, share, how)), 0
             else:

@@ -18,6 +18,7 @@ from gateway.models import Model
 from gateway.schemas import Schemas
 from gateway.settings import Retrieve as Section
 from gateway.settings import Settings
+from gateway.shots import Selection
 from gateway.stages.build import Build
 from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight, request
@@ -25,6 +26,7 @@ from gateway.stages.retrieve import Retrieve
 from gateway.stages.truncate import Truncate
 from prompts.library import Library
 from retrieval.collection import Collection
+from retrieval.embed import Embedder
 from retrieval.query import Vectors
 from retrieval.weights import MINILM
 from serving.pool import Pool
@@ -67,7 +69,9 @@ async def planned(asked: Call, kind: str, window: int, ceiling: int, docs: Snaps
     models = {"small": Model("small", "tiny", Pool([]), counter(kind), window, ceiling)}
     preflight = Preflight(models, settings.check.rounds)
     truncate = Truncate(models, preflight.count)
-    sized = await truncate(asked, await Build(library(), models, {"docs": docs}, Schemas(), settings)(asked))
+    sized = await truncate(
+        asked, await Build(library(), models, {"docs": docs}, Schemas(), settings, Selection(Embedder()))(asked)
+    )
     plan = await preflight(asked, sized.prompt, sized.input)
     return plan, await Retrieve(models, b"secret", Guard(), truncate)(asked, sized.prompt, plan)
 
