@@ -1,85 +1,57 @@
-"""Where everything is put together: the only file that names the concrete classes.
+"""Where everything is put together; with `gateway/editions.py` the only file that names the concrete classes.
 
-    settings -> state, embedder, library, collections, models -> stages -> pipeline -> runtime -> HTTP
+    settings -> state, embedder, library -> edition (models, collections, stages, pipeline) -> runtime -> HTTP
 
 Start order: the state is opened and a dead process's holds are settled before anything is admitted; the embedder, where
 anything is set to use it, loads in its own thread while the server already answers (health says so); models connect in
-the background.
+the background. Then what changes is followed: settings and prompts, and versions that other gateways hold back.
 """
 
 import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 from fastapi import FastAPI
 
 from gateway import api, templates
-from gateway.answering.changes import Changes
-from gateway.answering.judging import Judge
 from gateway.api.openapi import FAILURES
-from gateway.caching.agreement import Agreement
-from gateway.caching.allowance import Allowance
-from gateway.caching.corrections import Corrections
-from gateway.caching.evidence import Evidence, Learned
-from gateway.caching.judgements import Judgements
-from gateway.caching.lessons import Lessons
-from gateway.caching.making import Making
-from gateway.caching.opinion import Opinion
-from gateway.caching.samples import Samples
-from gateway.caching.similar import Similar
-from gateway.caching.slots import Slots
-from gateway.caching.verifier import Scores, Verifier
-from gateway.collections import Collections
-from gateway.connect import Models
-from gateway.embedders import Own
-from gateway.embedding import Embedding
-from gateway.encoders import Encoders
-from gateway.guards.making import made as guards
-from gateway.ledger import Ledger
+from gateway.editions import Editions, Lasting, Memory
+from gateway.live.holds import Holds
+from gateway.live.reloading import Reloading
+from gateway.live.trials import Trials
 from gateway.metrics import Metrics
-from gateway.models import Model
-from gateway.neighbours import Neighbours
-from gateway.pipeline import Pipeline
-from gateway.prices import Prices
-from gateway.rerank import Reranker
 from gateway.runtime import Runtime
-from gateway.schemas import Schemas
-from gateway.settings import Cache as Section
-from gateway.settings import Settings, SettingsError
-from gateway.stages.build import Build
-from gateway.stages.cache import Cache
-from gateway.stages.check import Check
-from gateway.stages.finish import Finish
-from gateway.stages.guard import Guard
-from gateway.stages.preflight import Preflight
-from gateway.stages.retrieve import Retrieve
-from gateway.stages.route import Route
-from gateway.stages.truncate import Truncate
-from gateway.state import State
+from gateway.settings import Settings
+from gateway.state import State, StateUnavailable
 from gateway.state.background import every, stopped
 from gateway.state.open import open_state
-from gateway.state.owners import owner
 from gateway.telemetry import Telemetry
 from prompts.library import Library
-from retrieval.embed import Embedder, EmbedderUnavailable
-from retrieval.protocols import IndexUnavailable
+from retrieval.embed import Embedder
 
 log = logging.getLogger("tollgate")
 
 RECOVER_S = 10.0  # how often a dead neighbour's holds are looked for: settled within 15 s of its death
+FOLLOW_S = 1.0  # how often it is asked which versions other gateways hold back
+
+Read = Callable[[], Settings]
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The gateway as an ASGI application. Faults of the settings' files surface when it starts up."""
+def create_app(settings: Settings, read: Read | None = None, announce: Callable[[], None] = lambda: None) -> FastAPI:
+    """The gateway as an ASGI application. Faults of the settings' files surface when it starts up.
+
+    `read` reads the settings anew for a reload (None: only prompts are reloaded), and `announce` tells other workers
+    of one.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.runtime = await start(settings, stack)
+            app.state.runtime = await start(settings, stack, read, announce)
             yield
 
     app = FastAPI(
@@ -96,7 +68,9 @@ def create_app(settings: Settings) -> FastAPI:
     return api.wrap(app, settings)
 
 
-async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
+async def start(
+    settings: Settings, stack: AsyncExitStack, read: Read | None = None, announce: Callable[[], None] = lambda: None
+) -> Runtime:
     """Build the runtime; what must close goes on the stack. Raises LibraryError, StateUnavailable or SettingsError."""
     library = templates.library(settings)
     state = await open_state(settings.state.url, settings.state.ledger, max_entries=settings.cache.max_entries)
@@ -108,123 +82,45 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Runtime:
     embedder = Embedder()
     stack.callback(embedder.close)
     loading = asyncio.create_task(embedder.load()) if _embeds(settings, library) else None
-    metrics, telemetry, prices = Metrics(), Telemetry(settings.telemetry), Prices(settings.prices)
-    encoders = await asyncio.to_thread(_encoders, settings, embedder)
-    stack.callback(encoders.close)
-    collections = await asyncio.to_thread(_collections, settings, encoders, metrics)
-    stack.push_async_callback(collections.aclose)
-    models = Models(settings)
-    stack.push_async_callback(models.aclose)
-    guard = Guard(guards(settings.guard, models, stack))
-    await asyncio.gather(collections.open(), models.connect())
-
+    metrics, telemetry = Metrics(), Telemetry(settings.telemetry)
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
-    allowance = Allowance(settings.cache.judge_share)
-    ledger = Ledger(
-        state.budgets,
-        state.journal,
-        prices,
-        owner(),
-        (
-            telemetry,
-            lambda record, _: metrics.observe(record),
-            lambda record, _: allowance.earn(record.spent.total_tokens),
-        ),
-        metrics.open.inc,
-    )
-    stack.push_async_callback(ledger.drained)
+    trials = Trials(Holds(state.journal, state.clock.now))
     # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
     secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
-    judgements = Judgements(state.journal, prices, metrics.judge)
-    judge = settings.cache.judge
-    opinion = Opinion(models, judge, allowance, judgements) if judge else None
-    if opinion:
-        stack.callback(opinion.close)
-    pipeline = _pipeline(settings, ledger, guard, library, state, embedder, models, collections, secret, opinion)
+    memory = Memory.of(settings.cache, state)
+    editions = Editions(Lasting(state, embedder, metrics, telemetry, trials, secret, memory))
+    reloading = Reloading(await editions.make(settings, library), read, editions.make, metrics.reload)
+    stack.push_async_callback(reloading.aclose)
+    follow = partial(_follow, reloading, trials, metrics)
+    with suppress(StateUnavailable):
+        await follow()  # what was held back before a restart answers nobody after it
+    following = asyncio.create_task(every(FOLLOW_S, follow))
+    stack.push_async_callback(stopped, [following])
     return Runtime(
-        settings=settings,
         state=state,
-        models=models,
-        library=library,
-        collections=collections,
-        pipeline=pipeline,
-        embedding=Embedding(ledger, models, Own(embedder), settings, secret, guard),
+        reloading=reloading,
+        trials=trials,
         metrics=metrics,
         admin_key=os.environ.get("TOLLGATE_ADMIN_KEY"),
-        faults=_faults(models, collections, loading),
-        warnings=collections.warnings,
+        faults=lambda: [*reloading.now.faults(), *_unloaded(loading)],
+        warnings=lambda: [*reloading.now.warnings(), *reloading.warnings(), *_held_back(reloading, trials)],
+        announce=announce,
     )
 
 
-def _encoders(settings: Settings, own: Embedder) -> Encoders:
-    try:
-        return Encoders(settings, own)
-    except EmbedderUnavailable as error:
-        raise SettingsError([f"[retrieve]: {error}"]) from error
+async def _follow(reloading: Reloading, trials: Trials, metrics: Metrics) -> None:
+    running = reloading.now.canaries.trials()
+    if running:
+        await trials.follow()
+    metrics.held({(trial.prompt, trial.version): trials.held(trial) for trial in running})
 
 
-def _collections(settings: Settings, encoders: Encoders, metrics: Metrics) -> Collections:
-    try:
-        return Collections(settings.retrieve, encoders.__getitem__, metrics.load)
-    except IndexUnavailable as error:
-        raise SettingsError([f"[retrieve]: {error}"]) from error
-
-
-def _pipeline(
-    settings: Settings,
-    ledger: Ledger,
-    guard: Guard,
-    library: Library,
-    state: State,
-    embedder: Embedder,
-    models: Models,
-    collections: Collections,
-    secret: bytes,
-    opinion: Opinion | None,
-) -> Pipeline:
-    schemas = Schemas(settings.check.deadline_s)
-    preflight = Preflight(models, settings.check.rounds)
-    truncate = Truncate(models, preflight.count)
-    route, retrieve = Route(models, settings.route.attempts, secret), Retrieve(models, secret, guard, truncate)
-    return Pipeline(
-        ledger=ledger,
-        guard=guard,
-        build=Build(library, models, collections, schemas, settings),
-        truncate=truncate,
-        preflight=preflight,
-        cache=cache(settings.cache, state, embedder, models, opinion, guard.digest),
-        retrieve=retrieve,
-        finish=Finish(route, guard, Judge(schemas), Changes(models, preflight.count, retrieve), models),
-        check=Check(),
-    )
-
-
-def cache(
-    section: Section,
-    state: State,
-    embedder: Embedder,
-    models: Mapping[str, Model],
-    opinion: Opinion | None = None,
-    guarded: Callable[[str], str] = lambda tenant: "",
-) -> Cache:
-    """The cache stage on a state; `opinion` is the judge's, `guarded` says what changes with a tenant's guards."""
-    evidence, scores = Evidence(state.feedback, section.learn), Learned(state.feedback, Scores.of)
-    lessons, most = Lessons(evidence, scores), section.max_error_rate
-    verifier = None
-    if section.verifier:
-        reranker = Reranker(models, section.verifier, section.verifier_s)
-        verifier = Verifier(reranker, section.verifier, scores, most)
-    neighbours = Neighbours(state.answers, section.max_partitions, section.max_entries)
-    return Cache(
-        section,
-        state.answers,
-        Slots(section, models, embedder.identity, guarded),
-        Similar(state.answers, neighbours, embedder, evidence, verifier, most),
-        neighbours,
-        Samples(section, Agreement(embedder), opinion, lessons),
-        Making(state.claims, owner(), state.alive, state.clock),
-        Corrections(state.answers, neighbours, lessons),
-    )
+def _held_back(reloading: Reloading, trials: Trials) -> list[str]:
+    return [
+        f"prompt {trial.prompt}: version {trial.version} is held back; GET /admin/canaries says why"
+        for trial in reloading.now.canaries.trials()
+        if trials.held(trial)
+    ]
 
 
 def _embeds(settings: Settings, library: Library) -> bool:
@@ -236,16 +132,14 @@ def _embeds(settings: Settings, library: Library) -> bool:
     return bool(settings.retrieve) or compared
 
 
-def _faults(models: Models, collections: Collections, loading: "asyncio.Task[None] | None") -> Callable[[], list[str]]:
-    def embedder() -> list[str]:
-        if loading is None:
-            return []
-        if not loading.done():
-            return ["embedder: still loading"]
-        error = loading.exception()
-        return [f"embedder: {error}"] if error else []
-
-    return lambda: [*models.faults(), *collections.faults(), *embedder()]
+def _unloaded(loading: "asyncio.Task[None] | None") -> list[str]:
+    """What keeps the embedder from embedding, where it will have to."""
+    if loading is None:
+        return []
+    if not loading.done():
+        return ["embedder: still loading"]
+    error = loading.exception()
+    return [f"embedder: {error}"] if error else []
 
 
 async def _recover(state: State) -> None:
