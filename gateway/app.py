@@ -26,6 +26,7 @@ from gateway.live.trials import Trials
 from gateway.metrics import Metrics
 from gateway.runtime import Runtime
 from gateway.settings import Settings
+from gateway.shots import Selection
 from gateway.state import State, StateUnavailable
 from gateway.state.background import every, stopped
 from gateway.state.open import open_state
@@ -87,8 +88,8 @@ async def start(
     trials = Trials(Holds(state.journal, state.clock.now))
     # Without a secret of its own each process salts the engine's prefix cache its own way: safe, and shared by nobody.
     secret = os.environ.get("TOLLGATE_SECRET", "").encode() or secrets.token_bytes(32)
-    memory = Memory.of(settings.cache, state)
-    editions = Editions(Lasting(state, embedder, metrics, telemetry, trials, secret, memory))
+    memory, examples = Memory.of(settings.cache, state), Selection(embedder)
+    editions = Editions(Lasting(state, embedder, metrics, telemetry, trials, secret, memory, examples))
     reloading = Reloading(await editions.make(settings, library), read, editions.make, metrics.reload)
     stack.push_async_callback(reloading.aclose)
     follow = partial(_follow, reloading, trials, metrics)
@@ -126,10 +127,11 @@ def _held_back(reloading: Reloading, trials: Trials) -> list[str]:
 def _embeds(settings: Settings, library: Library) -> bool:
     """Whether texts will be embedded for sure; where not, the first to ask for it waits for the embedder to load, and
     until then the process has a quarter of the memory."""
-    fronts = (library.get(id).front for id in library.ids())
+    fronts = [library.get(id).front for id in library.ids()]
+    chosen = any(front.shots is not None and front.shots.select != "fixed" for front in fronts)
     templates = any(front.cache.tier == "semantic" and front.retrieve is None for front in fronts)
     compared = settings.cache.semantic != "off" and (settings.cache.plain == "semantic" or templates)
-    return bool(settings.retrieve) or compared
+    return bool(settings.retrieve) or chosen or compared
 
 
 def _unloaded(loading: "asyncio.Task[None] | None") -> list[str]:

@@ -127,6 +127,7 @@ class Findings:
             fingerprint=self._engine(),
             checks=self._checks(status, error),
             looked=self._looked(),
+            side=self.prompt.side if self.prompt else None,
             spent=spent,
             source=self._source(counted) if counted else None,
             cost_nano=cost,

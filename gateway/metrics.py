@@ -9,6 +9,7 @@ table, never from a client, so the number of series is bounded.
 """
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -67,6 +68,14 @@ class Metrics:
             ["collection", "outcome"],
             registry=r,
         )
+        self.reloads = Counter("tollgate_reloads", "Reloads of settings and prompts", ["outcome"], registry=r)
+        self.canaries = Gauge(
+            "tollgate_canary_held",
+            "Whether a version that is tried is held back",
+            ["prompt", "version"],
+            multiprocess_mode="livemax",
+            registry=r,
+        )
         self.stops = Counter("tollgate_stops", "Stop verdicts by prompt", ["prompt", "verdict"], registry=r)
         self.difference = Counter(
             "tollgate_preflight_difference_tokens", "Sum of |preflight count - engine's count|", ["model"], registry=r
@@ -85,6 +94,7 @@ class Metrics:
         self.open = Gauge("tollgate_open_requests", "Requests in flight", multiprocess_mode="livesum", registry=r)
         self.quality = Counting(r)
         self._of = cache(_child)
+        self._tried: set[tuple[str, str]] = set()
         self._shown = r
         if FOLDER in os.environ:
             self._shown = CollectorRegistry()
@@ -114,6 +124,16 @@ class Metrics:
     def load(self, collection: str, outcome: str) -> None:
         """Count one version of a collection, `loaded` or `refused`."""
         self._of(self.loads, collection, outcome).inc()
+
+    def reload(self, outcome: str) -> None:
+        """Count one reload: `reloaded`, `unchanged` or `refused`."""
+        self._of(self.reloads, outcome).inc()
+
+    def held(self, versions: Mapping[tuple[str, str], bool]) -> None:
+        """Which versions that are tried, by prompt and version, are held back; others are tried no more."""
+        for name in self._tried | versions.keys():
+            self._of(self.canaries, *name).set(versions.get(name, False))
+        self._tried = {*versions}
 
     def judge(self, judgement: Judgement) -> None:
         """Count one comparison."""

@@ -8,7 +8,7 @@ backend is tried until the first event, never after; `Closed` comes only after t
 journal's row, because a client may leave right after it.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -39,6 +39,7 @@ class Pipeline:
     retrieve: Retrieve
     finish: Finish
     check: Check
+    after: Callable[[Call, Prompt, Plan], None] = lambda call, prompt, plan: None  # told of each answer that was made
 
     async def run(self, call: Call) -> AsyncGenerator[Answer, None]:
         """Answer one call: `Opened`, `Deltas`, `Closed`. Raises a Refusal or a BackendError."""
@@ -88,4 +89,7 @@ class Pipeline:
                         whole = honest(answer.completion())
                         verdict = entry.saw(await self.check(call, basis, whole, judged))  # what it cites
                         await self.cache.keep(call, found, whole, verdict)
-                        yield await entry.finish(whole)
+                        closed = await entry.finish(whole)
+                        if not isinstance(found, Hit):
+                            self.after(call, prompt, plan)  # before its client may leave
+                        yield closed

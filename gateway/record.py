@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.exchange import Looked, Operation
+from gateway.exchange.side import Side
 from gateway.prices import usd
 from gateway.quality.words import Word
 from gateway.stopping import Cause
@@ -26,7 +27,7 @@ class Record:
 
     `tags` is JSON text or None, as in the journal; `cost_nano` is None without a price; times in milliseconds; `status`
     as the client saw it (499: it left). `fingerprint`: of the engine that answered last; `checks` None: nothing to
-    judge; `looked`: what the guards made of the request.
+    judge; `looked`: what the guards made of the request; `side`: of a canary, None where no version is tried.
     """
 
     request_id: str
@@ -56,6 +57,7 @@ class Record:
     fingerprint: str | None = None
     checks: tuple[Word, ...] | None = None
     looked: tuple[Looked, ...] = ()
+    side: Side | None = None
     operation: Operation = "chat"
 
     def spent_by_type(self) -> dict[str, int]:

@@ -11,9 +11,9 @@ from typing import cast
 
 from benchmarks.peers.caches import Timed, answer
 from benchmarks.pipeline import TINY, Instant
-from gateway.app import cache
 from gateway.caching.kept import packed
 from gateway.caching.slots import Slots
+from gateway.editions import cache
 from gateway.exchange import Call, Caller, Format, Hit, Options, Prompt, Verdict
 from gateway.models import Model
 from gateway.settings import Cache as Section
@@ -70,4 +70,4 @@ def asked(question: str) -> tuple[Call, Prompt]:
     messages = ({"role": "user", "content": question},)
     request, caller = f"request-{next(_numbers)}", Caller("key-1", "acme")
     call = Call(request, caller, "small", messages, None, {}, Options(), True, Trace(), time.time())
-    return call, Prompt("small", messages, {}, None, question, Format(), None, "return", "semantic")
+    return call, Prompt("small", messages, {}, None, question, Format(), None, {}, "verdict", "semantic")

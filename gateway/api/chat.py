@@ -20,6 +20,7 @@ from gateway.api.wire import (
     GatewayBody,
     PromptBody,
     StreamOptions,
+    asker,
     countable,
     needs_messages,
     needs_model,
@@ -58,6 +59,7 @@ def read_chat(body: bytes, limits: Server) -> Wanted:
         messages=tuple(plain(message) for message in raw.get("messages") or ()),
         prompt=chat.prompt.ref() if chat.prompt else None,
         stream=chat.stream or False,
+        conversation=asker(raw),
     )
     return Wanted(asked, lambda call: ChatWriter(call.request_id, include_usage))
 

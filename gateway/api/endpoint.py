@@ -39,7 +39,8 @@ class Writer(Protocol):
 class Asked:
     """A checked body, whatever API it came by: either `messages` or a raw `text` that no chat template renders, a
     `prompt` of the library, or both of messages and prompt; or `inputs` to embed. `fields` are to be passed on, in the
-    names of the engine's chat completions, or with `text` of its completions.
+    names of the engine's chat completions, or with `text` of its completions. `conversation` is whoever or whatever it
+    belongs to, as its API names that.
     """
 
     model: str | None
@@ -50,6 +51,7 @@ class Asked:
     text: str | None = None
     inputs: tuple[str, ...] = ()
     stream: bool = False
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

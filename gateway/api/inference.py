@@ -26,6 +26,7 @@ from gateway.tracing import Trace
 
 T = TypeVar("T")
 
+SESSION = "x-session-id"  # a conversation's name, where its app sends one
 AGAIN_MS = 100.0  # with the half second that a key is remembered a revocation still binds within a second
 
 
@@ -89,4 +90,5 @@ def called(request: Request, trace: Trace, who: Caller, asked: Asked) -> Call:
         at=request.app.state.runtime.state.clock.now(),
         text=asked.text,
         inputs=asked.inputs,
+        conversation=request.headers.get(SESSION) or asked.conversation,
     )

@@ -96,6 +96,11 @@ def passed_on(fields: Mapping[str, Any], table: Table = CHAT, names: Mapping[str
         raise InvalidValue(error.message.replace(error.param, param, 1), param=param) from None
 
 
+def asker(fields: Mapping[str, Any]) -> str | None:
+    """Whoever asks, in OpenAI's fields. `prompt_cache_key` is none: it names what many conversations have in common."""
+    return next((str(fields[name]) for name in ("safety_identifier", "user") if fields.get(name)), None)
+
+
 def countable(name: str, entries: Any, most: int) -> None:
     """Raises InvalidValue where a body has too many of them; counted before each is looked at."""
     if isinstance(entries, list) and len(entries) > most:

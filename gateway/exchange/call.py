@@ -77,7 +77,7 @@ class Call:
     """What a tenant asked. `fields` are the checked OpenAI fields to pass on (temperature, tools, ...).
 
     `text` is a raw prompt, in place of messages: no chat template renders it. `inputs` are texts to embed: nothing is
-    generated then.
+    generated then. `conversation` is what the app or its API calls the conversation or whoever asks.
     """
 
     request_id: str
@@ -92,6 +92,7 @@ class Call:
     at: float  # seconds since the epoch
     text: str | None = None
     inputs: tuple[str, ...] = ()
+    conversation: str | None = None
 
     @property
     def operation(self) -> Operation:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from gateway.exchange.call import Message, Mode
 from gateway.exchange.parts import Cut, Parts
+from gateway.exchange.side import Side
 from gateway.exchange.wanted import Format
 from gateway.settings import Retrieve
 from gateway.stopping import Remedies, Remedy
@@ -69,7 +70,8 @@ class Prompt:
     of all causes, `mode` is that of a stream (a buffered answer is `strict`). `text` is a raw prompt for the engine's
     /v1/completions, in place of messages.
 
-    `messages` are made of `parts`, or of what `cut` left of them; `question` is never cut.
+    `messages` are made of `parts`, or of what `cut` left of them; `question` is never cut. `side`: where
+    versions of its template are tried.
     """
 
     model: str  # alias
@@ -85,6 +87,7 @@ class Prompt:
     text: str | None = None
     parts: Parts = Parts()
     cut: Cut | None = None
+    side: Side | None = None
 
     @property
     def kept(self) -> Parts:
@@ -92,10 +95,12 @@ class Prompt:
         return self.cut.parts if self.cut else self.parts
 
     @property
-    def source(self) -> dict[str, str] | None:
-        """Where it came from: id, version and digest of its template; None for messages that the app wrote itself."""
+    def source(self) -> dict[str, Any] | None:
+        """Where it came from: id, version and digest of its template, and whether that is a `canary`; None for messages
+        that the app wrote itself."""
         t = self.template
-        return {"id": t.id, "version": t.version, "digest": t.digest} if t else None
+        canary = {"canary": True} if self.side and self.side.canary else {}
+        return {"id": t.id, "version": t.version, "digest": t.digest} | canary if t else None
 
     def facts(self) -> dict[str, Any]:
         return {"model": self.model, "messages": len(self.messages)} | (

@@ -30,3 +30,7 @@ class Canary(BaseModel):
         if (total := sum(self.weights.values())) > 1:
             raise ValueError(f"the weights add up to {total:g}: 1 is all conversations")
         return self
+
+    def versions(self) -> list[str]:
+        """All that it names."""
+        return list(dict.fromkeys([*self.weights, *self.tagged.values(), *([self.shadow] if self.shadow else [])]))

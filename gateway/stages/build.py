@@ -12,6 +12,8 @@ from typing import Any
 from gateway.answering.policy import policy
 from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
 from gateway.exchange import CacheTier, Call, Message, Parts, Prompt, Snapshot, wanted
+from gateway.exchange.side import Side
+from gateway.live.canaries import Canaries
 from gateway.models import Model, control
 from gateway.schemas import Schemas
 from gateway.scopes import demand, named
@@ -60,15 +62,16 @@ class Build:
         schemas: Schemas,
         settings: Settings,
         examples: Selection,
+        canaries: Canaries | None = None,
     ) -> None:
         self._library, self._models, self._collections, self._schemas = library, models, collections, schemas
-        self._settings, self._examples = settings, examples
+        self._settings, self._examples, self._canaries = settings, examples, canaries
 
     @traced("build")
     async def __call__(self, call: Call) -> Prompt:
         """Raises NotAllowed and NotFound (model, prompt, version, collection), InvalidValue (a variable, by name; a
         model that writes no text)."""
-        template = self._template(call)
+        template, side = self._template(call)
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
         await self._schemas.accept(format)  # what cannot be checked is refused before anything is spent
@@ -95,6 +98,7 @@ class Build:
             cache=(template.front.cache.tier if template else None) or self._plain(fields, call),
             text=call.text,
             parts=parts,
+            side=side,
         )
 
     async def _chosen(self, template: Template | None, question: str | None, call: Call) -> tuple[int, ...]:
@@ -105,15 +109,18 @@ class Build:
             stage.facts = chosen.facts()
         return chosen.examples
 
-    def _template(self, call: Call) -> Template | None:
+    def _template(self, call: Call) -> tuple[Template | None, Side | None]:
+        """The version that is asked for or, where none is, perhaps one that is tried."""
         allowed = call.caller.scopes.prompts
         if call.prompt is None:
             if allowed is not None:
                 raise NotAllowed(f"This key must name a prompt; it may use {named(allowed)}.", param="prompt")
-            return None
+            return None, None
         demand(allowed, call.prompt.id, "prompt", "prompt")
+        if self._canaries and (chosen := self._canaries.choose(call)):
+            return chosen
         try:
-            return self._library.get(call.prompt.id, call.prompt.version)
+            return self._library.get(call.prompt.id, call.prompt.version), None
         except PromptNotFound as error:
             raise NotFound(str(error), param="prompt", code="prompt_not_found") from error
 

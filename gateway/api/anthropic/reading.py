@@ -141,4 +141,12 @@ def _asked(request: CountBody, limits: Server, stream: bool) -> Asked:
         messages=messages,
         prompt=request.prompt.ref() if request.prompt else None,
         stream=stream,
+        conversation=_user(request),
     )
+
+
+def _user(request: CountBody) -> str | None:
+    """Whoever asks: `metadata.user_id`."""
+    metadata = request.metadata if isinstance(request, MessagesBody) else None
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return user if isinstance(user, str) else None

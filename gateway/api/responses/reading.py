@@ -22,7 +22,7 @@ from gateway.api.responses.fields import Making
 from gateway.api.responses.input import AnyItem
 from gateway.api.responses.names import RENAMED
 from gateway.api.responses.writing import ResponseWriter
-from gateway.api.wire import GatewayBody, PromptBody, countable, needs_model, needs_stream, passed_on
+from gateway.api.wire import GatewayBody, PromptBody, asker, countable, needs_model, needs_stream, passed_on
 from gateway.errors import InvalidValue
 from gateway.exchange import Message, Options
 from gateway.settings import Server
@@ -106,6 +106,7 @@ def read_response(body: bytes, limits: Server) -> Wanted:
         messages=wanted.messages(),
         prompt=wanted.prompt.ref() if wanted.prompt else None,
         stream=wanted.stream or False,
+        conversation=asker(raw),
     )
     return Wanted(asked, lambda call: ResponseWriter(call.request_id, raw))
 
