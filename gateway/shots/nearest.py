@@ -24,10 +24,10 @@ DIGITS = 5
 
 
 class Nearest:
-    """Keeps the indexes of templates. Use it from one event loop."""
+    """Keeps the indexes of `kept` templates, those used last. Use it from one event loop."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, embedder: Embedder, kept: int = KEPT) -> None:
+        self._embedder, self._kept = embedder, kept
         self._making: OrderedDict[str, asyncio.Task[faiss.IndexFlatIP]] = OrderedDict()
 
     async def scores(self, template: Template, question: str, asker: str) -> list[float]:
@@ -41,7 +41,7 @@ class Nearest:
         if making is None or (making.done() and (making.cancelled() or making.exception())):
             making = self._making[template.digest] = asyncio.create_task(self._made(template))
         self._making.move_to_end(template.digest)
-        while len(self._making) > KEPT:
+        while len(self._making) > self._kept:
             self._making.popitem(last=False)
         return await asyncio.shield(making)  # others may wait for it too
 
