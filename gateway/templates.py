@@ -34,13 +34,12 @@ def reloaded(before: Library) -> Library:
 
 
 def unknown(library: Library, settings: Settings) -> list[str]:
-    """Models and collections that templates name and the settings do not have, shared prompts and canaries that are
-    none."""
+    """Models and collections that templates name and the settings do not have, and shared prompts that are none."""
     shared = sorted({*settings.cache.shared} - {*library.ids()})
     found = [f"[cache] shared: there is no prompt {name!r}" for name in shared]
     for template in map(library.get, library.ids()):
         found += _unknown_of(template, settings)
-    return found + canary_faults(library, settings)
+    return found
 
 
 def canary_faults(library: Library, settings: Settings) -> list[str]:

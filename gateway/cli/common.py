@@ -42,7 +42,12 @@ class Failure(Exception):
 
 def settings_of(config: Path, state: Path | None) -> Settings:
     """The settings that the two options name. Raises SettingsError."""
-    return load(state / SETTINGS.name if state else config)
+    return load(settings_file(config, state))
+
+
+def settings_file(config: Path, state: Path | None) -> Path:
+    """The file that the two options name."""
+    return state / SETTINGS.name if state else config
 
 
 def with_state(settings: Settings, work: Callable[[State], Awaitable[T]]) -> T:

@@ -4,10 +4,10 @@ What would keep it from starting is found before anything is served, once, howev
 """
 
 import asyncio
-import logging
-import signal
 import socket
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,13 +15,11 @@ import uvloop
 
 from gateway.app import create_app
 from gateway.cli.check import faults_of_start
-from gateway.cli.common import SETTINGS, Config, Failure, StateDir, settings_of
-from gateway.cli.server import cancelled_by_signals, listen, log_to, serving, url_of
+from gateway.cli.common import SETTINGS, Config, Failure, StateDir, settings_file, settings_of
+from gateway.cli.server import cancelled_by_signals, listen, log_to, reloaded_by_signal, serving, url_of
 from gateway.cli.workers import supervise
-from gateway.settings import Settings
+from gateway.settings import Settings, load
 from gateway.state.open import open_state
-
-log = logging.getLogger("tollgate")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: the settings'.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one; default: the settings'.")]
@@ -41,7 +39,7 @@ def serve(
     workers: Workers = 1,
     trust_clock: TrustClock = False,
 ) -> None:
-    """Run the gateway until it is told to stop (SIGINT, SIGTERM)."""
+    """Run the gateway until it is told to stop (SIGINT, SIGTERM). SIGHUP takes up settings and prompts anew."""
     settings = settings_of(config, state)
     if faults := faults_of_start(settings):
         raise Failure("\n".join(faults))
@@ -50,7 +48,7 @@ def serve(
         asyncio.run(_take_over_clock(settings))
     with suppress(asyncio.CancelledError):  # a signal is how this command ends
         address = host or settings.server.host, settings.server.port if port is None else port
-        uvloop.run(_serve(settings, *address, workers))
+        uvloop.run(_serve(settings, settings_file(config, state), *address, workers))
 
 
 async def _take_over_clock(settings: Settings) -> None:
@@ -59,14 +57,14 @@ async def _take_over_clock(settings: Settings) -> None:
     await state.close()
 
 
-async def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    # It asks for a reload, which is not there yet; its default would end the process without grace.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP is ignored: restart to reload")
+async def _serve(settings: Settings, file: Path, host: str, port: int, workers: int) -> None:
     with cancelled_by_signals(), listen(host, port) as listener:
         typer.echo(f"tollgate listens on {url_of(listener)}", err=True)
-        await (supervise(settings, listener, workers) if workers > 1 else _alone(settings, listener))
+        await (supervise(settings, file, listener, workers) if workers > 1 else _alone(settings, file, listener))
 
 
-async def _alone(settings: Settings, listener: socket.socket) -> None:
-    async with serving(create_app(settings), settings, listener) as running:
-        await asyncio.wait({running})
+async def _alone(settings: Settings, file: Path, listener: socket.socket) -> None:
+    app = create_app(settings, partial(load, file))
+    with reloaded_by_signal(app):
+        async with serving(app, settings, listener) as running:
+            await asyncio.wait({running})

@@ -23,6 +23,7 @@ from gateway.api.access import log as access
 from gateway.api.connection import stopping
 from gateway.cli.common import Failure
 from gateway.cli.connection import Connection
+from gateway.live.reloading import Refused
 from gateway.settings import Settings
 
 # Clients and proxies keep idle connections for 60 s; the side that sends requests must be the one that lets go first.
@@ -31,7 +32,11 @@ BACKLOG = 2048
 # Objects made between two collections: a request makes some 2,000 and leaves hardly a cycle behind, so Python's 700 is
 # work for nothing: a tenth of all CPU time or more (measured 8 to 24%).
 COLLECT_EVERY = 20_000
+STARTED_S = 0.1  # between two looks whether it has started
 CUT_S = 5.0  # beyond the grace: for what was cut to be told and settled; a connection that reads nothing is left then
+
+
+log = logging.getLogger("tollgate")
 
 
 class Server(uvicorn.Server):
@@ -153,6 +158,38 @@ async def serving(
         finally:
             server.cut()
             await running
+
+
+@contextmanager
+def reloaded_by_signal(app: FastAPI) -> Iterator[None]:
+    """SIGHUP takes up settings and prompts anew. After the block it is ignored: what stops is past that."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.get_running_loop().create_task(_reload(app))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for task in tasks:
+            task.cancel()
+
+
+async def _reload(app: FastAPI) -> None:
+    while not hasattr(app.state, "runtime"):  # it still starts, perhaps on what was there before
+        await asyncio.sleep(STARTED_S)
+    try:
+        await app.state.runtime.reloading.reload()
+    except Refused:
+        pass  # the log says why
+    except Exception:
+        log.exception("a reload failed, and what was loaded before goes on")
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 Standard input is a leash (see workers.py): its first line has the settings, and it ends when the starter does, however
 that died; the worker then stops as if told to. SIGTERM stops it with grace, however often it comes, for a service
-manager may send it to every process; SIGQUIT after it cuts what still runs. What a terminal sends to every process is
-the starter's to judge. On standard output it says once that it serves; whatever else is printed goes to the log.
+manager may send it to every process; SIGQUIT after it cuts what still runs. SIGHUP reloads once it serves; the other
+signals that a terminal sends to every process are the starter's to judge. On standard output it says once that it serves; whatever else is printed goes to the log.
 """
 
 import asyncio
@@ -16,19 +16,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
 from gateway.app import create_app
-from gateway.cli.server import log_to, serving
+from gateway.cli.server import log_to, reloaded_by_signal, serving
 from gateway.cli.workers import SETTLE_S
 from gateway.metrics import share
-from gateway.settings import Settings
+from gateway.settings import Settings, load
 
 
-def worker(listener: int, number: int, folder: Path) -> None:
-    """Serve on the open socket `listener`; not for people: `serve --workers` starts it."""
+def worker(listener: int, number: int, folder: Path, config: Path) -> None:
+    """Serve on the open socket `listener`; not for people: `serve --workers` starts it. `config` is read by reloads."""
     for from_terminal in (signal.SIGINT, signal.SIGHUP):
         signal.signal(from_terminal, signal.SIG_IGN)
     settings = Settings.model_validate_json(sys.stdin.buffer.readline())
@@ -36,15 +37,26 @@ def worker(listener: int, number: int, folder: Path) -> None:
     share(folder, number)
     log_to(None)
     with suppress(asyncio.CancelledError):
-        uvloop.run(_serve(settings, socket.socket(fileno=listener), _announcement()))
+        uvloop.run(_serve(settings, config, socket.socket(fileno=listener), _announcement()))
     if leash.broken:
         shutil.rmtree(folder, ignore_errors=True)  # its owner cannot any more
 
 
-async def _serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
-    with _stopped_by_signals():
-        async with serving(create_app(settings), settings, listener, announce) as running:
+async def _serve(settings: Settings, config: Path, listener: socket.socket, announce: Callable[[], None]) -> None:
+    app = create_app(settings, partial(load, config), _others(os.getppid()))
+    with _stopped_by_signals(), reloaded_by_signal(app):
+        async with serving(app, settings, listener, announce) as running:
             await asyncio.wait({running})
+
+
+def _others(starter: int) -> Callable[[], None]:
+    """What has the other workers reload, too: the starter passes the signal on."""
+
+    def tell() -> None:
+        if os.getppid() == starter:
+            os.kill(starter, signal.SIGHUP)
+
+    return tell
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 Workers are fresh interpreters, not forks: torch, threads and SQLite do not survive a fork. Each is a whole gateway
 (worker.py) on the socket that was taken here once, so the kernel gives a connection to whichever accepts it first. All
-run on the settings that were checked at the start, whatever the file says by the time one is replaced. Knows no
+run on the settings that were checked at the start, until SIGHUP has them take up what is on disk; one that replaces
+another starts with that, where it can be used. Knows no
 request: limits hold across the workers because the state does, and a dead one's holds are settled by the others.
 
 Invariants: a worker that ends while nobody asked for it is replaced, after a pause that grows when it does not last;
@@ -23,9 +24,12 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway import templates
 from gateway.cli.common import Failure
+from gateway.live.changes import fixed
 from gateway.metrics import ended
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError, load
+from prompts.errors import LibraryError
 
 log = logging.getLogger("tollgate")
 
@@ -35,12 +39,13 @@ SETTLE_S = 15.0  # beyond the grace: to settle what was cut, flush the spans (5 
 AT_ONCE_S = 10.0  # to settle what a second signal cut
 
 
-async def supervise(settings: Settings, listener: socket.socket, count: int) -> None:
+async def supervise(settings: Settings, file: Path, listener: socket.socket, count: int) -> None:
     """Keep `count` workers serving on `listener` until cancelled, then stop them with grace, or at once when cancelled
-    again. Raises Failure when no worker can start.
+    again. Raises Failure when no worker can start. The settings came from `file`.
     """
     with TemporaryDirectory(prefix="tollgate-") as folder:
-        workers = Workers(settings, listener, count, Path(folder))
+        workers = Workers(settings, file, listener, count, Path(folder))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, workers.reload)
         try:
             await workers.run()
         finally:
@@ -50,9 +55,11 @@ async def supervise(settings: Settings, listener: socket.socket, count: int) -> 
 class Workers:
     """The worker processes by their numbers; `folder` is where they share their metrics."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, count: int, folder: Path) -> None:
-        self._settings, self._listener, self._count, self._folder = settings, listener, count, folder
+    def __init__(self, settings: Settings, file: Path, listener: socket.socket, count: int, folder: Path) -> None:
+        self._settings, self._file, self._listener, self._count, self._folder = settings, file, listener, count, folder
         self._running: dict[int, Process] = {}
+        self._serving: set[int] = set()
+        self._behind: set[int] = set()  # those that were starting when the others were told to reload
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._served = False  # has any worker ever?
@@ -67,6 +74,12 @@ class Workers:
         done, _ = await asyncio.wait(self._keepers, return_when=asyncio.FIRST_EXCEPTION)
         for keeper in done:
             keeper.result()
+
+    def reload(self) -> None:
+        """Have each worker take up settings and prompts anew; one that is starting does as soon as it serves."""
+        self._behind = self._running.keys() - self._serving
+        for number in self._serving:
+            self._send(self._running[number], signal.SIGHUP)
 
     async def stop(self) -> None:
         """End the workers with grace; those that remain are killed. A cancellation ends them at once."""
@@ -88,8 +101,11 @@ class Workers:
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
+            self._send(process, number)
+
+    def _send(self, process: Process, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
 
     async def _keep(self, number: int) -> None:
         """Have worker `number` run until `stop`. Raises Failure."""
@@ -116,14 +132,30 @@ class Workers:
         assert process.stdout
         if await process.stdout.read():  # it says when it serves, and closes
             self._served = True
+            self._serving.add(number)
+            if number in self._behind:
+                self._behind.discard(number)
+                self._send(process, signal.SIGHUP)
         status = await process.wait()
+        self._serving.discard(number)
         del self._running[number]
         ended(self._folder, number)
         return status
 
     async def _started(self, number: int) -> Process:
         """Its settings are the first line of its standard input."""
-        arguments = (sys.executable, "-m", "gateway", "worker", self._listener.fileno(), number, self._folder)
+        if self._served:
+            self._settings = await asyncio.to_thread(on_disk, self._settings, self._file)
+        arguments = (
+            sys.executable,
+            "-m",
+            "gateway",
+            "worker",
+            self._listener.fileno(),
+            number,
+            self._folder,
+            self._file,
+        )
         process = await asyncio.create_subprocess_exec(
             *map(str, arguments),
             stdin=PIPE,
@@ -139,6 +171,20 @@ class Workers:
         self._failed += 1
         if not self._served and self._failed >= self._count:
             raise Failure("no worker could start; the lines above say why")
+
+
+def on_disk(before: Settings, file: Path) -> Settings:
+    """The settings as they are in the file now; those from before where they cannot be taken up, as in a reload."""
+    try:
+        found = load(file)
+        library = templates.library(found)
+    except (SettingsError, LibraryError) as error:
+        log.warning("a worker starts with the settings from before: %s", error)
+        return before
+    if faults := [*fixed(before, found), *templates.unknown(library, found)]:
+        log.warning("a worker starts with the settings from before:\n%s", "\n".join(faults))
+        return before
+    return found
 
 
 def next_pause(last: float, lived_s: float) -> float:
