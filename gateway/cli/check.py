@@ -43,8 +43,8 @@ def check(config: Config = SETTINGS, state: StateDir = None, offline: Offline = 
 
 
 def faults_of_start(settings: Settings) -> list[str]:
-    """What would keep the gateway from starting: secrets that are not set; prompts, guards or a state that cannot be
-    used."""
+    """What would keep the gateway from starting: secrets that are not set; prompts, canaries, guards or a state that
+    cannot be used."""
     return [*_secrets(settings), *_prompts(settings), *_guards(settings), *_state(settings)]
 
 
@@ -61,7 +61,9 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 def _prompts(settings: Settings) -> Iterator[str]:
     try:
-        found = templates.library(settings).notes
+        library = templates.library(settings)
+        found = library.notes
+        yield from templates.canary_faults(library, settings)
     except LibraryError as error:
         found = error.faults
     except SettingsError:  # told with the secrets
@@ -117,13 +119,7 @@ def _unknown_names(settings: Settings) -> Iterator[str]:
         library = templates.library(settings)
     except (LibraryError, SettingsError):
         return
-    for name in sorted(set(settings.cache.shared) - set(library.ids())):
-        yield f"[cache] shared: there is no prompt {name!r}"
-    for template in map(library.get, library.ids()):
-        if template.front.model and template.front.model not in settings.models:
-            yield f"prompt {template.id!r} names a model that is not configured: [models.{template.front.model}]"
-        if template.front.retrieve and template.front.retrieve.collection not in settings.retrieve:
-            yield f"prompt {template.id!r} wants [retrieve.{template.front.retrieve.collection}], which is not there"
+    yield from templates.unknown(library, settings)
 
 
 async def _backends(settings: Settings) -> list[str]:

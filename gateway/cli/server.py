@@ -166,6 +166,9 @@ def reloaded_by_signal(app: FastAPI) -> Iterator[None]:
     tasks: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
+        if not hasattr(app.state, "runtime"):  # it still starts, perhaps on what was there before
+            loop.call_later(STARTED_S, reload)
+            return
         task = asyncio.get_running_loop().create_task(_reload(app))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -182,8 +185,6 @@ def reloaded_by_signal(app: FastAPI) -> Iterator[None]:
 
 
 async def _reload(app: FastAPI) -> None:
-    while not hasattr(app.state, "runtime"):  # it still starts, perhaps on what was there before
-        await asyncio.sleep(STARTED_S)
     try:
         await app.state.runtime.reloading.reload()
     except Refused:

@@ -2,8 +2,9 @@
 
 Standard input is a leash (see workers.py): its first line has the settings, and it ends when the starter does, however
 that died; the worker then stops as if told to. SIGTERM stops it with grace, however often it comes, for a service
-manager may send it to every process; SIGQUIT after it cuts what still runs. SIGHUP reloads once it serves; the other
-signals that a terminal sends to every process are the starter's to judge. On standard output it says once that it serves; whatever else is printed goes to the log.
+manager may send it to every process; SIGQUIT after it cuts what still runs. SIGHUP has it reload, once it serves. What
+else a terminal sends to every process is the starter's to judge. On standard output it says once that it serves;
+whatever else is printed goes to the log.
 """
 
 import asyncio

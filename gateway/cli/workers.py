@@ -3,8 +3,8 @@
 Workers are fresh interpreters, not forks: torch, threads and SQLite do not survive a fork. Each is a whole gateway
 (worker.py) on the socket that was taken here once, so the kernel gives a connection to whichever accepts it first. All
 run on the settings that were checked at the start, until SIGHUP has them take up what is on disk; one that replaces
-another starts with that, where it can be used. Knows no
-request: limits hold across the workers because the state does, and a dead one's holds are settled by the others.
+another starts with that, where it can be used. Knows no request: limits hold across the workers because the state does,
+and a dead one's holds are settled by the others.
 
 Invariants: a worker that ends while nobody asked for it is replaced, after a pause that grows when it does not last;
 when none can start at all the command fails; no worker outlives this process, whatever ends it: the workers' standard
@@ -181,7 +181,7 @@ def on_disk(before: Settings, file: Path) -> Settings:
     except (SettingsError, LibraryError) as error:
         log.warning("a worker starts with the settings from before: %s", error)
         return before
-    if faults := [*fixed(before, found), *templates.unknown(library, found)]:
+    if faults := [*fixed(before, found), *templates.unknown(library, found), *templates.canary_faults(library, found)]:
         log.warning("a worker starts with the settings from before:\n%s", "\n".join(faults))
         return before
     return found
