@@ -61,20 +61,29 @@ class Findings:
         """Whether a backend has begun to answer."""
         return self._routed("served") is not None
 
+    @property
+    def generations(self) -> list[Stage]:
+        """Those that are over, the ones that were cut too."""
+        return [stage for stage in self._call.trace.stages if stage.name == "generate"]
+
     def cost(self, usage: Usage) -> int | None:
         """Nano-dollars; None before the model is known, and where a model without a price had a part in it.
 
-        `usage` is that of all generations together: each that has ended is priced as its own alias, which a fallback
-        changes between a retry and the next.
+        `usage` is that of all generations together: each is priced as its own alias, which a fallback changes between
+        one and the next; what none has noted yet is used by the one at work.
         """
         model = self.model
         if model is None:
             return None
-        generations = [(str(ended.facts["model"]), _used(ended)) for ended in self._call.trace.every("generate")]
+        generations = [(str(made.facts["model"]), _used(made)) for made in self.generations]
         if generations in ([], [(model, usage)]):  # which is nearly always so
             return self._prices.cost(model, usage)
-        rest = (usage - sum((used for _, used in generations), Usage())).within(usage)
-        costs = [self._prices.cost(alias, used) for alias, used in [*generations, (model, rest)]]
+        left, costs = usage, list[int | None]()
+        for alias, used in generations:
+            part = used.within(left)
+            left -= part
+            costs.append(self._prices.cost(alias, part))
+        costs.append(self._prices.cost(model, left))
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     def ceiling_cost(self) -> int | None:
@@ -200,7 +209,7 @@ class Findings:
 
     def _engine(self) -> str | None:
         """The fingerprint of the engine that generated last, whether the answer came to its end or not."""
-        made = [stage for stage in self._call.trace.stages if stage.name == "generate"]
+        made = self.generations
         return made[-1].facts.get("fingerprint") if made else None
 
     def _looked(self) -> tuple[Looked, ...]:
@@ -209,9 +218,8 @@ class Findings:
         return summed(look for stage in stages for look in stage.facts.get("guards", ()))
 
     def _source(self, count: Count) -> str:
-        """`exact` where our count is the model's own and the engine told what it used."""
-        generated = self._call.trace.last("generate")
-        told = generated is None or generated.facts.get("usage") != "counted"
+        """`exact` where our count is the model's own and the engine told what it used, each time."""
+        told = all(made.facts["usage"] != "counted" for made in self.generations)
         return count.source if told else "estimate"
 
     def _routed(self, fact: str) -> str | None:

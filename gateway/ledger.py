@@ -203,7 +203,7 @@ class Entry:
 
     def _difference(self) -> int | None:
         """Preflight's count less the engine's own, where one whole generation makes them comparable."""
-        packed, several = self._findings.packed, len(self._call.trace.every("generate")) > 1
+        packed, several = self._findings.packed, len(self._findings.generations) > 1
         if several or not (packed and self._ended and self._usage):
             return None
         return packed.input.tokens - self._usage.input_tokens

@@ -23,6 +23,7 @@ from gateway.models import Model
 from gateway.scopes import permits
 from gateway.stages.preflight import request
 from gateway.tally import Tally
+from gateway.tracing import Stage
 from serving.backend import CHATS, COMPLETIONS, Backend
 from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
 from serving.events import End, Event
@@ -143,15 +144,18 @@ class Generation:
         if isinstance(event, End):
             self._ended = True
             self._model.pool.succeeded(self._backend)
-            facts = self._tally.facts() | _rounded(event.metrics or {})
-            self._trace.note("generate", self._began, model=self._model.alias, **facts, **self._engine())
+            self._note(_rounded(event.metrics or {}))
         return event
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, BackendError):
             self._model.pool.failed(self._backend)
-        if not self._ended:  # the backend broke, or nobody wants the rest
-            self._trace.note("generate", self._began, usage=self._tally.source, **self._engine()).error = "cut"
+        if not self._ended:  # the backend broke, or nobody wants the rest: what it has used is paid
+            self._note({}).error = "cut"
+
+    def _note(self, metrics: Mapping[str, Any]) -> Stage:
+        facts = {**self._tally.facts(), **metrics, **self._engine()}
+        return self._trace.note("generate", self._began, model=self._model.alias, **facts)
 
     def _engine(self) -> dict[str, str]:
         """Which engine this is; of one that was cut, as it was called before: it says so with its last chunk."""

@@ -250,6 +250,18 @@ def test_an_answer_that_can_no_longer_become_valid_is_stopped_early_and_repaired
     core.assert_settled(outcome.call)
 
 
+def test_an_answer_that_was_stopped_early_is_priced_as_the_alias_that_began_it(make: Make) -> None:
+    prices = {"small": {"input": 1.0, "output": 2.0}, "other": {"input": 10.0, "output": 20.0}}
+    gateway = make(prices=prices)
+    gateway.fake.plan(Script((*words('{"a": "', *["x" * 40] * 10, '", "b": "', "y" * 200), HANG)))
+    gateway.spare.plan(Script(said(GOOD)))
+    outcome = gateway.ask(fields=STRUCTURED, on_stop={"invalid": ("fallback", "error")})
+    row = gateway.row(outcome.call)
+    assert (outcome.text, row["input_tokens"]) == (GOOD, 26)
+    assert row["cost_nano"] == (13 * 1 + (row["output_tokens"] - 1) * 2 + 13 * 10 + 1 * 20) * 1000
+    gateway.assert_settled(outcome.call)
+
+
 def test_what_only_stands_around_json_is_taken_away_and_said_so(core: Assembled) -> None:
     core.fake.plan(Script(said("```json\n", GOOD, "\n```")))
     outcome = core.ask(fields=STRUCTURED)
