@@ -33,21 +33,21 @@ def breaking(schema: Schema) -> str | None:
 
 @lru_cache(KEPT)
 def _kept(text: str) -> str | None:
-    effort, squares, bounded = 0, 0, 0
+    efforts, squares, bounded = 0, 0, 0
     for place in reached(json.loads(text)):
         if not isinstance(place.schema, Mapping):
             continue
-        bounded += "number" in types(place.schema) and bool(place.schema.keys() & BOUNDS)
-        squares += len(mapped(place.schema, "properties").keys() - set(names(place.schema))) ** 2
+        bounded += is_bounded(place.schema)
+        squares += optional(place.schema) ** 2
         for tokens in map(TOKENS.findall, _patterns(place.schema)):
             if max(map(_most, tokens), default=0) > MAX_REPEATS:
                 what = (
                     f"a pattern at {place.pointer or 'the top'} counts beyond {MAX_REPEATS}, on which the engine fails"
                 )
                 return f"{what}: write * or +, or leave the pattern out and set maxLength"
-            effort += _effort(tokens)
-    if effort > EFFORT:
-        return f"its patterns take the engine {effort:,} steps, and {EFFORT:,} are the most: count less, or to less"
+        efforts += effort(place.schema)
+    if efforts > EFFORT:
+        return f"its patterns take the engine {efforts:,} steps, and {EFFORT:,} are the most: count less, or to less"
     if squares > OPTIONAL**2:
         return f"it has more than {OPTIONAL} properties that may be left out: require them, or split the schema"
     if bounded > BOUNDED:
@@ -55,6 +55,27 @@ def _kept(text: str) -> str | None:
             f"it has {bounded} numbers with bounds, and {BOUNDED} are the most: make them integers, or leave bounds out"
         )
     return None
+
+
+def broken(pattern: str) -> bool:
+    """Whether the engine fails on this pattern, or takes too long for it alone."""
+    tokens = TOKENS.findall(pattern)
+    return max(map(_most, tokens), default=0) > MAX_REPEATS or _effort(tokens) > EFFORT
+
+
+def effort(schema: Mapping[str, Any]) -> int:
+    """Of the patterns of one subschema."""
+    return sum(_effort(TOKENS.findall(pattern)) for pattern in _patterns(schema))
+
+
+def optional(schema: Mapping[str, Any]) -> int:
+    """The properties of one subschema that may be left out."""
+    return len(mapped(schema, "properties").keys() - set(names(schema)))
+
+
+def is_bounded(schema: Mapping[str, Any]) -> bool:
+    """Whether one subschema is a number with bounds."""
+    return "number" in types(schema) and bool(schema.keys() & BOUNDS)
 
 
 def _patterns(schema: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,13 @@ def read(pattern: str) -> Iterator[Said]:
         yield from _token(token, index, len(tokens))
 
 
+def usable(pattern: str) -> bool:
+    """Whether what the engine makes of a pattern is worth being guided by: JSON, and text that the pattern matches."""
+    tokens = TOKENS.findall(pattern)
+    said = (how for at, token in enumerate(tokens) if token not in "^$" for how, _ in _token(token, at, len(tokens)))
+    return not {"error", "warning"} & set(said)
+
+
 def _token(token: str, index: int, count: int) -> Iterator[Said]:
     if token.startswith("\\"):
         yield from _escape(token)

@@ -1,7 +1,7 @@
 """What the engine refuses: what vLLM 0.32 looks for before it asks xgrammar, and what xgrammar 0.2.8 refuses itself.
 
 The first (`has_xgrammar_unsupported_json_features`) reads every object in the schema, reached or not and whatever it is
-there for, and so does `_prechecked`. The second meets only what an answer can reach.
+there for, and so does `prechecked`. The second meets only what an answer can reach.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def _text(value: Any) -> bool:
 
 def refused(root: Schema) -> Iterator[Note]:
     """An error for everything that makes the engine refuse this schema."""
-    yield from _prechecked(Place("", root))
+    yield from prechecked(Place("", root))
     for place in reached(root):
         if place.schema is False:
             yield from _false(place)
@@ -41,7 +41,8 @@ def refused(root: Schema) -> Iterator[Note]:
             yield from _malformed(place)
 
 
-def _prechecked(place: Place) -> Iterator[Note]:
+def prechecked(place: Place) -> Iterator[Note]:
+    """What vLLM refuses before xgrammar sees it, in any object or list of objects below this place."""
     if isinstance(place.schema, Mapping):
         yield from (Note("error", place.pointer, word, text) for word, text in _unsupported(place.schema))
     keys = list(place.schema) if isinstance(place.schema, Mapping) else range(len(place.schema))
@@ -49,7 +50,7 @@ def _prechecked(place: Place) -> Iterator[Note]:
         inner = place.at(key)
         # As vLLM does: objects in objects and in lists, but no lists in lists.
         if isinstance(inner.schema, Mapping) or (isinstance(inner.schema, list) and isinstance(key, str)):
-            yield from _prechecked(inner)
+            yield from prechecked(inner)
 
 
 def _unsupported(schema: Schema) -> Iterator[tuple[str, str]]:

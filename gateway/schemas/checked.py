@@ -12,7 +12,6 @@ import orjson
 
 from gateway.errors import InvalidValue
 from gateway.exchange.wanted import ANY, Format, Tool
-from gateway.linting import breaking
 from gateway.schemas.compiled import Compiled
 from gateway.schemas.repair import repaired
 from gateway.schemas.validators import SHOWN_FAULTS, Judged
@@ -40,12 +39,9 @@ class Schemas:
         self._compiled = Compiled(deadline_s)
 
     async def accept(self, format: Format) -> None:
-        """Raises InvalidValue where an answer could not be checked against this format, or where the engine would fail
-        on it: before anything is spent."""
+        """Raises InvalidValue where an answer could not be checked against this format: before anything is spent."""
         if format.schema is not None:
             await self._compiled.known(format.schema, format.param)
-            if fault := breaking(format.schema):
-                raise InvalidValue(f"The JSON Schema cannot be used: {fault}.", param=format.param)
         if format.regex is not None:
             await self._compiled.known({"pattern": format.regex}, format.param)
             await self._compiled.known(_whole(format.regex), format.param)
