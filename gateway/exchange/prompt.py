@@ -70,6 +70,9 @@ class Prompt:
     of all causes, `mode` is that of a stream (a buffered answer is `strict`). `text` is a raw prompt for the engine's
     /v1/completions, in place of messages.
 
+    `fields` hold schemas as the engine is guided by them, `format` those that were asked for; `unenforced` are keywords
+    of these that only the check holds answers to.
+
     `messages` are made of `parts`, or of what `cut` left of them; `question` is never cut. `side`: where
     versions of its template are tried.
     """
@@ -88,6 +91,7 @@ class Prompt:
     parts: Parts = Parts()
     cut: Cut | None = None
     side: Side | None = None
+    unenforced: tuple[str, ...] = ()
 
     @property
     def kept(self) -> Parts:
@@ -103,8 +107,10 @@ class Prompt:
         return {"id": t.id, "version": t.version, "digest": t.digest} | canary if t else None
 
     def facts(self) -> dict[str, Any]:
-        return {"model": self.model, "messages": len(self.messages)} | (
-            {"prompt": self.template.id, "version": self.template.version} if self.template else {}
+        return (
+            {"model": self.model, "messages": len(self.messages)}
+            | ({"prompt": self.template.id, "version": self.template.version} if self.template else {})
+            | ({"unenforced": list(self.unenforced)} if self.unenforced else {})
         )
 
 

@@ -13,6 +13,7 @@ from gateway.answering.policy import policy
 from gateway.errors import InvalidValue, NotAllowed, NotFound, Unavailable
 from gateway.exchange import CacheTier, Call, Message, Parts, Prompt, Snapshot, wanted
 from gateway.exchange.side import Side
+from gateway.guiding import guided
 from gateway.live.canaries import Canaries
 from gateway.models import Model, control
 from gateway.schemas import Schemas
@@ -75,6 +76,7 @@ class Build:
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
         await self._schemas.accept(format)  # what cannot be checked is refused before anything is spent
+        engine = await guided(fields, format)
         question = _question(template, call)
         examples = await self._chosen(template, question, call)
         parts = Parts(call.messages, call.prompt.variables if call.prompt else {}, examples, call.text)
@@ -82,7 +84,7 @@ class Build:
         return Prompt(
             model=model,
             messages=compose(template, parts, control(self._models, model)),
-            fields=fields,
+            fields=engine.fields,
             template=template,
             question=question,
             format=format,
