@@ -193,6 +193,7 @@ class Findings:
             },
             "checks": {
                 "schema": self.verdict.schema,
+                "unenforced": list(self.prompt.unenforced) if self.prompt else [],
                 "flags": list(self.verdict.flags),
                 "unknown_citations": list(self.verdict.unknown_citations),
                 "unsupported": [list(span) for span in self.verdict.unsupported],
