@@ -101,6 +101,7 @@ class Build:
             text=call.text,
             parts=parts,
             side=side,
+            unenforced=engine.unenforced,
         )
 
     async def _chosen(self, template: Template | None, question: str | None, call: Call) -> tuple[int, ...]:
