@@ -21,6 +21,7 @@ Schema = Literal["none", "valid", "repaired", "unchecked", "invalid"]
 _SCHEMAS: tuple[Schema, ...] = ("invalid", "unchecked", "repaired", "valid", "none")  # from the worst on
 _BY_ITSELF: frozenset[Cause] = frozenset({"stop", "tool_calls", "empty"})  # what ended so is held to its format
 _NOTHING = Checked("none", (), None, ())
+_UNCALLED = Checked("invalid", ("no tool is called, and tool_choice demands a call",), None, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Judge:
     async def _checked(self, format: Format, choice: Choice, seen: bool) -> Checked:
         if not (format.structured or format.tools):
             return _NOTHING
+        if format.demands and not choice.message.get("tool_calls"):
+            return _UNCALLED
         reason = "length" if seen else choice.finish_reason  # only what ended by itself is repaired
         return await self._schemas.checked(format, choice.message, reason)
 

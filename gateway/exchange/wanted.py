@@ -26,7 +26,8 @@ class Tool:
 class Format:
     """Of the content: `schema` where it is json, `regex` or `choices` where it is these; and the tools it may call.
 
-    A `grammar` (EBNF) is only the engine's to check. `param`: the field that names the format.
+    A `grammar` (EBNF) is only the engine's to check. `param`: the field that names the format. `demands`: an answer
+    that calls none of the tools is none.
     """
 
     kind: Kind = "text"
@@ -35,6 +36,7 @@ class Format:
     choices: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     param: Param = "response_format"
+    demands: bool = False
 
     @property
     def structured(self) -> bool:
@@ -45,15 +47,16 @@ class Format:
 def wanted(fields: Mapping[str, Any]) -> Format:
     """The format that these fields want (OpenAI's response_format and tools, vLLM's structured_outputs)."""
     kind, value, param = _content(fields)
-    tools = tuple(_tool(tool["function"], fields.get("tool_choice")) for tool in fields.get("tools") or ())
-    match kind:
-        case "json":
-            return Format("json", value, tools=tools, param=param)
-        case "regex":
-            return Format("regex", regex=value, tools=tools, param=param)
-        case "choice":
-            return Format("choice", choices=tuple(value), tools=tools, param=param)
-    return Format(kind, tools=tools, param=param)
+    tools, choice = _tools(fields), fields.get("tool_choice")
+    return Format(
+        kind,
+        schema=value if kind == "json" else None,
+        regex=value if kind == "regex" else None,
+        choices=tuple(value) if kind == "choice" else (),
+        tools=tools,
+        param=param,
+        demands=bool(tools) and _demands(choice),
+    )
 
 
 def _content(fields: Mapping[str, Any]) -> tuple[Kind, Any, Param]:
@@ -68,7 +71,18 @@ def _content(fields: Mapping[str, Any]) -> tuple[Kind, Any, Param]:
     return "text", None, "response_format"
 
 
-def _tool(function: Mapping[str, Any], choice: Any) -> Tool:
+def _tools(fields: Mapping[str, Any]) -> tuple[Tool, ...]:
+    """Those that may be called: the one that tool_choice names, or all."""
+    choice, functions = fields.get("tool_choice"), [tool["function"] for tool in fields.get("tools") or ()]
+    if isinstance(choice, Mapping):
+        functions = [function for function in functions if function["name"] == choice["function"]["name"]]
+    return tuple(_tool(function, _demands(choice)) for function in functions)
+
+
+def _demands(choice: Any) -> bool:
+    return choice == "required" or isinstance(choice, Mapping)
+
+
+def _tool(function: Mapping[str, Any], demanded: bool) -> Tool:
     """vLLM guides a call's arguments where the call is demanded: tool_choice `required`, or one tool by its name."""
-    demanded = choice == "required" or isinstance(choice, Mapping)
     return Tool(function["name"], function.get("parameters"), bool(function.get("strict")) or demanded)
