@@ -69,7 +69,7 @@ def found(text: str) -> list[tuple[str, str]]:
     return [(one.kind, text[one.start : one.end]) for one in SECRETS.find(text)]
 
 
-@pytest.mark.parametrize(("kind", "value"), PREFIXED.items())
+@pytest.mark.parametrize(("kind", "value"), PREFIXED.items(), ids=PREFIXED)
 def test_a_prefix_tells_wherever_it_stands(kind: str, value: str) -> None:
     for text in (value, f'key="{value}"', f"it is {value}. So", f"\n{value}\n", f"「{value}」"):
         assert found(text) == [(kind, value)]
