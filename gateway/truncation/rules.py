@@ -18,12 +18,12 @@ from typing import Any, Literal
 from gateway.exchange.call import Truncate
 from gateway.exchange.parts import Parts
 from gateway.truncation.sections import Section, examples, history, now, raw
-from gateway.truncation.shortening import How
+from gateway.truncation.shortening import MARK, How
 from prompts.policies import Budget, SectionName
 from prompts.template import Template
 
 # What the schema of a variable may say so that a part of its text satisfies it too.
-_FREE = frozenset({"type", "maxLength", "title", "description", "default", "examples"})
+_FREE = frozenset({"type", "minLength", "maxLength", "title", "description", "default", "examples"})
 
 
 @dataclass(frozen=True)
@@ -90,4 +90,5 @@ def _shortened(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _free(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and schema.get("type") == "string" and schema.keys() <= _FREE
+    free = isinstance(schema, Mapping) and schema.get("type") == "string" and schema.keys() <= _FREE
+    return free and schema.get("minLength", 0) <= len(MARK)  # which is all that is left of a text at the least
