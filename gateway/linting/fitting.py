@@ -6,6 +6,7 @@ format, properties before patterns of names.
 """
 
 import json
+import re
 from collections.abc import Callable
 from math import ceil, floor
 from typing import Any
@@ -19,7 +20,9 @@ Node = dict[str, Any]
 Lose = Callable[[str], None]  # told each keyword that is left to the gateway's check
 NUMBERS = frozenset(("integer", "number"))
 ENDLESS = ("*", "+")
-ANYTHING = frozenset(("^.*$", ".*", "^.*", "", "^", "$", "^[\\s\\S]*$", "[\\s\\S]*", "^(.*)$"))
+ONE = re.compile(r"\\[dDwWsS]|\\[^A-Za-z0-9]|\[.+\]|[A-Za-z0-9_.-]", re.DOTALL)  # tokens that are one character each
+# Patterns that say less than a length or a format beside them.
+ANYTHING = frozenset(("", "^.*$", ".*", "^.*", "^(.*)$", "^[\\s\\S]*$", "[\\s\\S]*"))
 
 
 def fitted(node: Node, lose: Lose) -> Node | bool:
@@ -54,18 +57,23 @@ def _numbers(node: Node, lose: Lose) -> None:
     """Whole bounds of integers, of 64 bits."""
     for word in (*LOWEST, *HIGHEST):
         if word in node and "integer" in types(node):
-            bound = node[word]
-            if isinstance(bound, float) and not bound.is_integer():
-                del node[word]
-                word = "minimum" if word in LOWEST else "maximum"
-                bound = ceil(bound) if word == "minimum" else floor(bound)
-                bound = max(bound, node.get(word, bound)) if word == "minimum" else min(bound, node.get(word, bound))
-            if -INT64 <= bound < INT64:
-                node[word] = int(bound) if float(bound).is_integer() else bound
-            else:
-                _without(node, lose, word)
-    if _empty(node, whole="integer" in types(node)):
+            _whole(node, word, lose)
+    if _empty(node, whole=False):
         _without(node, lose, *LOWEST, *HIGHEST)
+
+
+def _whole(node: Node, word: str, lose: Lose) -> None:
+    bound = node[word]
+    if not -INT64 <= bound < INT64 or (bound != int(bound) and "number" in types(node)):
+        _without(node, lose, word)
+    elif bound == int(bound):
+        node[word] = int(bound)
+    elif word in LOWEST:
+        del node[word]
+        node["minimum"] = ceil(max(bound, node.get("minimum", bound)))
+    else:
+        del node[word]
+        node["maximum"] = floor(min(bound, node.get("maximum", bound)))
 
 
 def _counts(node: Node, lose: Lose) -> None:
@@ -76,15 +84,16 @@ def _counts(node: Node, lose: Lose) -> None:
 
 def _text(node: Node, lose: Lose) -> None:
     pattern = node.get("pattern")
-    if pattern in ANYTHING:
-        del node["pattern"]
-    elif pattern is not None and (broken(pattern) or not usable(pattern)):
+    if (pattern in ANYTHING and node.keys() & {"minLength", "maxLength", "format"}) or (
+        pattern is not None and (broken(pattern) or not usable(pattern))
+    ):
         _without(node, lose, "pattern")
     if "format" in node and node["format"] not in FORMATS:
         _without(node, lose, "format")
     if "pattern" in node:
         _without(node, lose, "format")
-        _folded(node)
+        if node.keys() & {"minLength", "maxLength"}:
+            _folded(node)
     if "pattern" in node or "format" in node:
         _without(node, lose, "minLength", "maxLength")
 
@@ -92,7 +101,7 @@ def _text(node: Node, lose: Lose) -> None:
 def _folded(node: Node) -> None:
     """Lengths beside the pattern of one repeated class, written as its count."""
     tokens = TOKENS.findall(node["pattern"])
-    if len(tokens) != 4 or (tokens[0], tokens[3]) != ("^", "$") or tokens[1] in ("(", "(?:", ")"):
+    if len(tokens) != 4 or (tokens[0], tokens[3]) != ("^", "$") or not ONE.fullmatch(tokens[1]):
         return
     counts = REPEATS.fullmatch(tokens[2])
     if counts is None and tokens[2] not in ENDLESS:

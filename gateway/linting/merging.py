@@ -107,7 +107,7 @@ class Merging:
             node["properties"] = dict(self._properties(one, other, extras, lose))
         said = [extra for extra in extras if extra is not None]
         node.pop("additionalProperties", None)
-        if said and not (keyed and said == [{}]):
+        if said:
             node["additionalProperties"] = self.both(said[0], said[-1], lose)
 
     def _properties(
@@ -151,8 +151,7 @@ def _chosen(node: Node, beside: Node, lose: Lose) -> Node | bool:
     """The values that are of the type beside them, or among the values."""
     values, others = _values(node) or [], _values(beside)
     if others is not None:
-        known = {json.dumps(value, sort_keys=True) for value in others}
-        left = [value for value in values if json.dumps(value, sort_keys=True) in known]
+        left = [value for value in values if _alike(value, others)]
     else:
         left = [value for value in values if "type" not in beside or _is(value, types(beside))]
         if beside.keys() - {"type", "title", "description"}:
@@ -160,6 +159,11 @@ def _chosen(node: Node, beside: Node, lose: Lose) -> Node | bool:
     if not left:
         return False
     return {"const": left[0]} if len(left) == 1 else {"enum": left}
+
+
+def _alike(value: Any, others: "list[Any]") -> bool:
+    """Whether one of these may be equal as JSON Schema has it: 1 is 1.0; in Python 1 is True as well."""
+    return any(value == other for other in others)
 
 
 def _is(value: Any, kinds: frozenset[str]) -> bool:

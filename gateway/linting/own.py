@@ -4,6 +4,7 @@ A keyword that its dialect does not know, or whose value is none, asserts nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from gateway.linting.bounds import COUNTS, HIGHEST, LOWEST
@@ -43,7 +44,8 @@ def own(place: Place, draft: int, relax: Relax, lose: Lose) -> Node | bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it is a number, and no infinite one (1e999)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -inf < value < inf
 
 
 def _schema(value: Any) -> bool:
@@ -56,7 +58,8 @@ def _arrays(place: Place, draft: int, relax: Relax) -> Iterator[tuple[str, Any]]
     if listed(schema, first):
         items = [relax(place.at(first, index)) for index in range(len(schema[first]))]
         if False in items:
-            yield "maxItems", min(items.index(False), int(schema.get("maxItems", len(items))))
+            most = schema.get("maxItems")
+            yield "maxItems", min(items.index(False), int(most) if _number(most) else len(items))
             items = items[: items.index(False)]
         if items:
             yield "prefixItems", items
