@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from prompts.errors import Fault, LibraryError, PromptNotFound
-from prompts.files import SUFFIX, TEMPLATES, is_id, is_template, parts, template_path
+from prompts.files import SUFFIX, TEMPLATES, Read, is_id, is_template, parts, template_path
 from prompts.history import SHORTEST, Revision
 from prompts.source import Folder, Snapshot, Source
 from prompts.template import Template, parse
@@ -85,6 +85,18 @@ class Library:
         if latest and len(version) >= SHORTEST and latest.digest.startswith(version):
             return latest
         return self._old(id, version)
+
+    def reading(self, id: str, version: str | None = None) -> Read:
+        """Reads the files of a template's version by their paths, also those beside it that it does not name.
+
+        Raises PromptNotFound; reading raises LibraryError where the repository has lost a file.
+        """
+        if self.get(id, version) is self._templates.get(id):
+            return self._snapshot.files.get
+        found = self._commit(id, version or LATEST)
+        assert self._history is not None
+        assert found is not None  # `get` has found it there
+        return self._history.at(found[0])
 
     def versions(self, id: str) -> list[Revision]:
         """The commits that changed a template or what it includes, newest first; none without git.

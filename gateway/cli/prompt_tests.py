@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,153 +10,155 @@ import typer
 
 from gateway import templates
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
+from gateway.cli.trying import Key, Model, Url, asked, failures
 from gateway.prices import usd
-from gateway.settings import Settings, SettingsError
-from gateway.workbench import golden, junit
-from gateway.workbench.asking import Desk
-from gateway.workbench.cases import SUFFIX, Case, CasesError, beside, read
+from gateway.settings import Settings
+from gateway.workbench import golden, junit, recorded
+from gateway.workbench.asking import Asking, Nobody, alias_of
 from gateway.workbench.expecting import Expecting
-from gateway.workbench.recorded import SUFFIX as RECORDED
-from gateway.workbench.recorded import NotRecorded, Recorded, Recording
-from gateway.workbench.trying import Asking, Tried, fields_of, model_of, rendered, tried
-from prompts.errors import PromptError
-from prompts.files import TEMPLATES
+from gateway.workbench.recorded import Recording
+from gateway.workbench.suite import SUFFIX, Suite, suite, write
+from gateway.workbench.trying import Tried, differences, linted, renders, tried
 from prompts.library import Library
-from prompts.template import Template
-from retrieval.embed import Embedder, EmbedderUnavailable
-from serving.errors import BackendError
+from retrieval.embed import Embedder
+from serving.frozen import dataclass
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Templates; default: all that have cases.")]
-Version = Annotated[str | None, typer.Option(help="Of one template: tag, commit or digest; default: the latest.")]
-Model = Annotated[str | None, typer.Option(help="An alias; default: the template's own.")]
-Times = Annotated[int, typer.Option(min=1, max=1000, help="Answers per case.")]
-FromFile = Annotated[bool, typer.Option("--recorded", help="Take the answers from <id>.recorded.jsonl.")]
-ToFile = Annotated[bool, typer.Option("--record", help="Write the answers to <id>.recorded.jsonl.")]
-Renders = Annotated[bool, typer.Option("--renders", help="Only compare with the golden renders; ask no model.")]
-Update = Annotated[bool, typer.Option("--update", help="Write the golden renders anew.")]
+Version = Annotated[
+    str | None, typer.Option(help="Of one template, with its own cases: tag, commit or digest; default: the latest.")
+]
+Times = Annotated[int | None, typer.Option(min=1, max=1000, help="Answers per case; default: as the case says.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask no model: golden renders, output schemas, recorded answers.")
+]
+Record = Annotated[bool, typer.Option("--record", help="Keep the answers in <id>.recorded.jsonl, for --offline.")]
+Update = Annotated[bool, typer.Option("--update", help="Only write the golden renders anew, <id>.golden.json.")]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML too.")]
+
+Results = dict[str, list[Tried]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The options that say how to try."""
+
+    model: str | None
+    times: int | None
+    offline: bool
+    record: bool
+    url: str | None
+    key: str | None
 
 
 def try_cases(
     ids: Ids = None,
     version: Version = None,
     model: Model = None,
-    times: Times = 1,
-    recorded: FromFile = False,
-    record: ToFile = False,
-    renders: Renders = False,
+    times: Times = None,
+    offline: Offline = False,
+    record: Record = False,
     update: Update = False,
+    url: Url = None,
+    key: Key = None,
     junit_file: JUnit = None,
     config: Config = SETTINGS,
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
     """Try the cases of templates: exit 1 when one does not do what is expected of it."""
-    if recorded and record:
-        raise typer.BadParameter("answers are taken from the file or written to it", param_hint="--recorded, --record")
+    if sum(map(bool, (offline, record, update, url))) > 1 or (version and (record or update)):
+        raise typer.BadParameter("exclude each other", param_hint="--offline, --url, and --record, --update, --version")
     settings = settings_of(config, state)
-    try:
-        library = templates.library(settings)
-        chosen = _chosen(settings, library, ids, version)
-        run = Run(settings, model, times, recorded, record, renders, update)
-        results = asyncio.run(run(chosen))
-    except (PromptError, SettingsError, CasesError, NotRecorded) as error:
-        raise Failure(str(error)) from error
-    except (BackendError, EmbedderUnavailable) as error:
-        raise Failure(f"the cases cannot be tried: {error}") from error
+    with failures():
+        suites = _chosen(templates.library(settings), ids, version)
+        if update:
+            show(_updated(settings, suites), as_json)
+            return
+        results = asyncio.run(_results(settings, suites, Order(model, times, offline, record, url, key)))
     if junit_file:
         _written(junit_file, results)
-    show([_row(id, one) for id, found in results.items() for one in found], as_json)
+    _tell(results, as_json)
     if not all(one.passed for found in results.values() for one in found):
         raise typer.Exit(1)
 
 
-class Run:
-    """What is asked of all templates alike."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        model: str | None,
-        times: int,
-        recorded: bool,
-        record: bool,
-        renders: bool,
-        update: bool,
-    ) -> None:
-        self._settings, self._model, self._times = settings, model, times
-        self._recorded, self._record, self._renders, self._update = recorded, record, renders, update
-        self._folder = settings.build.prompts / TEMPLATES
-
-    async def __call__(self, chosen: Sequence[tuple[Template, Sequence[Case]]]) -> dict[str, list[Tried]]:
-        """Every template's results, by id."""
-        embedder = Embedder()
-        try:
-            async with Desk(self._settings) as desk:
-                return {
-                    template.id: await self._template(template, cases, desk, embedder) for template, cases in chosen
-                }
-        finally:
-            embedder.close()
-
-    async def _template(self, template: Template, cases: Sequence[Case], desk: Desk, embedder: Embedder) -> list[Tried]:
-        other = self._changed(template, cases)
-        if self._renders or self._update:
-            return [_render_only(case, case.name in other) for case in cases]
-        alias, file = model_of(template, self._settings, self._model), self._folder / f"{template.id}{RECORDED}"
-        asking: Asking = Recorded(file) if self._recorded else Recording(desk.ask, file) if self._record else desk
-        expecting = Expecting(embedder, asking, alias, template.front.output_schema)
-        fields = fields_of(template)
-        found = [
-            _render_only(case, True)
-            if case.name in other
-            else await tried(template, case, alias, fields, asking, expecting, self._times)
-            for case in cases
-        ]
-        if isinstance(asking, Recording):
-            asking.write()
-        return found
-
-    def _changed(self, template: Template, cases: Sequence[Case]) -> set[str]:
-        """The cases that render otherwise than the golden file says; none where there is no such file."""
-        file = self._folder / f"{template.id}{golden.SUFFIX}"
-        kept = golden.read(file)
-        if kept is None and not self._update:
-            return set()
-        renders = {case.name: rendered(template, case) for case in cases}
-        if self._update:
-            golden.write(file, renders)
-            return set()
-        return set(golden.changed(kept or {}, renders))
-
-
-def _chosen(
-    settings: Settings, library: Library, ids: Sequence[str] | None, version: str | None
-) -> list[tuple[Template, Sequence[Case]]]:
-    """The templates with their cases. Raises Failure where there is none, PromptError, CasesError."""
+def _chosen(library: Library, ids: Sequence[str] | None, version: str | None) -> list[Suite]:
+    """Those named, each with cases; of all, also those without. Raises Failure, PromptError, CasesError."""
     if version and len(ids or ()) != 1:
         raise typer.BadParameter("a version is one template's: name it", param_hint="--version")
-    folder = settings.build.prompts / TEMPLATES
-    found = [(library.get(id, version), read(beside(folder, id))) for id in ids or library.ids()]
-    if ids and (without := [template.id for template, cases in found if not cases]):
-        raise Failure(f"{', '.join(without)} has no cases: write them into <id>{SUFFIX} beside it")
-    return [(template, cases) for template, cases in found if cases]
+    found = [suite(library, id, version) for id in ids or library.ids()]
+    if without := [one.template.id for one in found if ids and not one.cases]:
+        hint = "; `tollgate prompts diff` tries today's cases on an older version" if version else ""
+        raise Failure(f"{', '.join(without)} has no cases: write them into <id>{SUFFIX} beside it{hint}")
+    return found
 
 
-def _render_only(case: Case, other: bool) -> Tried:
-    why = ("it renders otherwise than its golden file says: look at it, then --update",) if other else ()
-    return Tried(case.name, not other, 1, int(not other), 0.0, 1.0, why=why)
+def _updated(settings: Settings, suites: Sequence[Suite]) -> list[dict[str, Any]]:
+    """Writes the golden renders of those that have cases, and says which cases changed."""
+    having = [one for one in suites if one.cases]
+    rows = [
+        {"prompt": one.template.id, "cases": len(one.cases), "changed": sorted(differences(one)), "new": not one.golden}
+        for one in having
+    ]
+    write(settings, golden.SUFFIX, {one.template.id: golden.written(renders(one)) for one in having})
+    return rows
 
 
-def _row(id: str, one: Tried) -> dict[str, Any]:
-    row = {"prompt": id, **asdict(one), "cost_usd": usd(one.cost_nano)}
-    row |= {name: round(row[name], 4) for name in ("low", "high", "seconds")}
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in row.items() if name != "cost_nano"
+async def _results(settings: Settings, suites: Sequence[Suite], order: Order) -> Results:
+    """By template, of those that have something to try."""
+    with closing(Embedder()) as embedder:
+        if order.offline:
+            found = {one.template.id: await _tried(settings, one, order, one.recorded, embedder) for one in suites}
+            return {id: results for id, results in found.items() if results}
+        async with asked(settings, order.url, order.key) as asking:
+            having = [one for one in suites if one.cases]
+            return {one.template.id: await _tried(settings, one, order, asking, embedder) for one in having}
+
+
+async def _tried(
+    settings: Settings, one: Suite, order: Order, asking: Asking | None, embedder: Embedder
+) -> list[Tried]:
+    alias = alias_of(settings, order.model, one.template.front.model)
+    recording = Recording(asking) if order.record and asking else None
+    asker = recording or asking
+    expecting = Expecting(embedder, asker or Nobody(), alias, one.template.front.output_schema)
+    found = await tried(one, alias, asker, expecting, order.times)
+    if recording and not any(result.error for result in found):
+        write(settings, recorded.SUFFIX, {one.template.id: recording.written()})
+    return [*(linted(one.template) if order.offline else ()), *found]
+
+
+def _tell(results: Results, as_json: bool) -> None:
+    """A row for each case; for people, what was not met below the table."""
+    show([_row(id, one, as_json) for id, found in results.items() for one in found], as_json)
+    if as_json:
+        return
+    for id, one in ((id, one) for id, found in results.items() for one in found if not one.passed):
+        typer.echo(f"\n{id}: {one.case}")
+        for line in "\n".join(one.why or (one.error or "",)).splitlines():
+            typer.echo(f"    {line}")
+
+
+def _row(id: str, one: Tried, whole: bool) -> dict[str, Any]:
+    """`seconds` and `cost_usd` are of all answers together."""
+    result = "error" if one.error else "passed" if one.passed else "failed"
+    row = {
+        "prompt": id,
+        "case": one.case,
+        "result": result,
+        "met": one.met,
+        "times": one.times,
+        "low": round(one.low, 4) if one.times else None,
+        "high": round(one.high, 4) if one.times else None,
+        "input_tokens": one.input_tokens,
+        "output_tokens": one.output_tokens,
+        "cost_usd": usd(one.cost_nano),
+        "seconds": round(one.seconds, 3),
     }
+    return row | ({"why": list(one.why), "error": one.error} if whole else {})
 
 
-def _written(path: Path, results: dict[str, list[Tried]]) -> None:
+def _written(path: Path, results: Results) -> None:
     try:
         junit.write(path, results)
     except OSError as error:

@@ -17,10 +17,9 @@ from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settin
 from gateway.cli.plot import lines
 from gateway.prices import usd
 from gateway.settings import Settings
-from gateway.workbench.asking import Desk, Said
+from gateway.workbench.asking import Desk, Question, Said, Unanswered, alias_of
 from gateway.workbench.likeness import likeness
 from retrieval.embed import Embedder, EmbedderUnavailable
-from serving.errors import BackendError
 
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5)  # from greedy to past what is usual
 WIDTH = 20  # characters of a bar
@@ -53,9 +52,7 @@ def sample(
 ) -> None:
     """Ask prompts several times at several temperatures and top-p, and measure how alike the answers are."""
     settings = settings_of(config, state)
-    alias = model or settings.default_model()
-    if alias is None or alias not in settings.models:
-        raise Failure(f"there is no model {alias!r} in the settings; known: {', '.join(settings.models) or 'none'}")
+    alias = alias_of(settings, model)
     asked = {_name(file): text_of(file) for file in prompts}
     grid = list(product(temperature or TEMPERATURES, top_p or (1.0,)))
     fields = {"max_tokens": max_tokens, "seed": seed}
@@ -80,8 +77,8 @@ async def _rows(
                 varied = fields | {"temperature": temperature, "top_p": top_p}
                 said = await _times(desk, alias, prompt, times, varied)
                 rows.append({"prompt": name, "temperature": temperature, "top_p": top_p, **await _row(said, embedder)})
-    except BackendError as error:
-        raise Failure(f"{alias!r} does not answer: {error}") from error
+    except Unanswered as error:
+        raise Failure(str(error)) from error
     finally:
         embedder.close()
     return rows
@@ -91,7 +88,7 @@ async def _times(desk: Desk, alias: str, prompt: str, times: int, fields: dict[s
     """That many answers, each with a seed of its own: the same one would be the same answer."""
     messages = [{"role": "user", "content": prompt}]
     seeds = range(fields["seed"], fields["seed"] + times)
-    return await asyncio.gather(*(desk.ask(alias, messages, fields | {"seed": seed}) for seed in seeds))
+    return await asyncio.gather(*(desk.ask(Question(alias, messages, fields | {"seed": seed})) for seed in seeds))
 
 
 async def _row(said: Sequence[Said], embedder: Embedder) -> Row:

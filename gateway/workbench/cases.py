@@ -3,19 +3,20 @@
     - name: a week
       variables: {question: "How many days has a week?"}
       passages: [{heading: Calendar, text: A week has seven days.}]    # what retrieval would have found
-      least: 0.8                                                       # share of the answers that must pass; default 1
+      times: 10                                                        # answers; default 1
+      least: 0.8                                                       # share of them that must pass; default 1
       expect:
         - contains: seven                # also: exact, matches (RE2), excludes
         - schema: true                   # the template's output_schema, or a JSON Schema
         - similar: {to: Seven days., least: 0.7}
         - judge: Does the answer name a number of days?
+        - calls: {name: calendar, arguments: {required: [unit]}}       # a tool, and a JSON Schema of its arguments
 
 Knows no backend and runs nothing. Invariant: a file that is not understood is an error with its place, never a case
 that passes.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import re2
@@ -83,6 +84,13 @@ class Judged(_Part):
     model: str | None = None
 
 
+class Calls(_Part):
+    """The answer calls this tool; `arguments` is a JSON Schema that those of one call satisfy."""
+
+    name: Text
+    arguments: dict[str, Any] = {}
+
+
 class Expectation(_Part):
     """One thing that is expected: exactly one of these."""
 
@@ -93,11 +101,12 @@ class Expectation(_Part):
     schema_: dict[str, Any] | bool | None = Field(default=None, alias="schema")
     similar: Similar | None = None
     judge: Annotated[Judged | None, BeforeValidator(_named)] = None
+    calls: Calls | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Expectation":
         if len(self.model_fields_set) != 1:
-            raise ValueError("name one of exact, contains, excludes, matches, schema, similar, judge")
+            raise ValueError("name one of exact, contains, excludes, matches, schema, similar, judge, calls")
         return self
 
     @property
@@ -108,11 +117,12 @@ class Expectation(_Part):
 
 
 class Case(_Part):
-    """One case: `least` is the share of its answers that must meet every expectation."""
+    """One case. `passages` None: the case says nothing of them, and whoever retrieves may; `()`: none were found."""
 
     name: Text
     variables: dict[str, Any] = {}
-    passages: tuple[Passage, ...] = ()
+    passages: tuple[Passage, ...] | None = None
+    times: Annotated[int, Field(ge=1, le=1000)] = 1
     least: Share = 1.0
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
 
@@ -120,34 +130,25 @@ class Case(_Part):
 _CASES = TypeAdapter(tuple[Case, ...])
 
 
-def beside(templates: Path, id: str) -> Path:
-    """Where the cases of a template are; `templates` is the folder that has the templates."""
-    return templates / f"{id}{SUFFIX}"
-
-
-def read(file: Path) -> tuple[Case, ...]:
-    """The cases in a file, none where there is no file. Raises CasesError."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+def read(name: str, data: bytes | None) -> tuple[Case, ...]:
+    """The cases in the bytes of a file, none where there is no file; `name` is its own in texts. Raises CasesError."""
+    if data is None:
         return ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CasesError(f"{file} cannot be read: {error}") from error
     try:
-        cases = _CASES.validate_python(strict_yaml.load(text) or ())
+        cases = _CASES.validate_python(strict_yaml.load(data.decode()) or ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CasesError(f"{file}:{line}: not YAML: {error.problem}") from error
+        raise CasesError(f"{name}:{line}: not YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CasesError("\n".join(_faults(file, error))) from error
+        raise CasesError("\n".join(_faults(name, error))) from error
     if twice := {case.name for case in cases if sum(other.name == case.name for other in cases) > 1}:
-        raise CasesError(f"{file}: each case has a name of its own; twice: {', '.join(sorted(twice))}")
+        raise CasesError(f"{name}: each case has a name of its own; twice: {', '.join(sorted(twice))}")
     return cases
 
 
-def _faults(file: Path, error: Exception) -> Iterator[str]:
+def _faults(name: str, error: Exception) -> Iterator[str]:
     if not isinstance(error, ValidationError):
-        yield f"{file}: {error}"
+        yield f"{name}: {error}"
         return
     for found in error.errors():
-        yield f"{file}: {'.'.join(map(str, found['loc']))}: {found['msg'].removeprefix('Value error, ')}"
+        yield f"{name}: {'.'.join(map(str, found['loc']))}: {found['msg'].removeprefix('Value error, ')}"

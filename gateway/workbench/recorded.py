@@ -6,67 +6,62 @@ than then, in a single character, is not there: a recording never stands for ano
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import orjson
 
-from gateway.workbench.asking import Said
+from gateway.workbench.asking import Asking, Question, Said, Unanswered
+from gateway.workbench.cases import CasesError
 from serving.events import Usage
 
 SUFFIX = ".recorded.jsonl"
 
 
-class NotRecorded(Exception):
-    """Raised where an answer is wanted that was not recorded; the text says how to record it."""
-
-
 class Recorded:
     """The answers of one file, given in the order in which they were recorded, and from the first one again."""
 
-    def __init__(self, file: Path) -> None:
-        """Raises NotRecorded when the file is not one of recorded answers."""
-        self._file = file
+    def __init__(self, name: str, data: bytes) -> None:
+        """`name` is the file's in texts. Raises CasesError when it is not one of recorded answers."""
+        self._name = name
         self._said: defaultdict[str, list[Said]] = defaultdict(list)
         self._given: defaultdict[str, int] = defaultdict(int)
         try:
-            lines = file.read_bytes().splitlines() if file.exists() else []
-            for line in lines:
+            for line in data.splitlines():
                 parts = orjson.loads(line)
-                self._said[parts.pop("asked")].append(Said(**parts | {"usage": Usage(**parts["usage"])}))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise NotRecorded(f"{file} has no recorded answers: {error}") from error
+                asked, usage, calls = parts.pop("asked"), Usage(**parts.pop("usage")), tuple(parts.pop("calls", ()))
+                self._said[asked].append(Said(**parts, usage=usage, calls=calls))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CasesError(f"{name} has no recorded answers: {error}") from error
 
-    async def ask(self, alias: str, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> Said:
-        """Raises NotRecorded."""
-        asked = digest(alias, messages, fields)
+    async def ask(self, question: Question) -> Said:
+        """Raises Unanswered where it was not asked then."""
+        asked = digest(question)
         said = self._said.get(asked)
         if not said:
-            raise NotRecorded(f"{self._file.name} has no answer to this prompt as it is now: record it with --record")
+            raise Unanswered(f"{self._name} has no answer to this prompt as it is now: record it with --record")
         self._given[asked] += 1
         return said[(self._given[asked] - 1) % len(said)]
 
 
 class Recording:
-    """Asks with `ask` and remembers; `write` replaces the file."""
+    """Asks as `asking` does and remembers; `written` is the file."""
 
-    def __init__(self, ask: Any, file: Path) -> None:
-        self._ask, self._file, self._lines = ask, file, list[bytes]()
+    def __init__(self, asking: Asking) -> None:
+        self._asking, self._lines = asking, list[bytes]()
 
-    async def ask(self, alias: str, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> Said:
-        """As the one that it stands before."""
-        said: Said = await self._ask(alias, messages, fields)
-        self._lines.append(orjson.dumps({"asked": digest(alias, messages, fields), **asdict(said)}))
+    async def ask(self, question: Question) -> Said:
+        """Raises Unanswered."""
+        said = await self._asking.ask(question)
+        kept = asdict(said) | {"seconds": round(said.seconds, 3)}
+        self._lines.append(orjson.dumps({"asked": digest(question), **kept}))
         return said
 
-    def write(self) -> None:
-        """Raises OSError."""
-        self._file.write_bytes(b"".join(line + b"\n" for line in sorted(self._lines)))
+    def written(self) -> bytes:
+        """In an order of their own, so that what is recorded again differs only where answers do."""
+        return b"".join(line + b"\n" for line in sorted(self._lines))
 
 
-def digest(alias: str, messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> str:
-    """SHA-256, hex, of all that is asked."""
-    canonical = orjson.dumps([alias, [dict(m) for m in messages], dict(fields)], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(canonical).hexdigest()
+def digest(question: Question) -> str:
+    """SHA-256, hex, of all that a model is asked."""
+    asked = [question.alias, [dict(message) for message in question.messages], dict(question.fields)]
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,5 +1,6 @@
-"""prompts test and diff: the cases beside a template, on the real engine, on what it said, and on renders alone."""
+"""prompts test: the cases beside a template, on the real engine, on what it said, on renders alone."""
 
+import json
 import os
 from pathlib import Path
 from xml.etree import ElementTree
@@ -7,7 +8,7 @@ from xml.etree import ElementTree
 import pygit2
 import pytest
 
-from tests.gateway.cli.conftest import Tollgate
+from tests.gateway.cli.conftest import ROOT, Tollgate
 
 BODY = """---
 description: Answers.
@@ -51,62 +52,91 @@ def commit(repository: pygit2.Repository, tag: str) -> None:
     repository.create_reference(f"refs/tags/{tag}", made)
 
 
+def templates(library: Path) -> Path:
+    return library.parent / "library/templates"
+
+
 def test_cases_pass_on_the_engine_and_again_on_what_it_said(tollgate: Tollgate, library: Path, engine: str) -> None:
     (asked,) = tollgate("prompts", "test", "--record", "--times", 2, "--config", library, "--json").json
-    assert (asked["prompt"], asked["passed"], asked["met"], asked["times"]) == ("ask", True, 2, 2)
-    assert asked["cost_usd"] == (asked["input_tokens"] * 2 + asked["output_tokens"] * 4) / 1e6
+    assert (asked["prompt"], asked["result"], asked["met"], asked["times"]) == ("ask", "passed", 2, 2)
+    assert asked["cost_usd"] == pytest.approx((asked["input_tokens"] * 2 + asked["output_tokens"] * 4) / 1e6)
     library.write_text(library.read_text().replace(engine, "http://127.0.0.1:1"))  # no model is needed now
-    (said,) = tollgate("prompts", "test", "ask", "--recorded", "--times", 2, "--config", library, "--json").json
-    assert said == asked
+    (said,) = tollgate("prompts", "test", "ask", "--offline", "--times", 2, "--config", library, "--json").json
+    assert said | {"seconds": 0} == asked | {"seconds": 0}
+    template = templates(library) / "ask.md.j2"
+    template.write_text(template.read_text().replace("Please", "Kindly"))
+    stale = tollgate("prompts", "test", "--offline", "--config", library)
+    assert (stale.code, "no answer to this prompt as it is now" in stale.out) == (1, True)
 
 
 def test_a_case_that_fails_fails_the_command_and_says_why(tollgate: Tollgate, library: Path, tmp_path: Path) -> None:
-    cases = tmp_path / "library/templates/ask.cases.yaml"
-    cases.write_text(CASES.replace('{matches: "(?s).+"}', "{exact: it never says this}"))
-    ran = tollgate("prompts", "test", "--junit", tmp_path / "junit.xml", "--config", library, "--json")
+    (templates(library) / "ask.cases.yaml").write_text(
+        CASES.replace('{matches: "(?s).+"}', "{exact: it never says this}")
+    )
+    ran = tollgate("prompts", "test", "--junit", tmp_path / "junit.xml", "--config", library)
     assert ran.code == 1
-    assert "exact: it is another text" in ran.out
+    assert "ask: says something\n    exact: it is another text" in ran.out
     failure = ElementTree.parse(tmp_path / "junit.xml").getroot().find("testsuite[@name='ask']/testcase/failure")
     assert failure is not None
     assert failure.get("message") == "0 of 1 answers are as expected"
 
 
-def test_a_render_that_changed_is_seen_without_a_model(tollgate: Tollgate, library: Path, tmp_path: Path) -> None:
-    golden = ("prompts", "test", "ask", "--config", library, "--json")
-    assert tollgate(*golden, "--update").code == 0
-    assert tollgate(*golden, "--renders").code == 0
-    older = tollgate(*golden, "--renders", "--version", "v1")
-    assert (older.code, "golden" in older.out) == (1, True)
-    template = tmp_path / "library/templates/ask.md.j2"
-    template.write_text(template.read_text().replace("Please", "Kindly"))
-    assert tollgate(*golden, "--renders").code == 1
-
-
-def test_versions_are_compared_by_text_tokens_price_and_score(tollgate: Tollgate, library: Path) -> None:
-    found = tollgate("prompts", "diff", "ask", "v1", "v2", "--times", 1, "--config", library, "--json").json
-    assert [line for line in found["diff"] if line.startswith(("-W", "+W", "-S", "+P"))] == [
-        "-Say briefly: {{ question }}",
-        "+Please be so kind as to say, in a few words only: {{ question }}",
+def test_a_render_that_changed_is_seen_without_a_model(tollgate: Tollgate, library: Path) -> None:
+    offline = ("prompts", "test", "ask", "--offline", "--config", library)
+    assert tollgate("prompts", "test", "--update", "--config", library, "--json").json == [
+        {"prompt": "ask", "cases": 1, "changed": [], "new": True}
     ]
-    (row,) = found["cases"]
-    assert row["tokens_more"] == row["new_tokens"] - row["old_tokens"] > 0
-    assert row["new_cost_usd"] == row["new_tokens"] * 2 / 1e6
-    assert (row["old_met"], row["new_met"]) == ("1/1", "1/1")
-    ran = tollgate("prompts", "diff", "ask", "v2", "--config", library)
-    assert ran.out.startswith("the texts are the same")
+    assert tollgate(*offline).code == 0
+    template = templates(library) / "ask.md.j2"
+    template.write_text(template.read_text().replace("Please", "Kindly"))
+    changed = tollgate(*offline)
+    assert changed.code == 1
+    assert "-Please be so kind as to say, in a few words only: How many days has a week?" in changed.out
+    (templates(library) / "ask.cases.yaml").write_text(CASES.replace("says something", "another name"))
+    gone = {row["case"]: row["result"] for row in json.loads(tollgate(*offline, "--json").out)}
+    assert gone == {"another name": "failed", "says something": "failed"}
 
 
-def test_the_shipped_cases_render(tollgate: Tollgate, config: Path) -> None:
-    rows = tollgate("prompts", "test", "--renders", "--config", config, "--json").json
-    assert {row["prompt"] for row in rows} >= {"answer", "classify-ticket", "review-diff"}
+def test_an_output_schema_that_the_engine_refuses_is_seen_without_a_model(tollgate: Tollgate, library: Path) -> None:
+    schema = "output_schema: {type: object, properties: {a: {type: array, uniqueItems: true}}, required: [a]}"
+    (templates(library) / "shaped.md.j2").write_text(BODY.replace("model: small", f"model: small\n{schema}"))
+    rows = json.loads(tollgate("prompts", "test", "--offline", "--config", library, "--json").out)
+    (shaped,) = (row for row in rows if row["prompt"] == "shaped")
+    assert (shaped["case"], shaped["result"]) == ("output_schema", "failed")
 
 
-def test_what_cannot_be_tried_is_said(tollgate: Tollgate, library: Path, tmp_path: Path) -> None:
+def test_a_version_is_tried_with_its_own_cases(tollgate: Tollgate, library: Path) -> None:
+    ran = tollgate("prompts", "test", "ask", "--version", "v1", "--config", library)
+    assert (ran.code, "prompts diff" in ran.err) == (1, True)  # they were written after v2
+    commit(pygit2.Repository(templates(library).parent), "v3")
+    (templates(library) / "ask.cases.yaml").write_text(CASES.replace("expect:", "expect: [{exact: nothing}] #"))
+    assert tollgate("prompts", "test", "ask", "--version", "v3", "--config", library).code == 0
+    assert tollgate("prompts", "test", "ask", "--config", library).code == 1
+
+
+def test_a_repository_brings_its_cases_and_is_not_written_to(tollgate: Tollgate, library: Path) -> None:
+    commit(pygit2.Repository(templates(library).parent), "v3")
+    text = library.read_text().replace(f'prompts = "{templates(library).parent}"', 'repository = "library"')
+    library.write_text(text)
+    (row,) = tollgate("prompts", "test", "--config", library, "--json").json
+    assert (row["case"], row["result"]) == ("says something", "passed")
+    assert "only read" in tollgate("prompts", "test", "--update", "--config", library).err
+
+
+def test_the_shipped_cases_render_as_their_golden_files_say(tollgate: Tollgate, config: Path) -> None:
+    rows = tollgate("prompts", "test", "--offline", "--config", config, "--json").json
+    names = {row["prompt"] for row in rows}
+    assert names >= {"answer", "classify-ticket", "review-diff", "extract-fields", "route-intent", "sql-from-question"}
+    assert all((ROOT / f"prompts/templates/{name}.golden.json").exists() for name in names)
+    assert any(row["prompt"] == "answer" and row["times"] for row in rows)  # answered from what was recorded
+
+
+def test_what_cannot_be_tried_is_said(tollgate: Tollgate, library: Path) -> None:
     asked = ("prompts", "test", "--config", library)
-    assert "--record" in tollgate(*asked, "ask", "--recorded").err
-    assert "no model 'nope'" in tollgate(*asked, "--model", "nope").err
+    assert "no model 'nope'" in tollgate(*asked, "--model", "nope").out
     assert tollgate(*asked, "--version", "v1").code == 2
-    assert tollgate(*asked, "--record", "--recorded").code == 2
-    os.remove(tmp_path / "library/templates/ask.cases.yaml")
+    assert tollgate(*asked, "--record", "--offline").code == 2
+    assert tollgate(*asked, "--url", "http://127.0.0.1:1").code == 2  # and no key
+    assert "does not answer as a gateway does" in tollgate(*asked, "--url", "http://127.0.0.1:1", "--key", "k").out
+    os.remove(templates(library) / "ask.cases.yaml")
     assert "has no cases" in tollgate(*asked, "ask").err
-    assert tollgate("prompts", "diff", "ask", "v9", "--config", library).code == 1

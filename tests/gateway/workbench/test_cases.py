@@ -1,30 +1,17 @@
 """cases: what a file may say, and what is refused."""
 
-from pathlib import Path
-
 import pytest
 
-from gateway.workbench.cases import CasesError, beside, read
-
-ROOT = Path(__file__).parents[3]
+from gateway.workbench.cases import Case, CasesError, read
 
 
-def written(folder: Path, text: str) -> Path:
-    file = folder / "t.cases.yaml"
-    file.write_text(text)
-    return file
+def of(text: str) -> tuple[Case, ...]:
+    return read("t.cases.yaml", text.encode())
 
 
-def test_the_shipped_templates_have_cases() -> None:
-    for id in ("answer", "classify-ticket", "review-diff"):
-        assert len(read(beside(ROOT / "prompts/templates", id))) >= 2
-
-
-def test_every_kind_of_expectation_is_read(tmp_path: Path) -> None:
-    (case,) = read(
-        written(
-            tmp_path,
-            """
+def test_every_kind_of_expectation_is_read() -> None:
+    (case,) = of(
+        """
             - name: all
               variables: {question: "Why?"}
               passages: [{text: Because.}]
@@ -39,18 +26,24 @@ def test_every_kind_of_expectation_is_read(tmp_path: Path) -> None:
                 - similar: {to: e, least: 0.5}
                 - judge: Is it?
                 - judge: {asks: "Is it?", model: small}
-            """,
-        )
+                - calls: {name: f, arguments: {type: object}}
+            """
     )
     assert [one.kind for one in case.expect] == [
-        "exact", "contains", "excludes", "matches", "schema", "schema", "similar", "judge", "judge"
+        "exact", "contains", "excludes", "matches", "schema", "schema", "similar", "judge", "judge", "calls"
     ]  # fmt: skip
-    assert case.expect[-2].judge is not None
-    assert (case.least, case.passages[0].heading, case.expect[-2].judge.model) == (0.5, "", None)
+    assert case.expect[-3].judge is not None
+    assert case.passages is not None
+    assert (case.least, case.passages[0].heading, case.expect[-3].judge.model) == (0.5, "", None)
 
 
-def test_no_file_is_no_cases(tmp_path: Path) -> None:
-    assert read(tmp_path / "absent.cases.yaml") == ()
+def test_no_file_is_no_cases() -> None:
+    assert read("absent", None) == ()
+
+
+def test_a_case_may_say_that_nothing_was_found() -> None:
+    said, silent = of("[{name: a, passages: [], expect: [{exact: b}]}, {name: b, expect: [{exact: b}]}]")
+    assert (said.passages, silent.passages) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +56,12 @@ def test_no_file_is_no_cases(tmp_path: Path) -> None:
         ("- name: a\n  least: 2\n  expect: [{exact: b}]", "less than or equal to 1"),
         ("- name: a\n  expect: [{matches: '(b'}]", "RE2"),
         ("- name: a\n  expect: [{exact: b}]\n- name: a\n  expect: [{exact: b}]", "twice: a"),
+        ("- name: a\n  times: 0\n  expect: [{exact: b}]", "greater than or equal to 1"),
         ("- name: [", "not YAML"),
         ("name: a", "tuple"),
     ],
 )
-def test_what_is_not_understood_is_an_error_and_no_case(tmp_path: Path, text: str, fault: str) -> None:
+def test_what_is_not_understood_is_an_error_and_no_case(text: str, fault: str) -> None:
     with pytest.raises(CasesError, match=r"t\.cases\.yaml") as error:
-        read(written(tmp_path, text))
+        of(text)
     assert fault in str(error.value)
