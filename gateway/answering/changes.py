@@ -15,11 +15,12 @@ from typing import Any, Protocol
 
 from gateway.answering.judging import Judged
 from gateway.answering.planning import LONGER
-from gateway.answering.turns import fewer_turns, shown
+from gateway.answering.turns import shown
 from gateway.errors import InvalidValue
 from gateway.exchange import Attempt, Call, Cut, Packed, Plan, Prompt
 from gateway.models import Model
 from gateway.stopping import Cause, Remedy
+from gateway.truncation.turns import newer
 from serving.frozen import dataclass
 from serving.tokens import Count
 
@@ -94,7 +95,7 @@ class Changes:
 
     def _fewer(self, prompt: Prompt) -> Prompt:
         """Without the older half of its turns."""
-        parts = replace(prompt.kept, messages=fewer_turns(prompt.kept.messages))
+        parts = replace(prompt.kept, messages=newer(prompt.kept.messages))
         rule = prompt.cut.rule if prompt.cut else "oldest"
         return replace(prompt, cut=Cut.of(prompt.parts, parts, rule, self._models[prompt.model].window))
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.answering.planning import Space, attempts
-from gateway.answering.turns import droppable
 from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Call, Plan, Prompt
 from gateway.linting import least_tokens
 from gateway.models import Model
 from gateway.scopes import permits
 from gateway.tracing import traced
+from gateway.truncation.turns import past
 from serving.errors import BackendError
 from serving.tokens import Count, EstimateTokens, PromptRefused
 
@@ -60,7 +60,7 @@ class Preflight:
             window=model.window,
             rounds=self._rounds,
             fallback=len(models) > 1,
-            shorter=prompt.text is None and (prompt.retrieve is not None or droppable(prompt.kept.messages)),
+            shorter=prompt.text is None and (prompt.retrieve is not None or bool(past(prompt.kept.messages))),
         )
         made = attempts(prompt, space)
         if any(attempt.remedy == "fallback" for attempt in made):  # whose own fallbacks may answer for it

@@ -16,8 +16,9 @@ TOOLS = ("tool", "function")  # roles of what tools said
 
 
 def last_turn(messages: Sequence[Message]) -> int:
-    """Where it begins: at the last message of a user; where there is none, behind all."""
-    return next((at for at in reversed(range(len(messages))) if messages[at].get("role") == "user"), len(messages))
+    """Where it begins: at the last message of a user; where there is none, at the last of all."""
+    users = (at for at in reversed(range(len(messages))) if messages[at].get("role") == "user")
+    return next(users, max(len(messages) - 1, 0))
 
 
 def past(messages: Sequence[Message]) -> list[Turn]:
@@ -36,6 +37,13 @@ def order(turns: Sequence[Turn], how: str) -> list[Turn]:
     """In which order they are left out: `oldest` first, or from the `middle`: the first turn, which often says what it
     is all about, goes last."""
     return [*turns[1:], *turns[:1]] if how == "middle" else list(turns)
+
+
+def newer(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages without the older half of their turns, the last one counted in."""
+    turns = past(messages)
+    gone = {at for turn in turns[: (len(turns) + 1) // 2] for at in turn}
+    return tuple(message for at, message in enumerate(messages) if at not in gone)
 
 
 def exchanges(messages: Sequence[Message], turn: Turn) -> tuple[Turn, list[Turn]]:
