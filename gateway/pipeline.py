@@ -23,7 +23,7 @@ from gateway.stages.guard import Guard
 from gateway.stages.preflight import Preflight
 from gateway.stages.retrieve import Retrieve
 from gateway.stages.truncate import Truncate
-from serving.events import Deltas, End, Fold, Start
+from serving.events import Completion, Deltas, End, Fold, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class Pipeline:
             await entry.hold(plan.usage)  # set aside before it is spent
             basis = entry.saw(await self.retrieve(call, prompt, plan))
             source = self.finish(call, basis, plan)  # routes, as often as it takes to have one that may be given
-        answer, judged = Fold(), None
+        hit = Fold() if isinstance(found, Hit) else None
+        whole: Completion | None = None
+        judged: Verdict | None = None
         async with aclosing(source):
             async for event in source:
                 if isinstance(event, Verdict):
@@ -77,8 +79,12 @@ class Pipeline:
                 if isinstance(event, Packed):  # it was shortened, repaired or asked of another model
                     basis = entry.saw(event)
                     continue
+                if isinstance(event, Completion):
+                    whole = event
+                    continue
                 entry.observe(event)  # usage so far: a hang-up is priced exactly
-                answer.add(event)
+                if hit:
+                    hit.add(event)
                 match event:
                     case Start():
                         yield entry.opened(event)
@@ -86,7 +92,8 @@ class Pipeline:
                         if event.pieces:  # without any it only says what was used
                             yield event
                     case End():
-                        whole = honest(answer.completion())
+                        whole = honest(hit.completion()) if hit else whole
+                        assert whole
                         verdict = entry.saw(await self.check(call, basis, whole, judged))  # what it cites
                         await self.cache.keep(call, found, whole, verdict)
                         closed = await entry.finish(whole)

@@ -20,7 +20,6 @@ Schema = Literal["none", "valid", "repaired", "unchecked", "invalid"]
 
 _SCHEMAS: tuple[Schema, ...] = ("invalid", "unchecked", "repaired", "valid", "none")  # from the worst on
 _BY_ITSELF: frozenset[Cause] = frozenset({"stop", "tool_calls", "empty"})  # what ended so is held to its format
-_NOTHING = Checked("none", (), None, ())
 _UNCALLED = Checked("invalid", ("no tool is called, and tool_choice demands a call",), None, ())
 
 
@@ -56,6 +55,8 @@ class Judge:
     async def __call__(self, format: Format, completion: Completion, bounds: Bounds, *, seen: bool) -> Judged:
         """`seen`: its text has been sent, so that nothing of it can be repaired."""
         found, completion = causes(completion, bounds), honest(completion)
+        if not (format.structured or format.tools):
+            return Judged(worst(found), completion, usage=completion.usage or Usage())
         checked = [await self._checked(format, choice, seen) for choice in completion.choices]
         pairs = list(zip(found, checked, strict=True))
         whole = [one for cause, one in pairs if cause in _BY_ITSELF]
@@ -70,8 +71,6 @@ class Judge:
         )
 
     async def _checked(self, format: Format, choice: Choice, seen: bool) -> Checked:
-        if not (format.structured or format.tools):
-            return _NOTHING
         if format.demands and not choice.message.get("tool_calls"):
             return _UNCALLED
         reason = "length" if seen else choice.finish_reason  # only what ended by itself is repaired

@@ -52,6 +52,12 @@ class Outlet:
         yield Deltas(tuple(said(choice) for choice in repaired.choices))
         yield from (event for event in self._held if isinstance(event, End))
 
+    def whole(self, completion: Completion) -> Completion:
+        """The completion of the attempt that is the answer, with the usage of all."""
+        if completion.usage is None or not self._spent.total_tokens:
+            return completion
+        return replace(completion, usage=self._spent + completion.usage)
+
     def _added(self, event: Event) -> Event:
         if isinstance(event, Start) or event.usage is None or not self._spent.total_tokens:
             return event

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gateway.answering.policy import applicable
 from gateway.exchange import Attempt, Prompt
-from gateway.stopping import Cause, Remedy
+from gateway.stopping import FINAL, Cause, Remedy
 from serving.frozen import dataclass
 
 # What the turn that shows a model its faults may take beside its answer: `changes` bounds that turn to 1,000
@@ -40,6 +40,8 @@ def attempts(prompt: Prompt, space: Space) -> tuple[Attempt, ...]:
     """The first generation, then those of each remedy that may run."""
     n = int(prompt.fields.get("n") or 1)
     first = Attempt(space.given, space.output * n)
+    if all(remedies[0] in FINAL for remedies in applicable(prompt.on_stop, prompt.mode).values()):
+        return (first,)  # as for most requests
     longer = min(2 * space.output, space.window - space.given)
     named = _named(prompt, space, longer)
     retried = max(longer, space.output) if named.get("retry", frozenset()) & LONGER else space.output

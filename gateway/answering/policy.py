@@ -8,6 +8,7 @@ again), nor is one that may call tools: `continue` means `retry` there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import cast, get_args
 
@@ -38,6 +39,7 @@ _DEFAULTS: Remedies = {
 }
 _STRUCTURED: Remedies = {**_DEFAULTS, "content_filter": ("error",)}  # filtered JSON is broken JSON
 
+KEPT = 256  # policies as they apply: a gateway has a few, and a client may write its own
 # These may come before anything was sent, so that a stream can still be answered anew.
 _UNSENT: frozenset[Cause] = frozenset({"empty", "abort", "error"})
 
@@ -100,7 +102,7 @@ def applicable(on_stop: Remedies, mode: Mode) -> Remedies:
     A stream that is shown as it comes cannot be taken back. Where an answer is still wrong after all that was named, it
     is refused; one that was continued is given.
     """
-    return {cause: _ended(tuple(r for r in on_stop[cause] if _fits(r, cause, mode))) for cause in on_stop}
+    return _applicable(tuple(on_stop.items()), mode)
 
 
 def faults(library: Library) -> list[Fault]:
@@ -124,6 +126,11 @@ def remedies_of(template: Template) -> Remedies:
             raise ValueError(f"{unknown[0]!r} is no remedy: name one of {', '.join(get_args(Remedy))}")
         named[cast(Cause, cause)] = cast(tuple[Remedy, ...], tuple(remedies))
     return checked_remedies(named)
+
+
+@lru_cache(KEPT)
+def _applicable(on_stop: tuple[tuple[Cause, tuple[Remedy, ...]], ...], mode: Mode) -> Remedies:
+    return {cause: _ended(tuple(r for r in remedies if _fits(r, cause, mode))) for cause, remedies in on_stop}
 
 
 def _template(template: Template, uncontinued: bool) -> Layer:

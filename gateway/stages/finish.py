@@ -33,9 +33,10 @@ from gateway.stages.guard import Guard
 from gateway.stages.route import Route
 from gateway.stopping import FINAL, WHOLE, Remedy
 from serving.errors import BackendError, BackendRejected
-from serving.events import Event
+from serving.events import Completion, Event
 
-Given = Event | Packed | Verdict  # what comes of an answer; Packed: it is that to another prompt than the first
+# What comes of an answer. Packed: it is that to another prompt than the first; Completion: as its events tell it.
+Given = Event | Packed | Verdict | Completion
 
 
 class Finish:
@@ -46,7 +47,10 @@ class Finish:
         self._judge, self._changes, self._models = judge, changes, models
 
     async def __call__(self, call: Call, packed: Packed, plan: Plan) -> AsyncGenerator[Given, None]:
-        """The events of one answer, its verdict before the last. Raises a Refusal or a BackendError."""
+        """The events of one answer; its verdict and the whole of it come before its last one.
+
+        Raises a Refusal or a BackendError.
+        """
         prompt, trial, began = packed.prompt, Trial(packed, plan.output), time.perf_counter_ns()
         course, outlet = Course(applicable(prompt.on_stop, prompt.mode)), Outlet(prompt.mode)
         for number in range(1, len(plan.attempts) + 1):
@@ -68,6 +72,8 @@ class Finish:
         if trial.packed is not packed:
             yield trial.packed
         yield _verdict(outcome(judged.cause), judged, course, flagged=then == "flag")
+        assert judged.completion  # only what broke has none, and that is refused
+        yield outlet.whole(judged.completion)
         for event in outlet.given(judged.completion if judged.schema == "repaired" else None):
             yield event
 

@@ -77,15 +77,13 @@ class Guard:
                 raise error
         return screened(passages, [_merged(reports, at) for at in range(len(passages))])
 
-    async def said(
+    def said(
         self, call: Call, events: AsyncGenerator[Event, None], structured: bool = False
     ) -> AsyncGenerator[Event, None]:
         """The events as they may be shown; `structured`: the content is JSON. Raises ContentFilter, Unready where a
         guard that fails closed gave no answer, and whatever `events` raises."""
         watches = self._over("output", call)
-        async with aclosing(_screened(Screen(watches, call, structured), call, events) if watches else events) as shown:
-            async for event in shown:
-                yield event
+        return _screened(Screen(watches, call, structured), call, events) if watches else events
 
     def _over(self, where: Where, call: Call) -> list[Watch]:
         return [watch for watch in self._watches if watch.over(where, call.caller.tenant)]
