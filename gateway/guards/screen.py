@@ -5,7 +5,8 @@ which are JSON. When a choice goes on with another of its texts, the one before 
 a client gets keeps its order.
 
 Invariants: what is held back comes, or is refused, before the answer's end; usage is not held back. What carries the
-text a second time, the logprobs, comes last of its choice, and not at all where something was redacted.
+text a second time, the logprobs, comes last of its choice, and not at all where something was redacted. What nobody can
+look at does not come: tokens that might have been said instead, and whatever is neither a text nor a tool call.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,14 +71,14 @@ class _Choice:
 
     async def add(self, piece: Delta) -> list[Delta]:
         """What may be shown of a piece, and of what was said before it."""
-        for name, entries in (piece.logprobs or {}).items():
+        for name, entries in _said_only(piece.logprobs or {}).items():
             self._logprobs.setdefault(name, []).extend(entries or ())
         before: list[Delta] = []
         said: dict[str, Any] = {}
         for name, value in piece.delta.items():
             if name == CALLS:
                 said[name] = [await self._call_of(one, before) for one in value or ()]
-            else:
+            elif not isinstance(value, (Mapping, list)):
                 text = isinstance(value, str) and value and name != "role"
                 said[name] = await self._grown((name,), value, before) if text else value
         return [*before, *([Delta(self._index, kept)] if (kept := dict(_telling(said))) else [])]
@@ -117,6 +118,21 @@ class _Choice:
             json = key[0] == CALLS or (self._structured and key == ("content",))
             self._tracks[key] = Track(self._tallies, self._call, Json() if json else Plain())
         return self._tracks[key]
+
+
+def _said_only(logprobs: Mapping[str, Any]) -> dict[str, Any]:
+    """The logprobs of the tokens that were said, as chats and completions have them."""
+    kept = dict(logprobs)
+    if isinstance(entries := kept.get("content"), list):
+        kept["content"] = [{**one, "top_logprobs": _own(one)} if one.get("top_logprobs") else one for one in entries]
+    if kept.get("top_logprobs"):
+        pairs = zip(kept.get("tokens") or (), kept["top_logprobs"], strict=False)
+        kept["top_logprobs"] = [{token: top[token]} if token in (top or {}) else None for token, top in pairs]
+    return kept
+
+
+def _own(entry: Mapping[str, Any]) -> list[Any]:
+    return [one for one in entry["top_logprobs"] if one.get("token") == entry.get("token")]
 
 
 def _delta(key: Key, text: str) -> dict[str, Any]:

@@ -179,3 +179,22 @@ def test_a_guard_that_gives_no_answer_refuses_or_is_left_out() -> None:
     assert folded(events).choices[1].message["content"] == "no [X]s"
     assert len(guard.asked) == 1  # and is not asked again
     assert [(one.ruling, one.failed) for one in screen.looked] == [("pass", "ValueError"), ("redact", None)]
+
+
+def test_of_the_tokens_that_were_not_said_nothing_is_shown() -> None:
+    """Nobody looks at them, and one may be all of a secret."""
+    others = [{"token": "no", "logprob": -1.0}, {"token": "secret", "logprob": -0.1}]
+    chat = {"content": [{"token": "no", "logprob": -1.0, "top_logprobs": others}], "refusal": None}
+    raw = {"tokens": ["no", "ne"], "token_logprobs": [-1.0, -1.0], "top_logprobs": [{"secret": -0.1, "no": -1.0}, None]}
+    for logprobs in (chat, raw):
+        kept, _ = asyncio.run(screened([pure()], [Delta(0, {"content": "no"}, logprobs)]))
+        assert "secret" not in json.dumps([event.pieces[-1].logprobs for event in kept if event.pieces])
+        assert folded(kept).choices[0].logprobs is not None
+        told, _ = asyncio.run(screened([pure("flag")], [Delta(0, {"content": "no"}, logprobs)]))
+        assert told[0].pieces[0].logprobs == logprobs
+
+
+def test_what_is_neither_a_text_nor_a_call_does_not_come() -> None:
+    pieces = [Delta(0, {"content": "no", "audio": {"transcript": "secret"}, "annotations": ["secret"]})]
+    assert shown([pure()], pieces)[0] == {"role": "assistant", "content": "no"}
+    assert shown([pure("flag")], pieces)[0]["annotations"] == ["secret"]
