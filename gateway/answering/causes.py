@@ -19,8 +19,8 @@ Outcome = Literal["complete", "truncated", "failed"]
 _CALLS = ("tool_calls", "function_call")
 _WORDS: Mapping[str, Cause] = {"repetition": "repetition", "content_filter": "content_filter", "abort": "abort"}
 
-# From the worst on: of several choices the worst one's cause decides for all. One that is invalid is worse than one that
-# was cut: that a cut answer may be returned does not make the other one valid.
+# From the worst on: of several choices the worst one's cause decides for all. An invalid one is worse than one that was
+# cut: that a cut answer may be returned does not make the other one valid.
 _RANKS: tuple[Cause, ...] = (
     "error", "abort", "invalid", "content_filter", "tool_cut", "window", "reasoning", "ceiling", "repetition", "empty",
     "tool_calls", "stop",

@@ -35,7 +35,7 @@ def check(config: Config = SETTINGS, state: StateDir = None, offline: Offline = 
         faults += asyncio.run(_backends(settings))
     for fault in faults:
         typer.echo(fault)
-    for warning in _warnings(settings):
+    for warning in (*_warnings(settings), *_strangers(settings)):
         typer.echo(f"warning: {warning}", err=True)
     if faults:
         raise typer.Exit(1)
@@ -77,6 +77,21 @@ def _warnings(settings: Settings) -> list[str]:
         return list(warnings(templates.library(settings)))
     except (LibraryError, SettingsError):  # told as faults
         return []
+
+
+def _strangers(settings: Settings) -> Iterator[str]:
+    """Tenants that guards name and nobody is: whoever is meant has no guard."""
+    named = {name: section.tenants for name, section in settings.guard.items() if section.tenants is not None}
+    if not named:
+        return
+    try:
+        known = {tenant.name for tenant in with_state(settings, lambda state: state.keys.tenants())}
+    except (StateUnavailable, ValueError):  # told as a fault
+        return
+    for guard, tenants in named.items():
+        yield from (f"[guard.{guard}] tenants: there is no tenant {one!r}" for one in sorted({*tenants} - known))
+        if not tenants:
+            yield f"[guard.{guard}] tenants: it names none, so it looks at nothing; leave it out for all tenants"
 
 
 def _guards(settings: Settings) -> list[str]:

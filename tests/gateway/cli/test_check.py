@@ -122,3 +122,18 @@ def test_a_shared_prompt_that_is_none_is_a_fault(tollgate: Tollgate, config: Pat
     config.write_text(config.read_text() + '\n[cache]\nshared = ["anser"]\n')
     ran = tollgate("check", "--config", config)
     assert (ran.code, "[cache] shared: there is no prompt 'anser'" in ran.out) == (1, True)
+
+
+def test_a_guard_of_tenants_that_do_not_exist_is_warned_of(tollgate: Tollgate, config: Path) -> None:
+    """It would guard nobody, in silence."""
+    tollgate("index", "build", "--config", config)
+    tollgate("tenants", "create", "acme", "--config", config)
+    words = '\n[guard.{}]\nkind = "words"\nwords = ["x"]\ntenants = {}\n'
+    config.write_text(config.read_text() + words.format("some", '["acme", "acmee"]') + words.format("none", "[]"))
+    ran = tollgate("check", "--offline", "--config", config)
+    assert ran.code == 0
+    warnings = [line for line in ran.err.splitlines() if "[guard." in line]
+    assert warnings == [
+        "warning: [guard.some] tenants: there is no tenant 'acmee'",
+        "warning: [guard.none] tenants: it names none, so it looks at nothing; leave it out for all tenants",
+    ]
