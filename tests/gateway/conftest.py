@@ -38,6 +38,7 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prompts")
     for source in (ROOT / "prompts" / "templates", Path(__file__).parent / "templates"):
         shutil.copytree(source, folder / "templates", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "prompts" / "partials", folder / "partials")
     return folder
 
 
