@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from gateway.exchange import Call, Finding, Looked
 from gateway.exchange.guarding import Ruling, Where, highest, lower
+from gateway.guards import windows
 from gateway.guards.protocols import Guard, GuardFailed
 from gateway.settings import AnyGuard
 from serving.frozen import dataclass
@@ -86,7 +87,7 @@ async def ask(watch: Watch, texts: Sequence[str], call: Call, where: Where) -> R
 async def _found(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:
     if guard.reach is None:
         return await _beside(guard, texts, call, where)
-    return await asyncio.to_thread(lambda: [_driven(guard, text, call, where) for text in texts])
+    return await windows.found(guard, texts, call, where)
 
 
 async def _beside(guard: Guard, texts: Sequence[str], call: Call, where: Where) -> list[Sequence[Finding]]:
@@ -99,18 +100,6 @@ async def _beside(guard: Guard, texts: Sequence[str], call: Call, where: Where) 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(text)) for text in texts]
     return [task.result() for task in tasks]
-
-
-def _driven(guard: Guard, text: str, call: Call, where: Where) -> Sequence[Finding]:
-    """The findings of a guard that awaits nothing, without an event loop."""
-    finding = guard.find(text, call, where)
-    try:
-        finding.send(None)
-    except StopIteration as done:
-        found: Sequence[Finding] = done.value
-        return found
-    finding.close()
-    raise GuardFailed("it has a reach and yet waits for something")
 
 
 def _ruled(watch: Watch, text: str, found: Sequence[Finding]) -> Found:
