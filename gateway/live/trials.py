@@ -15,7 +15,7 @@ from typing import Any
 from gateway.exchange.side import Trial
 from gateway.live.holds import Holds
 from gateway.quality.words import Word
-from gateway.quality.worse import Judgement, Seen, worse
+from gateway.quality.worse import BAD, Judgement, Seen, worse
 from gateway.record import Record
 
 log = logging.getLogger("tollgate.canary")
@@ -66,8 +66,10 @@ class Trials:
             return
         for trial in record.side.trials:
             count = self._count(trial.key)
-            first = count.add(record.side.canary, record.side.conversation, record.checks)
-            if first and not self.held(trial) and (judgement := count.judged()).worse:
+            if not count.add(record.side.canary, record.side.conversation, record.checks):
+                continue
+            speaks = record.side.canary and any(word in BAD for word in record.checks)  # nothing else would decide it
+            if speaks and not self.held(trial) and (judgement := count.judged()).worse:
                 self._hold(trial, judgement)
 
     async def follow(self) -> None:

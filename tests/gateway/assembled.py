@@ -79,6 +79,7 @@ class Assembled:
     runtime: Runtime
     fake: FakeBackend
     spare: FakeBackend
+    written: list[Settings]
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def do(self, work: Awaitable[T]) -> T:
@@ -88,6 +89,11 @@ class Assembled:
     def ask(self, text: "str | Call | None" = "Hi", **changes: Any) -> Outcome:
         """One call, read to its end."""
         return self.do(self.reading(text if isinstance(text, Call) else call(text, **changes)))
+
+    def rewritten(self, **sections: Any) -> None:
+        """Other sections stand in the settings' file, for the next reload."""
+        table = self.runtime.settings.model_dump(exclude_unset=True) | sections
+        self.written.append(Settings.model_validate(table))
 
     async def reading(self, asked: Call) -> Outcome:
         answers: list[Answer] = []
@@ -188,14 +194,16 @@ def settings(
 async def assembled(folder: Path, tokenize: bool = True, **sections: Any) -> AsyncIterator[Assembled]:
     """A gateway before two scripted backends, its state in a file of `folder`.
 
-    Without `tokenize` the backends cannot count, so that the model's own files do.
+    Without `tokenize` the backends cannot count, so that the model's own files do. A reload reads what is
+    `rewritten`.
     """
     async with FakeBackend() as fake, FakeBackend() as spare, AsyncExitStack() as stack:
         if not tokenize:
             del fake.answers["/tokenize"], spare.answers["/tokenize"]
-        runtime = await start(settings(fake.url, spare.url, folder, **sections), stack)
+        written = [settings(fake.url, spare.url, folder, **sections)]
+        runtime = await start(written[0], stack, lambda: written[-1])
         await _connected(runtime)
-        yield Assembled(runtime, fake, spare)
+        yield Assembled(runtime, fake, spare, written)
 
 
 async def _connected(runtime: Runtime) -> None:
