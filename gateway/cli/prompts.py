@@ -10,9 +10,11 @@ from gateway import templates
 from gateway.cli import prompt_diff, prompt_tests
 from gateway.cli.common import SETTINGS, Config, Failure, Json, StateDir, settings_of, show
 from gateway.settings import SettingsError
+from gateway.shots import shown
 from prompts.errors import PromptError
 from prompts.library import Library
 from prompts.template import Template
+from retrieval.embed import EmbedderUnavailable
 
 app = typer.Typer(name="prompts", help="Templates and their versions.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The template's id, such as support/answer.")]
@@ -55,11 +57,11 @@ def render(
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """The messages that a template becomes, without passages."""
-    template = _template(_library(config, state), id, version)
+    """The messages that a template becomes, with its examples and without passages."""
+    template, values = _template(_library(config, state), id, version), _variables(variables)
     try:
-        messages = template.render(_variables(variables))
-    except PromptError as error:
+        messages = template.render(values, shots=shown(template, values))
+    except (PromptError, EmbedderUnavailable) as error:
         raise Failure(str(error)) from error
     if as_json:
         typer.echo(json.dumps(messages, ensure_ascii=False))

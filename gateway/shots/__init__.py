@@ -4,6 +4,6 @@
 """
 
 from gateway.shots.choosing import fixed
-from gateway.shots.selection import Chosen, Selection, chosen_now
+from gateway.shots.selection import Chosen, Selection, shown
 
-__all__ = ["Chosen", "Selection", "chosen_now", "fixed"]
+__all__ = ["Chosen", "Selection", "fixed", "shown"]

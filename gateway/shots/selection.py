@@ -3,12 +3,13 @@
 Knows no tokens. Invariant: a request is never refused for its examples; what was done instead is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from gateway.shots.choosing import Places, balanced, fixed, similar
 from gateway.shots.nearest import Nearest, compared_now
-from prompts.template import Template
+from prompts.template import Shot, Template
 from retrieval.embed import Embedder, EmbedderUnavailable
 from serving.frozen import dataclass
 
@@ -51,11 +52,19 @@ class Selection:
             return _first(template, f"the embedder does not answer ({error})")
 
 
-def chosen_now(embedder: Embedder, template: Template, question: str | None) -> Places:
-    """What a request would be given, outside an event loop: for commands. Raises EmbedderUnavailable."""
-    if question is None or not _compares(template):
-        return fixed(template)
-    return _chosen(template, compared_now(embedder, template, question)).examples
+def shown(template: Template, variables: Mapping[str, Any]) -> list[Shot]:
+    """The examples that a request with these variables is given, as its prompt has them; for commands, outside an event
+    loop or in one that waits for nothing else. Raises EmbedderUnavailable."""
+    question, places = variables.get(template.front.question or ""), fixed(template)
+    if _compares(template) and isinstance(question, str) and question.strip():
+        places = _chosen(template, compared_now(_embedder(), template, question)).examples
+    return [template.shots[place] for place in sorted(places)]
+
+
+@cache
+def _embedder() -> Embedder:
+    """One for all that a command renders."""
+    return Embedder()
 
 
 def _compares(template: Template) -> bool:

@@ -12,13 +12,14 @@ from typing import Any
 
 from gateway.linting.lint import notes_of
 from gateway.quality.rates import wilson
+from gateway.shots import shown
 from gateway.template_fields import fields_of
 from gateway.workbench import golden
 from gateway.workbench.asking import Asking, Question, Said, Unanswered
 from gateway.workbench.cases import Case
 from gateway.workbench.expecting import Expecting, Outcome
 from gateway.workbench.suite import Suite
-from prompts.errors import PromptError
+from prompts.errors import PromptError, RenderError
 from prompts.template import Template
 from retrieval.pack import Listing
 from retrieval.pack.listing import Numbered
@@ -96,7 +97,11 @@ def rendered(template: Template, case: Case) -> list[dict[str, Any]]:
     """The messages of a case. Raises PromptError."""
     numbered = enumerate(case.passages or (), start=1)
     passages = tuple(Numbered(number, one.heading, one.text) for number, one in numbered)
-    return list(template.render(case.variables, Listing(FENCE, passages)))
+    try:
+        shots = shown(template, case.variables)
+    except EmbedderUnavailable as error:
+        raise RenderError(f"its examples cannot be compared: {error}") from error
+    return list(template.render(case.variables, Listing(FENCE, passages), shots=shots))
 
 
 async def _case(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.shots import Selection, chosen_now
+from gateway.shots import Selection, shown
 from gateway.shots.nearest import Nearest
 from retrieval.embed import Embedder
 from retrieval.weights import MINILM
@@ -46,7 +46,7 @@ def test_the_same_question_has_the_same_examples_whoever_else_asks(embedder: Emb
         return [one.examples for one in found]
 
     first, *_, last = asyncio.run(asked())
-    assert first == last == chosen_now(embedder, kinds(SIMILAR), QUESTION)
+    assert first == last
 
 
 def test_examples_of_a_version_are_embedded_once_and_few_versions_kept(embedder: Embedder) -> None:
@@ -85,3 +85,11 @@ def test_fixed_ones_need_no_embedder(tmp_path: Path) -> None:
     chosen = asyncio.run(Selection(away)(kinds("shots: {count: 2}"), QUESTION, "acme"))
     away.close()
     assert chosen.facts() == {"select": "fixed", "examples": [0, 1]}
+
+
+def test_a_command_shows_what_a_request_is_given_in_the_order_of_the_file(embedder: Embedder) -> None:
+    template = kinds(SIMILAR)
+    chosen = asyncio.run(Selection(embedder)(template, QUESTION, "acme")).examples
+    assert shown(template, {"ticket": QUESTION}) == [template.shots[place] for place in sorted(chosen)]
+    assert shown(template, {}) == list(template.shots[:3])
+    assert shown(kinds(), {"ticket": QUESTION}) == list(template.shots)

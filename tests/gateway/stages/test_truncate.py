@@ -58,13 +58,13 @@ def small(docs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asse
     for id, sections in TEMPLATES.items():
         (folder / "templates" / f"{id}.md.j2").write_text(SECTIONS.format(id=id, sections=sections))
         (folder / "templates" / f"{id}.examples.yaml").write_text(SHOTS)
-    model = {"backends": ["first"], "tokenizer": TINY_MODEL, "max_output": ANSWER}
-    sections = {
+    model: dict[str, Any] = {"backends": ["first"], "tokenizer": TINY_MODEL, "max_output": ANSWER}
+    settings: dict[str, Any] = {
         "models": {"small": model | {"window": WINDOW}, "wide": model},
         "retrieve": {"docs": {"path": docs, "max_tokens": 300, "floor": 0.0}},
         "build": {"prompts": folder},
     }
-    with running(assembled(tmp_path_factory.mktemp("truncating"), tokenize=False, **sections)) as gateway:
+    with running(assembled(tmp_path_factory.mktemp("truncating"), tokenize=False, **settings)) as gateway:
         yield gateway
 
 

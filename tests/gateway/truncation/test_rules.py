@@ -52,7 +52,7 @@ def test_the_request_comes_before_its_template(
 def test_budgets_hold_whatever_is_asked() -> None:
     template = made("{history: {max_tokens: 9}, passages: {max_tokens: 8}, user: {}}")
     for asked in (None, "never", "oldest"):
-        assert rules(asked, template).caps == {"history": 9}  # type: ignore[arg-type]
+        assert rules(asked, template).caps == {"history": 9}
 
 
 @pytest.mark.parametrize(
