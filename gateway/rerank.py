@@ -4,17 +4,18 @@ Speaks vLLM's /rerank (docs.vllm.ai, "Rerank API": Jina's and Cohere's shape, wh
 neither what the scores are for nor any budget. What a score means is the model's own: they order texts, no more.
 
 Invariants: whatever goes wrong is RerankerUnavailable, and is told within the deadline; texts are rated whole, for a
-text beyond the model's window fails the call; one replica is asked once, and none that failed too often.
+text beyond the model's window fails the call.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from typing import Any
 
 from gateway.models import Model
+from gateway.scoring import Unscored, scored
 from serving.backend import Backend
-from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
+from serving.errors import BackendBroken
 
 RERANK = "/rerank"
 
@@ -36,31 +37,12 @@ class Reranker:
         """
         if not texts:
             return []
-        model = self._models.get(self._alias)
-        if model is None:
-            raise RerankerUnavailable(f"the model {self._alias!r} is not connected")
-        backend = model.pool.order()[0]
-        if model.pool.ejected(backend):
-            raise RerankerUnavailable(f"backend {backend.name!r} failed too often and is left alone for a while")
-        body = {"model": model.served, "query": query, "documents": list(texts)}
-        return await self._asked(model, backend, body | ({"cache_salt": salt} if salt else {}))
-
-    async def _asked(self, model: Model, backend: Backend, body: Mapping[str, Any]) -> list[float]:
-        """The pool is told how it went; that the request was wrong, or no connection free, is no failure of it."""
+        body = {"query": query, "documents": list(texts)} | ({"cache_salt": salt} if salt else {})
+        read = partial(_scores, texts=len(texts))
         try:
-            with model.pool.using(backend):
-                async with asyncio.timeout(self._seconds):
-                    scores = _scores(backend, await backend.ask(RERANK, body), len(body["documents"]))
-        except (BackendRejected, BackendBusy) as error:
-            raise RerankerUnavailable(f"backend {backend.name!r}: {error.message}") from error
-        except BackendError as error:
-            model.pool.failed(backend)
-            raise RerankerUnavailable(f"backend {backend.name!r}: {error.message}") from error
-        except TimeoutError as error:
-            model.pool.failed(backend)
-            raise RerankerUnavailable(f"backend {backend.name!r}: no scores within {self._seconds:g} s") from error
-        model.pool.succeeded(backend)
-        return scores
+            return await scored(self._models, self._alias, RERANK, body, self._seconds, read)
+        except Unscored as error:
+            raise RerankerUnavailable(str(error)) from error
 
 
 def _scores(backend: Backend, answer: Any, texts: int) -> list[float]:

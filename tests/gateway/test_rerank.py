@@ -91,7 +91,7 @@ def test_a_slow_backend_is_left_at_the_deadline_and_after_some_failures_not_aske
         async with reranker(0.05) as (asked, fake, pool):
             fake.answers[RERANK] = Script((HANG,), headers=JSON)
             for _ in range(EJECT_AFTER_FAILURES):
-                with pytest.raises(RerankerUnavailable, match=r"no scores within 0\.05 s"):
+                with pytest.raises(RerankerUnavailable, match=r"no answer within 0\.05 s"):
                     await asked.scores("tokens", TEXTS)
             assert pool.ejected(pool.backends[0])
             before = len(fake.requests)

@@ -7,8 +7,8 @@ model's window is read in pieces that overlap, for an attack in its middle is on
 Invariant: whatever goes wrong is GuardFailed, told within the deadline, and holds nothing of the text.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -16,8 +16,9 @@ from gateway.exchange import Finding
 from gateway.guards.detectors.injection import KIND
 from gateway.guards.protocols import GuardFailed
 from gateway.models import Model
+from gateway.scoring import Unscored, scored
 from serving.backend import Backend
-from serving.errors import BackendBroken, BackendBusy, BackendError, BackendRejected
+from serving.errors import BackendBroken
 
 CLASSIFY = "/classify"
 # What models call the class of texts that are none: Prompt Guard 1 BENIGN; ProtectAI SAFE; deepset LEGIT; Prompt
@@ -43,30 +44,14 @@ class Classifier:
         if model is None:
             raise GuardFailed(f"the model {self._alias!r} is not connected")
         spans = _pieces(len(text), model.window * CHARACTERS_PER_TOKEN)
-        scores = await self._scores(model, [text[start:end] for start, end in spans])
+        body = {"input": [text[start:end] for start, end in spans], "truncate_prompt_tokens": -1}
+        read = partial(_read, pieces=len(spans))
+        try:
+            scores = await scored(self._models, self._alias, CLASSIFY, body, self._seconds, read)
+        except Unscored as error:
+            raise GuardFailed(str(error)) from error
         found = [span for span, score in zip(spans, scores, strict=True) if score >= self._threshold]
         return [Finding(start, end, KIND, f"[{KIND}]") for start, end in found]
-
-    async def _scores(self, model: Model, pieces: Sequence[str]) -> list[float]:
-        """The pool is told how it went; that the request was wrong, or no connection free, is no failure of it."""
-        backend = model.pool.order()[0]
-        if model.pool.ejected(backend):
-            raise GuardFailed(f"backend {backend.name!r} failed too often and is left alone for a while")
-        body = {"model": model.served, "input": list(pieces), "truncate_prompt_tokens": -1}
-        try:
-            with model.pool.using(backend):
-                async with asyncio.timeout(self._seconds):
-                    scores = _read(backend, await backend.ask(CLASSIFY, body), len(pieces))
-        except (BackendRejected, BackendBusy) as error:
-            raise GuardFailed(f"backend {backend.name!r}: {error.message}") from error
-        except BackendError as error:
-            model.pool.failed(backend)
-            raise GuardFailed(f"backend {backend.name!r}: {error.message}") from error
-        except TimeoutError as error:
-            model.pool.failed(backend)
-            raise GuardFailed(f"backend {backend.name!r}: no answer within {self._seconds:g} s") from error
-        model.pool.succeeded(backend)
-        return scores
 
 
 def _pieces(length: int, size: int) -> list[tuple[int, int]]:
