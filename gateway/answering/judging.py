@@ -52,12 +52,14 @@ class Judge:
     def __init__(self, schemas: Schemas) -> None:
         self._schemas = schemas
 
-    async def __call__(self, format: Format, completion: Completion, bounds: Bounds, *, seen: bool) -> Judged:
-        """`seen`: its text has been sent, so that nothing of it can be repaired."""
+    async def __call__(
+        self, format: Format, completion: Completion, bounds: Bounds, asker: str, *, seen: bool
+    ) -> Judged:
+        """`seen`: its text has been sent, so that nothing of it can be repaired. `asker` is the tenant."""
         found, completion = causes(completion, bounds), honest(completion)
         if not (format.structured or format.tools):
             return Judged(worst(found), completion, usage=completion.usage or Usage())
-        checked = [await self._checked(format, choice, seen) for choice in completion.choices]
+        checked = [await self._checked(format, choice, asker, seen) for choice in completion.choices]
         pairs = list(zip(found, checked, strict=True))
         whole = [one for cause, one in pairs if cause in _BY_ITSELF]
         return Judged(
@@ -70,11 +72,11 @@ class Judge:
             usage=completion.usage or Usage(),
         )
 
-    async def _checked(self, format: Format, choice: Choice, seen: bool) -> Checked:
+    async def _checked(self, format: Format, choice: Choice, asker: str, seen: bool) -> Checked:
         if format.demands and not choice.message.get("tool_calls"):
             return _UNCALLED
         reason = "length" if seen else choice.finish_reason  # only what ended by itself is repaired
-        return await self._schemas.checked(format, choice.message, reason)
+        return await self._schemas.checked(format, choice.message, reason, asker)
 
 
 def _held(cause: Cause, checked: Checked) -> Cause:

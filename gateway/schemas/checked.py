@@ -33,42 +33,45 @@ class Checked:
 
 
 class Schemas:
-    """Checks answers, each within `deadline_s`. Built once for all: it keeps what it compiled."""
+    """Checks answers, each within `deadline_s`. Built once for all: it keeps what it compiled.
+
+    `asker` is the tenant: what is slow waits for its own, not for others' (`workers`).
+    """
 
     def __init__(self, deadline_s: float = 1.0) -> None:
         self._compiled = Compiled(deadline_s)
 
-    async def accept(self, format: Format) -> None:
+    async def accept(self, format: Format, asker: str = "") -> None:
         """Raises InvalidValue where an answer could not be checked against this format: before anything is spent."""
         if format.schema is not None:
-            await self._compiled.known(format.schema, format.param)
+            await self._compiled.known(format.schema, format.param, asker)
         if format.regex is not None:
-            await self._compiled.known({"pattern": format.regex}, format.param)
-            await self._compiled.known(_whole(format.regex), format.param)
+            await self._compiled.known({"pattern": format.regex}, format.param, asker)
+            await self._compiled.known(_whole(format.regex), format.param, asker)
         for tool in format.tools:
-            await self._compiled.known(_arguments(tool), "tools")
+            await self._compiled.known(_arguments(tool), "tools", asker)
 
-    async def judged(self, schema: Mapping[str, Any], text: str, most: int = SHOWN_FAULTS) -> Judged:
+    async def judged(self, schema: Mapping[str, Any], text: str, most: int = SHOWN_FAULTS, asker: str = "") -> Judged:
         """What is wrong with one text. Raises InvalidValue where the schema cannot be used."""
-        known = await self._compiled.known(schema, "response_format")
-        return await self._compiled.judged(known, _bytes(text), most)
+        known = await self._compiled.known(schema, "response_format", asker)
+        return await self._compiled.judged(known, _bytes(text), most, asker)
 
-    async def checked(self, format: Format, message: Mapping[str, Any], finish_reason: str) -> Checked:
+    async def checked(self, format: Format, message: Mapping[str, Any], finish_reason: str, asker: str = "") -> Checked:
         """An answer's message in OpenAI's shape against an accepted format. Text is repaired after a `stop` only: what
         was cut has lost something."""
         try:
             if calls := message.get("tool_calls"):
-                return await self._calls(format.tools, calls)
-            return await self._content(format, str(message.get("content") or ""), finish_reason == "stop")
+                return await self._calls(format.tools, calls, asker)
+            return await self._content(format, str(message.get("content") or ""), finish_reason == "stop", asker)
         except InvalidValue as error:  # it was accepted, and is no longer kept: on a busy machine it may take too long
             return _invalid(error.message)
 
-    async def _content(self, format: Format, text: str, ended: bool) -> Checked:
+    async def _content(self, format: Format, text: str, ended: bool, asker: str) -> Checked:
         match format.kind:
             case "json":
-                return await self._json(format.schema or {}, text, ended)
+                return await self._json(format.schema or {}, text, ended, asker)
             case "regex":
-                found = await self.judged(_whole(format.regex or ""), orjson.dumps(text).decode())
+                found = await self.judged(_whole(format.regex or ""), orjson.dumps(text).decode(), asker=asker)
                 return _invalid("the answer does not match the regex") if found.faults else Checked("valid")
             case "choice":
                 return Checked("valid") if text in format.choices else _invalid("the answer is none of the choices")
@@ -76,19 +79,19 @@ class Schemas:
                 return Checked("unchecked")
         return Checked("none")
 
-    async def _json(self, schema: Mapping[str, Any], text: str, ended: bool) -> Checked:
-        found = await self.judged(schema, text)
+    async def _json(self, schema: Mapping[str, Any], text: str, ended: bool, asker: str) -> Checked:
+        found = await self.judged(schema, text, asker=asker)
         if not found.faults:
             return Checked("valid", flags=found.flags)
         fixed = await asyncio.to_thread(repaired, text) if ended else None
         if fixed is None or fixed == text.strip():
             return Checked("invalid", found.faults)
-        again = await self.judged(schema, fixed)
+        again = await self.judged(schema, fixed, asker=asker)
         if again.faults:
             return Checked("invalid", again.faults)
         return Checked("repaired", content=fixed, flags=again.flags)
 
-    async def _calls(self, tools: Sequence[Tool], calls: Sequence[Mapping[str, Any]]) -> Checked:
+    async def _calls(self, tools: Sequence[Tool], calls: Sequence[Mapping[str, Any]], asker: str) -> Checked:
         """Valid, unless a call that the engine was told to get right is not."""
         by_name = {tool.name: tool for tool in tools}
         demanded = bool(tools) and all(tool.strict for tool in tools)
@@ -97,7 +100,7 @@ class Schemas:
         for call in calls:
             function = call.get("function") or {}
             tool = by_name.get(str(function.get("name")))
-            found = await self._call(tool, function)
+            found = await self._call(tool, function, asker)
             if found and (tool.strict if tool else demanded):
                 faults += found
             elif found:
@@ -105,10 +108,10 @@ class Schemas:
         shown = tuple(faults[:SHOWN_FAULTS])
         return Checked("invalid" if faults else "valid", shown, flags=tuple(sorted(flags)))
 
-    async def _call(self, tool: Tool | None, function: Mapping[str, Any]) -> list[str]:
+    async def _call(self, tool: Tool | None, function: Mapping[str, Any], asker: str) -> list[str]:
         if tool is None:
-            return ["a call names a tool that is not among the request's"]
-        found = await self.judged(_arguments(tool), str(function.get("arguments") or "{}"))
+            return ["a call names a tool that may not be called"]
+        found = await self.judged(_arguments(tool), str(function.get("arguments") or "{}"), asker=asker)
         return [f"arguments of {tool.name}: {fault}" for fault in found.faults]
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
-from gateway.errors import InvalidValue
+from gateway.errors import InvalidValue, Unready
 from gateway.schemas.limits import COMPARISONS, TooMuch, bounded, written
 from gateway.schemas.shape import Shape, shape
 from gateway.schemas.validators import SHOWN_FAULTS, Judged, Unusable, Validator, judged, parsed
-from gateway.schemas.workers import MEMORY, Died, TimeUp, Workers
+from gateway.schemas.workers import MEMORY, Died, NoProcess, TimeUp, Workers
 from serving.frozen import dataclass
 
 KEPT = 256  # schemas; one takes some 85 us to compile and a few KB to keep
@@ -45,13 +45,13 @@ class Compiled:
         self._workers = Workers()
         self._kept: OrderedDict[bytes, Known] = OrderedDict()
 
-    async def known(self, schema: Mapping[str, Any], param: str) -> Known:
+    async def known(self, schema: Mapping[str, Any], param: str, asker: str = "") -> Known:
         """A schema that can be used. Raises InvalidValue, naming `param`: it is none, refers to other documents, is
-        above a limit, or is not compiled within the deadline."""
+        above a limit, or is not compiled within the deadline; Unready where no process can be started for it."""
         try:
             text = written(schema)
             if text not in self._kept:
-                self._kept[text] = await self._compiled(schema, text)
+                self._kept[text] = await self._compiled(schema, text, asker)
                 if len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(text)
@@ -61,11 +61,12 @@ class Compiled:
         except ValueError as error:
             raise InvalidValue(f"The JSON Schema cannot be used: {error}", param=param) from error
 
-    async def judged(self, known: Known, text: bytes, most: int = SHOWN_FAULTS) -> Judged:
-        """What is wrong with a text that should be JSON that satisfies the schema; that it took too long is a fault."""
+    async def judged(self, known: Known, text: bytes, most: int = SHOWN_FAULTS, asker: str = "") -> Judged:
+        """What is wrong with a text that should be JSON that satisfies the schema; that it took too long is a fault.
+        Raises Unready as `known` does."""
         work, most = known.work * len(text), most if len(text) <= LONG else 1
         if known.validator is None or work > QUICK:
-            return await self._asked(known.written, text, most)
+            return await self._asked(known.written, text, most, asker)
         if work <= QUICK_FAULTS:
             return judged(known.validator, text, most)
         try:
@@ -74,9 +75,9 @@ class Compiled:
             return judged(known.validator, text, most)
         if known.validator.accepts(value):
             return known.validator.judge(value, most)
-        return await self._asked(known.written, text, most)
+        return await self._asked(known.written, text, most, asker)
 
-    async def _compiled(self, schema: Mapping[str, Any], text: bytes) -> Known:
+    async def _compiled(self, schema: Mapping[str, Any], text: bytes, asker: str) -> Known:
         measured = await asyncio.to_thread(_measured, schema, text) if len(text) > SMALL else _measured(schema, text)
         if measured.comparisons > COMPARISONS:
             raise TooMuch(
@@ -85,14 +86,14 @@ class Compiled:
             )
         work = measured.comparisons + measured.patterns
         if not is_small(text, measured):
-            await self._compiles(text)
+            await self._compiles(text, asker)
             return Known(text, work, None)
         await asyncio.sleep(0)  # a request may bring a hundred tools
         return Known(text, work, Validator(schema, text))
 
-    async def _compiles(self, text: bytes) -> None:
+    async def _compiles(self, text: bytes, asker: str) -> None:
         try:
-            answer = orjson.loads(await self._workers.ask((text, b"", b"0"), self.deadline_s))
+            answer = orjson.loads(await self._ask((text, b"", b"0"), asker))
         except TimeUp as error:
             raise TooMuch(f"it took more than {self.deadline_s:g} s to compile: simplify it") from error
         except Died as error:
@@ -100,14 +101,21 @@ class Compiled:
         if "refused" in answer:
             raise Unusable(answer["refused"])
 
-    async def _asked(self, schema: bytes, text: bytes, most: int) -> Judged:
+    async def _asked(self, schema: bytes, text: bytes, most: int, asker: str) -> Judged:
         try:
-            answer = orjson.loads(await self._workers.ask((schema, text, str(most).encode()), self.deadline_s))
+            answer = orjson.loads(await self._ask((schema, text, str(most).encode()), asker))
         except TimeUp:
             return Judged((f"the answer could not be checked within {self.deadline_s:g} s: simplify its schema",))
         except Died:
             return Judged((f"the answer could not be checked within {MEMORY:,} MiB: simplify its schema",))
         return Judged(tuple(answer["faults"]), tuple(answer["flags"]))
+
+    async def _ask(self, question: tuple[bytes, ...], asker: str) -> bytes:
+        try:
+            return await self._workers.ask(question, self.deadline_s, asker)
+        except NoProcess as error:
+            message = "The gateway cannot start a process that checks JSON Schemas; try again."
+            raise Unready(message, code="checks_unavailable") from error
 
 
 def _measured(schema: Mapping[str, Any], text: bytes) -> Shape:

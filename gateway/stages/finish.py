@@ -108,8 +108,8 @@ class Finish:
         if attempt.fault is not None:
             wrong = completion.choices[0] if completion.choices else None
             return Judged("invalid", completion, "invalid", (attempt.fault,), wrong=wrong, usage=attempt.usage)
-        format, seen = trial.packed.prompt.format, outlet.said
-        return await self._judge(format, completion, self._bounds(call, trial), seen=seen)
+        format, bounds = trial.packed.prompt.format, self._bounds(call, trial)
+        return await self._judge(format, completion, bounds, call.caller.tenant, seen=outlet.said)
 
     async def _then(
         self, call: Call, plan: Plan, trial: Trial, judged: Judged, course: Course, outlet: Outlet
