@@ -8,7 +8,9 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from gateway.linting.cuts import Cuts
 from gateway.models import Model
 from gateway.settings import Model as Section
 from gateway.settings import Settings, secret
@@ -16,6 +18,7 @@ from serving.backend import Backend, Timeouts
 from serving.errors import BackendError
 from serving.pool import Pool
 from serving.tokens import choose
+from serving.vocabulary import entries
 
 log = logging.getLogger("tollgate.models")
 
@@ -101,7 +104,14 @@ class Models(Mapping[str, Model]):
         tokens, report = await choose(backend, section.tokenizer, name)
         (self._guessing.add if report.way == "estimate" else self._guessing.discard)(alias)
         log.info("model %s: %s, window %d, tokens %s", alias, name, window, report)
-        return Model(alias, name, pool, tokens, window, section.max_output, tuple(section.fallback))
+        cuts = await asyncio.to_thread(_cuts, section.tokenizer) if report.way == "local" else None
+        return Model(alias, name, pool, tokens, window, section.max_output, tuple(section.fallback), cuts)
+
+
+def _cuts(model_dir: Path | None) -> Cuts | None:
+    """Of a vocabulary that the server agreed on; None where its tokens are not known as bytes."""
+    known = entries(model_dir) if model_dir else None
+    return Cuts(known) if known else None
 
 
 def _backend(name: str, settings: Settings) -> Backend:

@@ -34,6 +34,7 @@ from gateway.embedding import Embedding
 from gateway.encoders import Encoders
 from gateway.guards.making import made as guards
 from gateway.ledger import Ledger
+from gateway.linting.templates import log_warnings
 from gateway.live.canaries import Canaries
 from gateway.live.edition import Edition
 from gateway.live.shadows import Shadows, Unbilled
@@ -111,6 +112,8 @@ class Editions:
         then."""
         if faults := templates.canary_faults(library, settings):
             raise SettingsError(faults)
+        if before is None or before.library is not library:
+            await asyncio.to_thread(log_warnings, library)
         held: list[Shared[Any]] = []
         try:
             return await self._make(settings, library, before, held)

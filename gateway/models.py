@@ -5,6 +5,7 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.linting.cuts import Cuts
 from serving.control import Control
 from serving.pool import Pool
 from serving.tokens import Tokens
@@ -12,7 +13,8 @@ from serving.tokens import Tokens
 
 @dataclass(slots=True)
 class Model:
-    """An alias, resolved. `window` is in tokens; `fallback` names other aliases to try before the first event."""
+    """An alias, resolved. `window` is in tokens; `fallback` names other aliases to try before the first event; `cuts`
+    are of its vocabulary, where that is known to be the engine's."""
 
     alias: str
     served: str
@@ -21,6 +23,7 @@ class Model:
     window: int
     max_output: int
     fallback: tuple[str, ...] = ()
+    cuts: Cuts | None = None
 
 
 def control(models: Mapping[str, Model], alias: str) -> Control:
