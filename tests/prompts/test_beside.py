@@ -116,3 +116,35 @@ def test_tools_from_a_file_and_from_the_header() -> None:
 def test_faults(more: str, files: dict[str, str], expected: str) -> None:
     told = faults(more, **files)
     assert told[0].startswith(expected), told
+
+
+LABELLED = """
+- {variables: {question: a}, answer: {kind: x}}
+- {variables: {question: b}, answer: {kind: y}, label: own}
+"""
+CHOOSING = "examples: t.examples.yaml\nquestion: question\nshots: "
+
+
+def test_examples_have_their_own_label_or_a_field_of_their_answer() -> None:
+    template = made(CHOOSING + "{select: balanced, label: kind}", t__examples__yaml=LABELLED)
+    assert [shot.label for shot in template.shots] == ["x", "own"]
+
+
+@pytest.mark.parametrize(
+    ("shots", "examples", "fault"),
+    [
+        ("{select: balanced}", LABELLED, "0: has no label, and its answer no text field that could be one"),
+        ("{select: balanced, label: sort}", LABELLED, "0: has no label, and its answer no text sort"),
+        ("{select: balanced, label: kind, count: 1}", LABELLED, "shots.count: 1 are too few for one of each of 2"),
+        ("{select: similar, count: 0}", LABELLED, "shots.count: Input should be greater than or equal to 1"),
+        ("{select: nearest}", LABELLED, "shots.select: Input should be 'fixed', 'similar' or 'balanced'"),
+    ],
+)
+def test_examples_that_cannot_be_chosen_from_are_faults(shots: str, examples: str, fault: str) -> None:
+    assert fault in "\n".join(faults(CHOOSING + shots, t__examples__yaml=examples))
+
+
+def test_what_chooses_needs_examples_and_a_question() -> None:
+    assert "name their file with `examples`" in faults("shots: {}")[0]
+    without = faults("examples: t.examples.yaml\nshots: {select: similar}", t__examples__yaml=LABELLED)
+    assert "compares the question" in without[0]

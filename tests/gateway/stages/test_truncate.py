@@ -46,6 +46,7 @@ TEMPLATES = {
     "fixed": "{user: {drop: never}, system: {max_tokens: 1}}",
     "kept": "{user: {drop: never}}",
     "plain": "{}",
+    "capped": "{passages: {max_tokens: 120}}",
 }
 TURNS = tuple({"role": ("user", "assistant")[n % 2], "content": f"turn {n} " + "word " * 60} for n in range(21))
 
@@ -111,9 +112,9 @@ def test_a_conversation_fills_the_room_beside_the_answer(small: Assembled, rule:
 
 def test_the_trace_says_what_was_cut_and_how_often_it_was_counted(small: Assembled) -> None:
     outcome = small.ask(messages=TURNS, truncate="oldest")
-    (stage,) = [one for one in small.row(outcome.call)["detail"]["stages"] if one["stage"] == "truncate"]
-    assert stage["facts"].items() >= (told(outcome) or {}).items()
-    assert stage["facts"]["counts"] <= 8
+    stage = facts(small, outcome, "truncate")
+    assert stage.items() >= (told(outcome) or {}).items()
+    assert stage["counts"] <= 8
 
 
 def test_what_is_asked_is_shortened_by_middle_only(small: Assembled) -> None:
@@ -180,11 +181,22 @@ def test_passages_have_their_room_and_the_conversation_the_rest(small: Assembled
     small.assert_settled(outcome.call)
 
 
+def test_a_template_may_give_passages_less_than_their_collection_does(small: Assembled) -> None:
+    def room(id: str) -> int:
+        asked = template(id, question="What does the KV cache do?") | {"model": "wide"}
+        return int(facts(small, small.ask(**asked, retrieve=Retrieval("docs", 5)), "preflight")["room"])
+
+    assert (room("plain"), room("capped")) == (300, 120)
+
+
+def facts(gateway: Assembled, outcome: Outcome, stage: str) -> dict[str, Any]:
+    return dict(next(one["facts"] for one in gateway.row(outcome.call)["detail"]["stages"] if one["stage"] == stage))
+
+
 def test_the_hold_covers_what_grew_back(small: Assembled) -> None:
     asked = (*TURNS[:20], {"role": "user", "content": "What does the KV cache do?"})
     outcome = small.ask(messages=asked, truncate="oldest", retrieve=Retrieval("docs", 2, {"team": ()}))
-    held = next(one["facts"]["tokens"] for one in small.row(outcome.call)["detail"]["stages"] if one["stage"] == "hold")
-    assert length(sent(small)) + ANSWER <= held <= WINDOW
+    assert length(sent(small)) + ANSWER <= facts(small, outcome, "hold")["tokens"] <= WINDOW
 
 
 def test_an_exact_hit_is_told_that_it_was_cut_too(small: Assembled) -> None:
