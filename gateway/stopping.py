@@ -36,7 +36,7 @@ WHOLE: frozenset[Cause] = frozenset({"stop", "tool_calls"})  # nothing is to be 
 FINAL: frozenset[Remedy] = frozenset({"return", "flag", "error"})  # these ask no model again
 
 _ANYWHERE: tuple[Remedy, ...] = ("return", "flag", "fallback", "error")
-_SENSIBLE: Mapping[Cause, tuple[Remedy, ...]] = {
+SENSIBLE: Mapping[Cause, tuple[Remedy, ...]] = {
     "ceiling": (*_ANYWHERE, "retry", "continue"),
     "window": (*_ANYWHERE, "shorten"),
     "tool_cut": (*_ANYWHERE, "retry"),
@@ -54,9 +54,9 @@ def checked_remedies(named: dict[Cause, tuple[Remedy, ...]]) -> dict[Cause, tupl
     """The remedies of each cause, as they were named. Raises ValueError: a cause that needs none, a remedy that cannot
     help there, one that comes twice, or one after a final one."""
     for cause, remedies in named.items():
-        sensible = _SENSIBLE.get(cause)
+        sensible = SENSIBLE.get(cause)
         if sensible is None:
-            raise ValueError(f"{cause!r} needs no remedy: name one of {', '.join(_SENSIBLE)}")
+            raise ValueError(f"{cause!r} needs no remedy: name one of {', '.join(SENSIBLE)}")
         if wrong := [remedy for remedy in remedies if remedy not in sensible]:
             raise ValueError(f"{wrong[0]!r} is no remedy of {cause!r}: name some of {', '.join(sensible)}")
         if not remedies or len(set(remedies)) < len(remedies):

@@ -7,6 +7,7 @@ left out.
 
 from collections.abc import Iterator
 
+from gateway.answering.begun import obstacle
 from gateway.answering.policy import applicable
 from gateway.exchange import Attempt, Prompt
 from gateway.stopping import FINAL, Cause, Remedy
@@ -49,7 +50,7 @@ def attempts(prompt: Prompt, space: Space) -> tuple[Attempt, ...]:
     if retried > space.output or named.get("retry", frozenset()) - LONGER:
         made.append(Attempt(space.given, retried * n, "retry"))
     said = made[-1].output // n  # tokens that an answer has at most before it is gone on with or shown again
-    if "continue" in named:
+    if "continue" in named and _continues(prompt):
         made += _continued(space, said)
     if "shorten" in named and space.shorter:
         made.append(Attempt(space.given, min(space.asked, space.window - 1) * n, "shorten"))
@@ -63,7 +64,7 @@ def attempts(prompt: Prompt, space: Space) -> tuple[Attempt, ...]:
 def _named(prompt: Prompt, space: Space, longer: int) -> dict[Remedy, frozenset[Cause]]:
     """The remedies of the causes that can come to pass, each with those causes."""
     remedies = applicable(prompt.on_stop, prompt.mode)
-    possible = set(_possible(prompt, space, max(longer, space.output), "continue" in remedies["ceiling"]))
+    possible = set(_possible(prompt, space, max(longer, space.output)))
     named: dict[Remedy, frozenset[Cause]] = {}
     for cause in possible & remedies.keys():
         for remedy in remedies[cause]:
@@ -71,12 +72,17 @@ def _named(prompt: Prompt, space: Space, longer: int) -> dict[Remedy, frozenset[
     return named
 
 
-def _possible(prompt: Prompt, space: Space, longest: int, continued: bool) -> Iterator[Cause]:
+def _continues(prompt: Prompt) -> bool:
+    """Whether a cut answer may be gone on with, and can be."""
+    return "continue" in applicable(prompt.on_stop, prompt.mode)["ceiling"] and obstacle(prompt) is None
+
+
+def _possible(prompt: Prompt, space: Space, longest: int) -> Iterator[Cause]:
     yield from ("reasoning", "empty", "repetition", "content_filter", "abort", "error")
     room = space.given > space.input
     if room or space.input + space.output < space.window:
         yield "ceiling"
-    if room or continued or space.given + longest >= space.window:
+    if room or _continues(prompt) or space.given + longest >= space.window:
         yield "window"
     if prompt.format.tools:
         yield "tool_cut"

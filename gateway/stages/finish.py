@@ -141,10 +141,10 @@ def _verdict(stop: Outcome, judged: Judged, course: Course, *, flagged: bool = F
 
 
 def _note(call: Call, began: int, number: int, trial: Trial, judged: Judged, skipped: Sequence[str]) -> None:
-    """Faults are paths, without the text that stands there."""
+    """Faults are counted only: their paths hold names that the model made up, and no trace keeps what it said."""
     facts: dict[str, Any] = {"number": number, "remedy": trial.remedy, "cause": judged.cause}
     if judged.faults:
-        facts["faults"] = list(judged.faults)
+        facts["faults"] = len(judged.faults)
     if skipped:
         facts["skipped"] = list(skipped)
     call.trace.note("attempt", began, **facts)
