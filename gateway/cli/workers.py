@@ -130,7 +130,7 @@ class Workers:
         if self._stopping.is_set():  # `stop` did not see this one
             process.terminate()
         assert process.stdout
-        if await process.stdout.read():  # it says when it serves, and closes
+        if await process.stdout.readline():  # it says when it serves (and its own copies of the pipe stay open)
             self._served = True
             self._serving.add(number)
             if number in self._behind:
