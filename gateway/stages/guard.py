@@ -13,6 +13,7 @@ from contextlib import aclosing
 
 import orjson
 
+from gateway.errors import Refusal
 from gateway.exchange import Call, Finding, Guarded
 from gateway.exchange.guarding import Where
 from gateway.guards.asking import Report, Watch, ask
@@ -97,7 +98,12 @@ async def _screened(screen: Screen, call: Call, events: AsyncGenerator[Event, No
             async for event in events:
                 match event:
                     case Deltas():
-                        yield await screen.shown(event)
+                        try:
+                            shown = await screen.shown(event)
+                        except Refusal:
+                            yield Deltas((), event.usage)  # what is blocked was generated, and is billed
+                            raise
+                        yield shown
                     case End():
                         end = event
                     case _:

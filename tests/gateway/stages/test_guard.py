@@ -112,6 +112,13 @@ def test_what_a_model_says_is_blocked_in_mid_stream_and_billed(guarded: Assemble
     assert "orbidden" not in json.dumps(row)
 
 
+def test_what_is_blocked_is_billed_though_all_of_it_came_at_once(guarded: Assembled) -> None:
+    guarded.fake.plan(Script((b"".join(said("So far", " so good, but", " forbidden! And more. ")),)))
+    outcome = ask(guarded, "blocked", "What?")
+    assert isinstance(outcome.error, ContentFilter)
+    assert guarded.row(outcome.call)["output_tokens"] == 3
+
+
 def test_tool_calls_are_redacted_and_stay_json(guarded: Assembled) -> None:
     guarded.fake.plan(Script(called("send", '{"to": "the \\u0073ecret one"}')))
     tools = {"tools": [{"type": "function", "function": {"name": "send", "parameters": {"type": "object"}}}]}
