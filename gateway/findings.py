@@ -102,7 +102,7 @@ class Findings:
             "backend": self._routed("backend"),
             "prompt": self.prompt.source,
             "tokens": {
-                "input": counted.tokens if counted else usage.input_tokens,
+                "input": counted.tokens if counted and len(self.generations) == 1 else usage.input_tokens,
                 "output": usage.output_tokens,
                 "cached": usage.cached_tokens,
                 "source": self._source(counted or self.plan.input),

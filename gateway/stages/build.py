@@ -75,9 +75,7 @@ class Build:
         template, side = self._template(call)
         fields = _fields(template, call)
         format, model = wanted(fields), self._model(call, template)
-        await self._schemas.accept(
-            format, call.caller.tenant
-        )  # before anything is spent
+        await self._schemas.accept(format, call.caller.tenant)  # before anything is spent
         engine = await guided(fields, format)
         question = _question(template, call)
         examples = await self._chosen(template, question, call)

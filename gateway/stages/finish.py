@@ -32,7 +32,7 @@ from gateway.models import Model
 from gateway.stages.guard import Guard
 from gateway.stages.route import Route
 from gateway.stopping import FINAL, WHOLE, Remedy
-from serving.errors import BackendError, BackendRejected
+from serving.errors import BackendBroken, BackendError, BackendRejected
 from serving.events import Completion, Event
 
 # What comes of an answer. Packed: it is that to another prompt than the first; Completion: as its events tell it.
@@ -95,6 +95,8 @@ class Finish:
                     if attempt.fault is not None:
                         return
         except BackendError as broken:
+            if isinstance(broken, BackendRejected) and trial.remedy:  # the gateway's own request, not the client's
+                raise BackendBroken(broken.backend, f"it refused the {trial.remedy} ({broken.status})") from broken
             if not attempt.began or isinstance(broken, BackendRejected):
                 raise
             attempt.failure = broken

@@ -21,7 +21,9 @@ from tests.gateway.waiting import waited
 
 GOOD = '{"a": 1}'
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-STRUCTURED = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
+STRUCTURED: dict[str, Any] = {
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
+}
 DONE = b"data: [DONE]\n\n"
 
 
@@ -250,6 +252,22 @@ def test_an_answer_that_can_no_longer_become_valid_is_stopped_early_and_repaired
     core.assert_settled(outcome.call)
 
 
+def test_a_second_attempt_that_is_refused_is_no_fault_of_the_clients(core: Assembled) -> None:
+    refusal = b'{"error": {"message": "bad", "type": "BadRequestError", "code": 400}}'
+    core.fake.plan(Script(said('{"a": "x"}')), Script((refusal,), status=400, headers=JSON))
+    outcome = core.ask(fields=STRUCTURED)
+    assert isinstance(outcome.error, BackendBroken)
+    assert "it refused the repair (400)" in str(outcome.error)
+    assert core.row(outcome.call)["input_tokens"] == 13
+    core.assert_settled(outcome.call)
+
+
+def test_the_tokens_that_are_told_are_those_of_all_attempts(core: Assembled) -> None:
+    core.fake.plan(Script(said('{"a": "x"}')), Script(said(GOOD)))
+    tokens = core.ask(fields=STRUCTURED).closed.gateway["tokens"]
+    assert (tokens["input"], tokens["output"]) == (26, 2)
+
+
 def test_an_answer_that_was_stopped_early_is_priced_as_the_alias_that_began_it(make: Make) -> None:
     prices = {"small": {"input": 1.0, "output": 2.0}, "other": {"input": 10.0, "output": 20.0}}
     gateway = make(prices=prices)
@@ -300,6 +318,25 @@ def test_a_broken_answer_that_nobody_saw_is_asked_for_again_where_the_policy_say
     core.fake.plan(Script((*words("x"), RST)), Script(said("z")))
     outcome = core.ask(on_stop={"error": ("retry", "error")})
     assert (outcome.text, outcome.closed.usage) == ("z", Usage(26, 2))
+    core.assert_settled(outcome.call)
+
+
+def test_several_choices_are_repaired_if_one_is_wrong_and_the_trace_keeps_no_name_that_the_model_made_up(
+    core: Assembled,
+) -> None:
+    def both(one: str, other: str) -> Script:
+        said = (piece({"content": one}, 1, "stop", index=0), piece({"content": other}, 1, "stop", index=1))
+        return Script((first(0), first(1), *said, last(2), DONE))
+
+    core.fake.plan(both(GOOD, '{"a": 1, "Mallory": 2}'), both(GOOD, GOOD))
+    closed = STRUCTURED["response_format"]["json_schema"]["schema"] | {"additionalProperties": False}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": closed}}
+    outcome = core.ask(fields={"n": 2, "response_format": wanted}, cache="skip")
+    assert [choice.message["content"] for choice in outcome.closed.completion.choices] == [GOOD, GOOD]
+    assert [body.get("n") for body in sent(core, 2)] == [2, 2]
+    assert "Mallory" in sent(core, 1)[0]["messages"][-2]["content"]
+    assert "Mallory" not in json.dumps(core.row(outcome.call)["detail"])
+    assert outcome.closed.usage == Usage(26, 4)
     core.assert_settled(outcome.call)
 
 
