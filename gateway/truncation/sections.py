@@ -8,10 +8,9 @@ Invariants: what instructs (system and developer messages) stays, wherever it st
 call and its results stay together, and its arguments whole.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import orjson
 
 from gateway.exchange.call import Message
 from gateway.exchange.parts import Parts
@@ -130,4 +129,5 @@ def _shortens(message: Message) -> bool:
 
 
 def _size(value: object) -> int:
-    return len(orjson.dumps(value, default=dict))
+    """In bytes; half of a surrogate pair is some too (and is refused where it is counted)."""
+    return len(json.dumps(value, ensure_ascii=False, default=dict).encode("utf-8", "surrogatepass"))

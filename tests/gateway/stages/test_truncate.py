@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import ContextLengthExceeded
+from gateway.errors import ContextLengthExceeded, InvalidValue
 from gateway.exchange import Retrieval
 from gateway.truncation.shortening import MARK
 from serving.tokens import LocalTokens
@@ -151,6 +151,12 @@ def test_where_nothing_more_may_go_the_ceiling_gives_way(small: Assembled) -> No
     assert sent(small) == [asked[-1]]
     assert small.chats()[-1].body["max_completion_tokens"] == WINDOW - length(sent(small))
     assert told(outcome) == {"left_out": 2, "shortened": 0, "examples": 0}
+
+
+def test_half_of_a_surrogate_pair_is_refused_as_ever(small: Assembled) -> None:
+    outcome = small.ask(messages=(*TURNS, {"role": "user", "content": "\ud800 " * 2000}), truncate="middle")
+    assert isinstance(outcome.error, InvalidValue)
+    assert "surrogate" in outcome.error.message
 
 
 def test_what_stands_before_the_cut_keeps_its_bytes(small: Assembled) -> None:
