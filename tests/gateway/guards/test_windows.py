@@ -48,6 +48,11 @@ def test_what_lies_across_a_seam_is_found_once(place: int) -> None:
     assert [[(one.start, one.end) for one in each] for each in findings] == [[(place, place + 6)], [(3, 9)]]
 
 
+def test_what_stands_before_a_window_is_seen() -> None:
+    text = " " * (WINDOW - 4) + "key:value" + " " * WINDOW
+    assert [(one.start, one.end) for one in looked(Pure("(?<=key:)value"), text)[0]] == [(WINDOW, WINDOW + 5)]
+
+
 def test_a_look_whose_asker_has_gone_ends_with_its_window() -> None:
     class Slow(Pure):
         async def find(self, text: str, call: Call, where: Where) -> Sequence[Finding]:

@@ -55,6 +55,11 @@ def test_each_keyword_stays_valid_and_becomes_one_that_the_engine_takes(fact: Fa
         (STR | {"pattern": "^[0-9-]+$", "format": "date"}, STR | {"pattern": "^[0-9-]+$"}, ("format",)),
         ({"allOf": [STR, {"minLength": 2}, {"maxLength": 5}]}, STR | {"minLength": 2, "maxLength": 5}, ()),
         ({"allOf": [{"type": "number"}, INT]}, INT, ()),
+        (
+            {"allOf": [INT | {"minimum": 1, "maximum": 9}, {"minimum": 3, "maximum": 20}]},
+            INT | {"minimum": 3, "maximum": 9},
+            (),
+        ),
         ({"allOf": [{"enum": ["a", "b"]}, {"enum": ["b", "c"]}]}, {"const": "b"}, ()),
         (
             {"allOf": [A_B | {"required": ["a"]}, {"properties": {"c": STR}, "required": ["c"]}]},
