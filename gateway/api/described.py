@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from gateway.api.admin.cache import Purge
 from gateway.api.admin.keys import Listing, NewKey, Rotation
-from gateway.api.admin.live import Release
+from gateway.api.admin.live import Nothing, Release
 from gateway.api.admin.reports import AnyUsage, AuditQuery, QualityQuery
 from gateway.api.admin.tenants import NewLimits, NewTenant
 from gateway.api.anthropic.reading import CountBody, MessagesBody
@@ -141,6 +141,7 @@ BODIES: Mapping[tuple[str, str], type[BaseModel]] = {
     ("/admin/keys", "post"): NewKey,
     ("/admin/keys/{key_id}/rotate", "post"): Rotation,
     ("/admin/cache/purge", "post"): Purge,
+    ("/admin/reload", "post"): Nothing,
     ("/admin/canaries/release", "post"): Release,
 }
 QUERIES: Mapping[str, type[BaseModel]] = {

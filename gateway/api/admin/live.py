@@ -14,6 +14,10 @@ from gateway.live.reloading import Refused
 router = APIRouter()
 
 
+class Nothing(Strict):
+    """A reload takes no choice: all or nothing."""
+
+
 class Release(Strict):
     """A version that is held back and is to be tried again, as the settings name it."""
 
@@ -24,6 +28,7 @@ class Release(Strict):
 @router.post("/reload")
 async def reload(request: Request) -> JSONResponse:
     """What has changed; or 409, every fault, and what was loaded before goes on. Other workers follow."""
+    await body_of(request, Nothing)
     runtime = runtime_of(request)
     try:
         changes = await runtime.reloading.reload()
