@@ -63,18 +63,21 @@ class Home:
         except OSError as error:
             raise Failure(f"{self.folder} cannot be made: {error.strerror}; name another with --state") from error
 
-    def configure(self, upstream: Upstream, port: int) -> Settings:
-        """Write the settings for this upstream and load them. Raises SettingsError on what was added by hand."""
+    def configure(self, upstream: Upstream, port: int, prompts: Path | None = None) -> Settings:
+        """Write the settings for this upstream and load them; `prompts` is a folder whose changes are taken up at once,
+        instead of the samples. Raises SettingsError on what was added by hand."""
         before = self.settings_file.read_text("utf-8") if self.settings_file.exists() else ""
         own = before.partition(YOURS)[2]
-        _replace(self.settings_file, self._ours(upstream, port) + YOURS + own, 0o644)
+        _replace(self.settings_file, self._ours(upstream, port, prompts) + YOURS + own, 0o644)
         return load(self.settings_file)
 
-    def _ours(self, upstream: Upstream, port: int) -> str:
+    def _ours(self, upstream: Upstream, port: int, prompts: Path | None) -> str:
         tables: dict[str, Mapping[str, object]] = {
             "server": {"port": port},
             "state": {"url": "sqlite:///state.db"},
-            "build": {"prompts": str(ROOT / "prompts")},
+            "build": {"prompts": str(prompts.resolve()), "watch": True}
+            if prompts
+            else {"prompts": str(ROOT / "prompts")},
             f"retrieve.{COLLECTION}": {
                 "path": str(self.folder / "collections" / COLLECTION),
                 "source": str(ROOT / "documents"),

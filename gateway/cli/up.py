@@ -45,6 +45,9 @@ Url = Annotated[
     str | None, typer.Option("--backend", envvar="TOLLGATE_BACKEND_URL", help="A server that runs already.")
 ]
 ModelDir = Annotated[Path | None, typer.Option("--tokenizer", help="The folder of that server's model, if it is here.")]
+Prompts = Annotated[
+    Path | None, typer.Option(exists=True, file_okay=False, help="Your own templates, taken up as they change.")
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")]
 Folder = Annotated[Path, typer.Option("--state", help="Where settings, keys, data and logs are kept.")]
 
@@ -56,6 +59,7 @@ class Order:
     backend: str | None
     tokenizer: Path | None
     port: int
+    prompts: Path | None
     as_json: bool
 
 
@@ -63,6 +67,7 @@ def up(
     backend: Url = None,
     tokenizer: ModelDir = None,
     port: Port = PORT,
+    prompts: Prompts = None,
     state: Folder = Path(".tollgate"),
     as_json: Json = False,
 ) -> None:
@@ -72,7 +77,7 @@ def up(
     home = Home(state)
     log_to(home.gateway_log)
     with suppress(asyncio.CancelledError):  # Ctrl-C is how this command ends
-        uvloop.run(_up(home, Order(backend, tokenizer, port, as_json)))
+        uvloop.run(_up(home, Order(backend, tokenizer, port, prompts, as_json)))
     _say("stopped")
 
 
@@ -82,7 +87,7 @@ async def _up(home: Home, order: Order) -> None:
         listener = stack.enter_context(listen(HOST, order.port))
         port = int(listener.getsockname()[1])
         upstream = await _given(order.backend, order.tokenizer) if order.backend else _own()
-        settings = home.configure(upstream, port)
+        settings = home.configure(upstream, port, order.prompts)
         indexing = await stack.enter_async_context(_indexing(home))
         engine = asyncio.create_task(_never() if order.backend else await _engine(upstream, home, stack))
         if await indexing.wait():
@@ -91,7 +96,7 @@ async def _up(home: Home, order: Order) -> None:
         os.environ[ADMIN_KEY] = credentials.admin_key
         running = await stack.enter_async_context(serving(create_app(settings), settings, listener))
         await _first({running, engine}, _ready(url_of(listener)))
-        _announce(url_of(listener), credentials, home, order.as_json)
+        _announce(url_of(listener), credentials, home, order)
         await _first({running, engine})
 
 
@@ -185,11 +190,13 @@ async def _ready(url: str) -> None:
     raise Failure(f"the gateway was not ready within {READY_S:g} s: {faults}")
 
 
-def _announce(url: str, credentials: Credentials, home: Home, as_json: bool) -> None:
-    if as_json:
+def _announce(url: str, credentials: Credentials, home: Home, order: Order) -> None:
+    if order.as_json:
         typer.echo(json.dumps({"url": url, "key": credentials.key, "admin_key": credentials.admin_key, "model": ALIAS}))
         return
-    body = json.dumps({"model": ALIAS, "prompt": {"id": "answer", "variables": {"question": QUESTION}}})
+    sample = {"prompt": {"id": "answer", "variables": {"question": QUESTION}}}
+    own = {"messages": [{"role": "user", "content": QUESTION}]}  # the samples are not there
+    body = json.dumps({"model": ALIAS, **(own if order.prompts else sample)})
     typer.echo(
         f"""
 Tollgate answers at {url}

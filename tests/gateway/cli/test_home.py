@@ -36,6 +36,13 @@ def test_the_settings_name_the_upstream_and_keep_what_was_added(tmp_path: Path) 
     assert again.state.url == f"sqlite:///{tmp_path}/state.db"
 
 
+def test_prompts_of_ones_own_are_watched(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.configure(UPSTREAM, 8080).build.watch is False
+    own = home.configure(UPSTREAM, 8080, tmp_path / "prompts").build
+    assert (own.prompts, own.watch) == (tmp_path / "prompts", True)
+
+
 def test_a_fault_in_what_was_added_is_told_with_its_line(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.configure(UPSTREAM, 8080)
