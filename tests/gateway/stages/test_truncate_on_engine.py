@@ -16,7 +16,7 @@ from tests.gateway.calls import call, template
 from tests.gateway.truncation.counters import conversation, said
 from tests.gateway.waiting import waited
 
-WINDOW, ANSWER = 1500, 2
+WINDOW, ANSWER = 1500, 24
 
 
 @pytest.fixture(scope="module", params=["files", "server"])
