@@ -7,6 +7,7 @@ Both take turns in one run: compare them. Backend and gateway share one process,
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -41,7 +42,7 @@ async def held(core: Assembled, fields: dict[str, Any]) -> list[float]:
         async for answer in answers:
             if isinstance(answer, Deltas):
                 came += [time.perf_counter()] * len(answer.pieces)
-    return [(b - a) * 1e3 for a, b in zip(came, came[1:], strict=False)]
+    return [(b - a) * 1e3 for a, b in itertools.pairwise(came)]
 
 
 async def main() -> None:
