@@ -80,11 +80,15 @@ def test_the_same_request_has_the_same_digests() -> None:
 
 # What of a prompt and a call must not part two requests, and why. Whatever else they have must: so a new field that
 # nobody has thought of here fails the test.
-BESIDE_PROMPT = {"cache", "mode", "parts"}  # where answers are kept; when a stream is shown; what messages are made of
+BESIDE_PROMPT = {
+    "cache", "mode", "parts",  # where answers are kept; when a stream is shown; what messages are made of
+    "side",  # which version was chosen is in its digest
+    "unenforced",  # follows from the format
+}  # fmt: skip
 BESIDE_CALL = {
     "request_id", "stream", "trace", "at",  # of this request alone
     "inputs",  # nothing is generated
-    "model", "fields", "options", "text",  # what they come to is in the prompt
+    "model", "fields", "options", "text", "conversation",  # what they come to is in the prompt
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def judged(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _accepts(compiled: xgrammar.CompiledGrammar, text: str) -> bool:
     matcher = xgrammar.GrammarMatcher(compiled)
-    return matcher.accept_string(text) and matcher.accept_token(END)
+    return bool(matcher.accept_string(text) and matcher.accept_token(END))
 
 
 def _walk(compiled: xgrammar.CompiledGrammar, dice: random.Random) -> str | None:

@@ -45,8 +45,8 @@ async def served(replicas: int = 1, **more: Any) -> AsyncIterator[tuple[Endpoint
         fakes = [await stack.enter_async_context(FakeBackend()) for _ in range(replicas)]
         for fake in fakes:
             fake.answers[PATH] = honest
-        replicas = tuple((fake.url, f"{KEY}-{number}") for number, fake in enumerate(fakes))
-        endpoint = Endpoint(Served("e5", replicas, D, 16, **more))
+        keyed = tuple((fake.url, f"{KEY}-{number}") for number, fake in enumerate(fakes))
+        endpoint = Endpoint(Served("e5", keyed, D, 16, **more))
         stack.callback(endpoint.close)
         yield endpoint, fakes
 
