@@ -81,4 +81,4 @@ def _said(answer: Mapping[str, Any], took: float) -> Said:
             tuple(message.get("tool_calls") or ()),
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise Unanswered(f"the gateway's answer has no {error}") from error
+        raise Unanswered(f"the gateway's answer is none of a chat: {error!r}") from error
