@@ -19,7 +19,7 @@ from tests.gateway.cli.conftest import ROOT
 
 ORDER = {"reasoning": "r", "customer": "Harbour Ltd", "order_number": "AB-1042", "deliver_by": "2026-12-04"}
 LAMPS = [{"name": "desk lamp", "quantity": 12}, {"name": "ladder", "quantity": 1}]
-NOTHING = {"reasoning": "r", "customer": None, "order_number": None, "items": [], "deliver_by": None}
+NOTHING: dict[str, object] = {"reasoning": "r", "customer": None, "order_number": None, "items": [], "deliver_by": None}
 SQL = "SELECT count(*) AS paid FROM orders WHERE paid_at >= '2025-01-01' AND paid_at < '2026-01-01'"
 REFUSED = {"reasoning": "r", "answerable": False, "sql": ""}
 
