@@ -30,7 +30,7 @@ import uvloop
 from benchmarks.nothing import NoBudgets, NoJournal
 from gateway.answering.changes import Changes
 from gateway.answering.judging import Judge
-from gateway.editions import cache
+from gateway.caches import cache
 from gateway.exchange import Call, Caller, Options
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics

@@ -19,7 +19,8 @@ from fastapi import FastAPI
 
 from gateway import api, templates
 from gateway.api.openapi import FAILURES
-from gateway.editions import Editions, Lasting, Memory
+from gateway.caches import Memory
+from gateway.editions import Editions, Lasting
 from gateway.live.holds import Holds
 from gateway.live.reloading import Reloading
 from gateway.live.trials import Trials

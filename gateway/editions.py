@@ -7,7 +7,7 @@ files and guards their patterns as long as their settings stay. `Lasting` is wha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,18 +15,10 @@ from typing import Any
 from gateway import templates
 from gateway.answering.changes import Changes
 from gateway.answering.judging import Judge
-from gateway.caching.agreement import Agreement
+from gateway.caches import Memory, cache
 from gateway.caching.allowance import Allowance
-from gateway.caching.corrections import Corrections
-from gateway.caching.evidence import Evidence, Learned
 from gateway.caching.judgements import Judgements
-from gateway.caching.lessons import Lessons
-from gateway.caching.making import Making
 from gateway.caching.opinion import Opinion
-from gateway.caching.samples import Samples
-from gateway.caching.similar import Similar
-from gateway.caching.slots import Slots
-from gateway.caching.verifier import Scores, Verifier
 from gateway.collections import Collections
 from gateway.connect import Models
 from gateway.embedders import Own
@@ -38,21 +30,16 @@ from gateway.linting.templates import log_warnings
 from gateway.live.canaries import Canaries
 from gateway.live.edition import Edition
 from gateway.live.shadows import Shadows, Unbilled
-from gateway.live.shared import Shared
+from gateway.live.shared import OWN, Shared
 from gateway.live.trials import Trials
 from gateway.metrics import Metrics
-from gateway.models import Model
-from gateway.neighbours import Neighbours
 from gateway.pipeline import Pipeline
 from gateway.prices import Prices
 from gateway.record import Record
-from gateway.rerank import Reranker
 from gateway.schemas import Schemas
-from gateway.settings import Cache as Section
 from gateway.settings import Settings, SettingsError
 from gateway.shots import Selection
 from gateway.stages.build import Build
-from gateway.stages.cache import Cache
 from gateway.stages.check import Check
 from gateway.stages.finish import Finish
 from gateway.stages.guard import Guard
@@ -67,24 +54,6 @@ from gateway.tracing import Trace
 from prompts.library import Library
 from retrieval.embed import Embedder, EmbedderUnavailable
 from retrieval.protocols import IndexUnavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the cache has in memory of its store."""
-
-    evidence: Evidence
-    scores: Learned[Scores]
-    lessons: Lessons
-    neighbours: Neighbours
-    making: Making
-
-    @classmethod
-    def of(cls, section: Section, state: State) -> "Memory":
-        evidence, scores = Evidence(state.feedback, section.learn), Learned(state.feedback, Scores.of)
-        neighbours = Neighbours(state.answers, section.max_partitions, section.max_entries)
-        making = Making(state.claims, owner(), state.alive, state.clock)
-        return cls(evidence, scores, Lessons(evidence, scores), neighbours, making)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +118,9 @@ class Editions:
         connections = {name: section.max_connections for name, section in settings.backends.items()}
         shadows = Shadows(settings.canary, quiet, models.value, connections, lasting.state.clock.now)
         ledger = self._ledger(Ledger, prices, (allowance.earn, shadows.earn))
-        own: list[Shared[Any]] = [Shared(shadows, shadows.aclose)]
+        own: list[Shared[Any]] = [Shared(shadows, shadows.aclose, OWN)]
         if opinion:
-            own.append(Shared(opinion, _closing(opinion.close)))
+            own.append(Shared(opinion, _closing(opinion.close), OWN))
         return Edition(
             settings=settings,
             library=library,
@@ -251,30 +220,3 @@ def _stages(settings: Settings, models: Models, guard: Guard, schemas: Schemas, 
         "finish": Finish(route, guard, Judge(schemas), Changes(models, preflight.count, retrieve), models),
         "check": Check(),
     }
-
-
-def cache(
-    section: Section,
-    state: State,
-    embedder: Embedder,
-    models: Mapping[str, Model],
-    opinion: Opinion | None = None,
-    guarded: Callable[[str], str] = lambda tenant: "",
-    memory: Memory | None = None,
-) -> Cache:
-    """The cache stage on a state; `opinion` is the judge's, `guarded` says what changes with a tenant's guards."""
-    kept, most = memory or Memory.of(section, state), section.max_error_rate
-    verifier = None
-    if section.verifier:
-        reranker = Reranker(models, section.verifier, section.verifier_s)
-        verifier = Verifier(reranker, section.verifier, kept.scores, most)
-    return Cache(
-        section,
-        state.answers,
-        Slots(section, models, embedder.identity, guarded),
-        Similar(state.answers, kept.neighbours, embedder, kept.evidence, verifier, most),
-        kept.neighbours,
-        Samples(section, Agreement(embedder), opinion, kept.lessons),
-        kept.making,
-        Corrections(state.answers, kept.neighbours, kept.lessons),
-    )

@@ -11,9 +11,9 @@ from typing import cast
 
 from benchmarks.peers.caches import Timed, answer
 from benchmarks.pipeline import TINY, Instant
+from gateway.caches import cache
 from gateway.caching.kept import packed
 from gateway.caching.slots import Slots
-from gateway.editions import cache
 from gateway.exchange import Call, Caller, Format, Hit, Options, Prompt, Verdict
 from gateway.models import Model
 from gateway.settings import Cache as Section

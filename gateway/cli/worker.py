@@ -29,7 +29,7 @@ from gateway.metrics import share
 from gateway.settings import Settings, load
 
 
-def worker(listener: int, number: int, folder: Path, config: Path) -> None:
+def worker(listener: int, number: int, config: Path, folder: Path) -> None:
     """Serve on the open socket `listener`; not for people: `serve --workers` starts it. `config` is read by reloads."""
     for from_terminal in (signal.SIGINT, signal.SIGHUP):
         signal.signal(from_terminal, signal.SIG_IGN)

@@ -153,8 +153,8 @@ class Workers:
             "worker",
             self._listener.fileno(),
             number,
-            self._folder,
             self._file,
+            self._folder,
         )
         process = await asyncio.create_subprocess_exec(
             *map(str, arguments),

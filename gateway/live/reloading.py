@@ -9,6 +9,7 @@ Invariants: one reload at a time; the state, holds and what the cache remembers 
 """
 
 import asyncio
+import itertools
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ from gateway import templates
 from gateway.ledger import Ledger
 from gateway.live.changes import Changes, changes, fixed
 from gateway.live.edition import Edition
-from gateway.live.shared import Shared
+from gateway.live.shared import OWN, Shared
 from gateway.live.watching import LOOK_S, Watch
 from gateway.settings import Settings, SettingsError
 from gateway.state.background import every, stopped
@@ -52,6 +53,7 @@ class Reloading:
         self._lock = asyncio.Lock()
         self._refused: tuple[str, ...] = ()
         self._running: dict[int, tuple[weakref.ref[Ledger], list[Shared[object]]]] = {}
+        self._numbers = itertools.count()
         self._ending: set[asyncio.Task[None]] = set()
         self._begun(now)
         self._watch = Watch(now.settings.build)
@@ -68,6 +70,9 @@ class Reloading:
     async def aclose(self) -> None:
         """Watch no more, wait for the requests that run (as `Ledger.drained` does), and close what all of them use."""
         await stopped([self._watching])
+        for _, held in self._running.values():
+            while held and held[0].key is OWN:  # what works beside the requests is not waited for
+                await held.pop(0).released()
         for ledger in [ledger for reference, _ in self._running.values() if (ledger := reference())]:
             await ledger.drained()
         for number in list(self._running):
@@ -131,7 +136,7 @@ class Reloading:
 
     def _begun(self, edition: Edition) -> None:
         """From now on it is used; it ends when nobody holds its ledger any more."""
-        number, loop = id(edition.ledger), asyncio.get_running_loop()
+        number, loop = next(self._numbers), asyncio.get_running_loop()
         self._running[number] = weakref.ref(edition.ledger), edition.held()
         weakref.finalize(edition.ledger, _told, loop, self._ended, number).atexit = False
 

@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+OWN = "of one edition alone"  # the key of what works beside the requests of one, and is never shared
+
 
 class Shared(Generic[T]):
     """A value and what closes it. `key` is what it was made of: equal keys, equal values."""
