@@ -75,6 +75,8 @@ def test_the_engine_takes_every_relaxed_schema_and_none_is_narrower() -> None:
     valid = total = 0
     for case, schema, found in zip(cases, given, seen, strict=True):
         assert not found["refused"], f"{case.name}: {found['refused']}"
+        if _validator(case.schema) is None:
+            continue
         held = [answer for answer in found["answers"] if _valid(case, answer)]
         assert all(_valid(Case(case.name, dict(schema)), answer) for answer in held), case.name
         valid, total = valid + len(held), total + len(found["answers"])
@@ -82,12 +84,18 @@ def test_the_engine_takes_every_relaxed_schema_and_none_is_narrower() -> None:
     assert valid > total * 0.9
 
 
-def _valid(case: Case, answer: str) -> bool:
+def _validator(schema: dict[str, Any]) -> jsonschema_rs.Validator | None:
+    """None where the gateway refuses it before the engine sees it."""
     try:
-        validator = jsonschema_rs.validator_for(case.schema, offline=True, validate_formats=False)
+        return jsonschema_rs.validator_for(schema, offline=True, validate_formats=False)
     except ValueError:
-        return True  # the gateway refuses it before the engine sees it
-    value = json.loads(answer)
+        return None
+
+
+def _valid(case: Case, answer: str) -> bool:
+    validator, value = _validator(case.schema), json.loads(answer)
+    if validator is None:
+        return True
     # 1e999 is a number of JSON, and no schema says that it is too large; the gateway's parser has none so large.
     return "Infinity" in json.dumps(value) or validator.is_valid(value)
 
