@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.answering.planning import Space, attempts
 from gateway.errors import ContextLengthExceeded, InvalidValue
-from gateway.exchange import Call, Plan, Prompt
+from gateway.exchange import Call, Format, Plan, Prompt
 from gateway.linting import least_tokens
 from gateway.models import Model
 from gateway.scopes import permits
@@ -49,9 +49,9 @@ class Preflight:
             )
         ceiling = asked(prompt) or model.max_output
         output = min(ceiling, left)
-        _enough(prompt, output)
-        room = self._room(prompt, left - output)
         models = self._chain(call, prompt.model)
+        _enough(min(_least(prompt.format, self._models[alias]) for alias in models), output)
+        room = self._room(prompt, left - output)
         space = Space(
             input=count.tokens,
             given=max([count.tokens, *[await self._length(alias, prompt) for alias in models[1:]]]) + room,
@@ -112,9 +112,13 @@ def _param(prompt: Prompt) -> str:
     return "messages" if prompt.text is None else "prompt"
 
 
-def _enough(prompt: Prompt, output: int) -> None:
+def _least(format: Format, model: Model) -> int:
+    """The fewest tokens of an answer by this model."""
+    return least_tokens(format, model.cuts, model.cuts.longest) if model.cuts else least_tokens(format)
+
+
+def _enough(least: int, output: int) -> None:
     """Raises InvalidValue where no valid answer is as short as the ceiling: it could only be cut."""
-    least = least_tokens(prompt.format)
     if least > output:
         raise InvalidValue(
             f"No answer in the format that is asked for has fewer than {least} tokens, and the ceiling is {output}: "

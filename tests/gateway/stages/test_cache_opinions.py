@@ -193,7 +193,7 @@ def test_a_verifier_that_is_slow_is_a_miss(make: Make, prompts: Path) -> None:
     gateway = make(build={"prompts": prompts}, cache=cache, models=models)
     gateway.spare.answers[RERANK] = Script((HANG,), headers=JSON)
     missed = compared(gateway, caller(), "By mail.", "By mail.")
-    assert missed["reason"].endswith("not verified: backend 'second': no scores within 0.05 s")
+    assert missed["reason"].endswith("not verified: backend 'second': no answer within 0.05 s")
 
 
 def test_what_is_forbidden_or_served_is_not_verified(verified: Assembled) -> None:

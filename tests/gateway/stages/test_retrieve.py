@@ -151,7 +151,7 @@ def test_a_rerankers_scores_decide_who_is_shown(counting: Assembled) -> None:
     assert query["documents"][0].startswith(usual[0])
     counting.spare.answers[RERANK] = Script((HANG,))
     late = asked()
-    assert "no scores within 0.5 s" in facts(counting, late, "retrieve")["rerank"]
+    assert "no answer within 0.5 s" in facts(counting, late, "retrieve")["rerank"]
     assert shown(counting) == usual
 
 
