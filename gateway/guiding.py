@@ -37,7 +37,7 @@ async def guided(fields: Mapping[str, Any], format: Format) -> Guided:
         if found.schema != format.schema:
             sent |= _instead(sent, format.param, found.schema)
     strict = {tool.name: tool.parameters for tool in format.tools if tool.strict and tool.parameters}
-    read = {name: await _read(parameters) for name, parameters in strict.items()}
+    read = await _together({name: await _read(parameters) for name, parameters in strict.items()})
     lost |= {keyword for found in read.values() for keyword in _unenforced(found)}
     if any(found.schema != strict[name] for name, found in read.items()):
         sent["tools"] = [_tool(tool, read) for tool in sent["tools"]]
@@ -49,6 +49,23 @@ async def _read(schema: Mapping[str, Any]) -> Relaxed:
     if len(text) <= SMALL and '"$ref"' not in text:
         return relaxed(schema)
     return await asyncio.to_thread(relaxed, schema)
+
+
+async def _together(read: Mapping[str, Relaxed]) -> Mapping[str, Relaxed]:
+    """The parameters of tools within the limits of one schema: the engine makes one grammar of all that may be called.
+
+    What refers to definitions of its own stays out of the sum: its references would point elsewhere.
+    """
+    alone = {name: found.schema for name, found in read.items() if '"$ref"' not in json.dumps(found.schema)}
+    if len(alone) < 2:
+        return read
+    all_of_them = {"type": "object", "properties": alone, "required": list(alone), "additionalProperties": False}
+    summed = await _read(all_of_them)
+    parts = summed.schema["properties"]
+    return {
+        name: Relaxed(parts[name], (*found.dropped, *summed.dropped)) if name in alone else found
+        for name, found in read.items()
+    }
 
 
 def _unenforced(found: Relaxed) -> set[str]:

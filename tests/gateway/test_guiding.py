@@ -7,6 +7,7 @@ import pytest
 
 from gateway.exchange import wanted
 from gateway.guiding import Guided, guided
+from gateway.linting.breaking import EFFORT, effort
 
 ASKED = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
 SENT = {"type": "array", "items": {"type": "integer"}}
@@ -68,3 +69,18 @@ def test_what_the_engine_only_passes_over_is_told_as_well() -> None:
 def test_a_large_schema_does_not_hold_the_event_loop() -> None:
     large = {"anyOf": [{"type": "object", "properties": {f"p{n}": ASKED}} for n in range(60)]}
     assert given(structured_outputs={"json": large}).unenforced == ("uniqueItems",)
+
+
+def test_all_tools_that_must_be_called_share_the_limits_of_one_schema() -> None:
+    """The engine makes one grammar of them."""
+    text = {"type": "string", "pattern": "^(a|b){0,100}$"}
+    costly = {"type": "object", "properties": {"text": text}}
+    function = {"description": "It does.", "parameters": costly}
+    tools = [{"type": "function", "function": {"name": f"t{n}", **function}} for n in range(40)]
+    assert effort(text) <= EFFORT < 40 * effort(text)
+    found = given(tools=tools, tool_choice="required")
+    sent = [one["function"]["parameters"]["properties"]["text"] for one in found.fields["tools"]]
+    assert sum(map(effort, sent)) <= EFFORT
+    assert sent[0] == text
+    assert found.unenforced == ("pattern",)
+    assert given(tools=tools).fields["tools"] == tools  # words for the model alone
