@@ -54,7 +54,7 @@ def obstacle(prompt: Prompt) -> str | None:
         return "n"
     if prompt.format.tools and fields.get("tool_choice") != "none":
         return "tools"  # a text completion has no parser that finds calls
-    if fields.get("logprobs") is not None and fields["logprobs"] is not False:
+    if prompt.text is None and fields.get("logprobs") is not None and fields["logprobs"] is not False:
         return "logprobs"  # a chat's are told in another shape than those of a text completion
     return next((name for name in _WITHIN if fields.get(name)), None)
 
@@ -62,7 +62,7 @@ def obstacle(prompt: Prompt) -> str | None:
 def onward(body: Mapping[str, Any], begun: Begun, ceiling: int) -> dict[str, Any]:
     """The request that goes on, of that which began: `ceiling` tokens more at most."""
     more = dict(body)
-    if begun.ids:
+    if begun.ids and not body.get("logprobs"):  # tokens that are held back at a cut would be told twice
         more = {name: value for name, value in body.items() if name in _SENT}
         more |= {"prompt": [*begun.prompt, *begun.ids], "max_tokens": ceiling}
     elif "prompt" in body:

@@ -31,7 +31,7 @@ def answer(seen: Seen, nth: int) -> Script:
     """The script that a chat asks for; `nth` is how often the same was asked before."""
     if seen.body["messages"][-1]["role"] == "tool":  # what was called has answered
         return Script(_HELLO)
-    steps = _STEPS.get(name(seen))
+    steps = _as_tool(seen) if name(seen) == "as-tool" else _STEPS.get(name(seen))
     return _FAULTS[name(seen)](nth) if steps is None else Script(steps)
 
 
@@ -74,6 +74,11 @@ def _called(calls: Calls) -> tuple[bytes, ...]:
     deltas = [delta for index, call in enumerate(calls) for delta in _fragments(index, *call)]
     steps = [piece({"tool_calls": [delta]}, n) for n, delta in enumerate(deltas, 1)]
     return first(), *steps, piece({}, len(steps) + 1, "tool_calls"), last(len(steps) + 1), DONE
+
+
+def _as_tool(seen: Seen) -> tuple[bytes, ...]:
+    """The call of whichever tool is offered: packages name theirs by the type that they want."""
+    return _called([("call-1", seen.body["tools"][0]["function"]["name"], WEATHER)])
 
 
 def _fragments(index: int, call_id: str, function: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -119,7 +124,6 @@ _STEPS: Mapping[str, tuple[Step, ...]] = {
     "cut": said("Hello", finish="length"),
     "tool": _called(CALLS[:1]),
     "tools": _called(CALLS),
-    "as-tool": _called([("call-1", "Weather", WEATHER)]),
     "reason": _reasoned(),
     "logprobs": _with_logprobs(),
 }

@@ -36,6 +36,7 @@ ROWS = [
     (errors.Unavailable, 502, "api_error", "backend_unavailable", True),
     (errors.TimedOut, 504, "api_error", "backend_timeout", True),
     (errors.Unready, 503, "overloaded_error", "state_unavailable", True),
+    (errors.ContentFilter, 400, "invalid_request_error", "content_filter", False),
     (errors.OutputTruncated, 502, "api_error", "output_truncated", False),
     (errors.OutputInvalid, 502, "api_error", "output_invalid", False),
 ]

@@ -35,7 +35,7 @@ def test_the_lines_of_a_moment_are_one_record_and_each_has_its_own_time(caplog: 
     first, second = lines(caplog)
     assert [set(line) for line in (first, second)] == [{"at", "process", "path"}] * 2  # nothing of what is None
     assert (first["path"], first["process"], second["path"]) == ("/a", os.getpid(), "/b")
-    assert before < datetime.fromisoformat(first["at"]) < datetime.fromisoformat(second["at"])
+    assert before <= datetime.fromisoformat(first["at"]) <= datetime.fromisoformat(second["at"])
 
 
 def test_what_comes_after_a_record_is_the_next_one(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """How the cache learns what its similar answers are worth, and what its settings and templates let it do."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,10 +42,8 @@ sampling: {max_tokens: 16}
 @pytest.fixture(scope="module")
 def library(prompts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("library")
+    shutil.copytree(prompts, folder, dirs_exist_ok=True)
     templates = folder / "templates"
-    templates.mkdir()
-    for file in (prompts / "templates").iterdir():
-        (templates / file.name).write_bytes(file.read_bytes())
     (templates / "personal.md.j2").write_text(PERSONAL)
     (templates / "public.md.j2").write_text(PUBLIC)
     return folder
