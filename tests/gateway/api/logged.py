@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ def listened(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, NAME)
 
 
-def records(caplog: pytest.LogCaptureFixture) -> list[list[str]]:
-    """The lines that were written together."""
-    return [record.getMessage().split("\n") for record in caplog.records if record.name == NAME]
+def records(caplog: pytest.LogCaptureFixture, here: bool = False) -> list[list[str]]:
+    """The lines that were written together; `here`: by this thread, for a gateway that tests share has its own."""
+    mine = threading.get_ident()
+    told = [one for one in caplog.records if one.name == NAME and (not here or one.thread == mine)]
+    return [record.getMessage().split("\n") for record in told]
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [json.loads(line) for together in records(caplog) for line in together]
+def lines(caplog: pytest.LogCaptureFixture, here: bool = False) -> list[dict[str, Any]]:
+    return [json.loads(line) for together in records(caplog, here) for line in together]
