@@ -19,6 +19,7 @@ from tests.gateway.conftest import Make
 from tests.gateway.live.prompts import HEAD, Prompts, text
 from tests.gateway.waiting import until, waited
 
+ROUND = 10  # pairs of versions in one go: a minute is waited for them
 BROKEN = (
     text("broken").replace("{{ q }}", "{{ missing }}"),
     text("broken", HEAD + "no_such_key: 1\n"),
@@ -50,10 +51,10 @@ def build(prompts: Prompts, watch: bool = False) -> dict[str, Any]:
 
 
 async def under_load(
-    gateway: Assembled, prompts: Prompts, pairs: int, callers: int
+    gateway: Assembled, prompts: Prompts, numbers: range, callers: int
 ) -> tuple[list[Outcome], list[float]]:
-    """Write so many good and broken versions while `callers` ask all the time; what they got, and how long each good
-    version took to be seen."""
+    """Write a good and a broken version for each of `numbers` while `callers` ask all the time; what they got, and how
+    long each good version took to be seen."""
     outcomes, over, took = list[Outcome](), asyncio.Event(), list[float]()
 
     def seen(said: str, since: int) -> bool:
@@ -66,7 +67,7 @@ async def under_load(
             outcomes.append(one)
 
     async def writing() -> None:
-        for number in range(pairs):
+        for number in numbers:
             began, count = time.monotonic(), len(outcomes)
             prompts.write(f"version {number}")
             await until(partial(seen, f"version {number}: x", count))
@@ -81,7 +82,11 @@ async def under_load(
 
 def loaded(make: Make, prompts: Prompts, pairs: int, callers: int) -> list[float]:
     gateway = make(**build(prompts, watch=True))
-    outcomes, took = gateway.do(under_load(gateway, prompts, pairs, callers))
+    outcomes, took = list[Outcome](), list[float]()
+    for first in range(0, pairs, ROUND):
+        numbers = range(first, min(first + ROUND, pairs))
+        more, seen = gateway.do(under_load(gateway, prompts, numbers, callers))
+        outcomes, took = outcomes + more, took + seen
     assert len(outcomes) > 10 * pairs
     assert [one.error for one in outcomes if one.error] == []
     sent = {str(seen.body["messages"][-1]["content"]) for seen in gateway.chats()}
