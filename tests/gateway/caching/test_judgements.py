@@ -39,7 +39,7 @@ def test_it_is_counted_logged_and_written_under_no_tenants_name(caplog: pytest.L
     assert counted == [SAME]
     assert (row["tenant"], row["model"], row["stop"], row["at"]) == (JUDGE, "small", "same", SAME.at)
     assert (row["input_tokens"], row["output_tokens"], row["cached_tokens"], row["cost_nano"]) == (500, 4, 128, 508_000)
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "tollgate.cache"] == [
         "two answers were judged by small: same, 500 + 4 tokens, 0.2 s"
     ]
 
