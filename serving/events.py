@@ -152,6 +152,13 @@ class Choice:
     stop_reason: str | int | None = None
     logprobs: Any = None
 
+    def piece(self) -> Delta:
+        """All that it says, as one piece of a stream."""
+        message = {name: value for name, value in self.message.items() if name != "role" and value is not None}
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
+        return Delta(self.index, message, self.logprobs)
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.exchange import Mode
-from serving.events import Choice, Completion, Delta, Deltas, End, Event, Start, Usage
+from serving.events import Completion, Deltas, End, Event, Start, Usage
 
 
 class Outlet:
@@ -49,7 +49,7 @@ class Outlet:
             yield from self._held
             return
         yield from (event for event in self._held if isinstance(event, Start))
-        yield Deltas(tuple(said(choice) for choice in repaired.choices))
+        yield Deltas(tuple(choice.piece() for choice in repaired.choices))
         yield from (event for event in self._held if isinstance(event, End))
 
     def whole(self, completion: Completion) -> Completion:
@@ -62,11 +62,3 @@ class Outlet:
         if isinstance(event, Start) or event.usage is None or not self._spent.total_tokens:
             return event
         return replace(event, usage=self._spent + event.usage)
-
-
-def said(choice: Choice) -> Delta:
-    """A whole choice as one piece of a stream."""
-    message = {name: value for name, value in choice.message.items() if name != "role" and value is not None}
-    if calls := message.get("tool_calls"):
-        message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
-    return Delta(choice.index, message, choice.logprobs)

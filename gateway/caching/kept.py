@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.exchange import Call, Verdict
-from serving.events import Choice, Completion, Delta, Deltas, End, Event, Start, Stop, Usage
+from serving.events import Choice, Completion, Deltas, End, Event, Start, Stop, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Kept:
     async def events(self, call: Call) -> AsyncGenerator[Event, None]:
         kept = self.completion
         yield started(call, kept.start)
-        yield Deltas(tuple(_said(choice) for choice in kept.choices))
+        yield Deltas(tuple(choice.piece() for choice in kept.choices))
         yield ended(kept)
 
 
@@ -45,11 +45,3 @@ def unpacked(body: bytes) -> Kept:
     usage = Usage(**kept["usage"]) if kept["usage"] else None
     choices = tuple(Choice(**choice) for choice in kept["choices"])
     return Kept(Completion(Start(**kept["start"]), choices, usage), Verdict(**verdict))
-
-
-def _said(choice: Choice) -> Delta:
-    """A kept choice as one piece of a stream."""
-    message = {name: value for name, value in choice.message.items() if name != "role" and value is not None}
-    if calls := message.get("tool_calls"):
-        message["tool_calls"] = [{"index": i, **c} for i, c in enumerate(calls)]
-    return Delta(choice.index, message, choice.logprobs)
